@@ -1,0 +1,52 @@
+"""What can go wrong, as sentences for people.
+
+Every error a user can meet is raised as one of these classes. The message is one sentence that names what
+happened, where (file, line, column, value) and the remedy; the technical cause stays chained as ``__cause__``.
+``passing`` says whether trying again later may help (a network, a lock) or never will (bad data, a wrong setting).
+"""
+
+
+class TaxiAssetsError(Exception):
+    """Base of every error that is written for a user."""
+
+    passing = False
+
+
+class SettingsError(TaxiAssetsError):
+    """A setting is missing, malformed or names something unknown."""
+
+
+class UnknownTaxiOrMonthError(TaxiAssetsError):
+    """A taxi or a month that the project does not know, or an empty or reversed range of months."""
+
+
+class NotPublishedError(TaxiAssetsError):
+    """The source does not offer the file (404, 403, or no such file in a folder)."""
+
+
+class SourceUnavailableError(TaxiAssetsError):
+    """The source did not answer, or broke off more often than we are willing to try."""
+
+    passing = True
+
+
+class DamagedFileError(TaxiAssetsError):
+    """What arrived is not the file: truncated, corrupted, not gzip, a web page, empty, or other bytes than published."""
+
+
+class UnexpectedContentError(TaxiAssetsError):
+    """The file is whole, but its content is not what the taxi's definition says: header, fields or values."""
+
+
+class LandingError(TaxiAssetsError):
+    """The landing zone can't be written, is full, or lacks the file that a later step needs."""
+
+
+class WarehouseError(TaxiAssetsError):
+    """The warehouse refuses: not ours, damaged, full, or without the table that a step needs."""
+
+
+class WarehouseBusyError(WarehouseError):
+    """Somebody else held the warehouse for longer than we are willing to wait."""
+
+    passing = True

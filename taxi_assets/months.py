@@ -1,0 +1,65 @@
+"""Months: the unit that files are published, partitioned, loaded and replaced in."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date
+
+from taxi_assets.errors import UnknownTaxiOrMonthError
+
+_MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
+
+
+@dataclass(frozen=True, order=True)
+class Month:
+    """One calendar month. Its text form, ``2020-10``, is also the partition key."""
+
+    year: int
+    number: int
+
+    @classmethod
+    def parse(cls, text: str) -> Month:
+        """Read ``2020-10``.
+
+        Raises:
+            UnknownTaxiOrMonthError: The text is not a month in that form.
+        """
+        match = _MONTH.fullmatch(text.strip())
+        if match is None:
+            raise UnknownTaxiOrMonthError(f"“{text}” is not a month: write it as YYYY-MM, for example 2020-10.")
+        return cls(int(match[1]), int(match[2]))
+
+    def __str__(self) -> str:
+        return f"{self.year:04d}-{self.number:02d}"
+
+    @property
+    def first_day(self) -> date:
+        """The value of the tables' ``file_month`` column."""
+        return date(self.year, self.number, 1)
+
+    @property
+    def suffix(self) -> str:
+        """The month in a table's name: ``2020_10``."""
+        return f"{self.year:04d}_{self.number:02d}"
+
+    def next(self) -> Month:
+        """The month after this one."""
+        return Month(self.year + self.number // 12, self.number % 12 + 1)
+
+
+def parse_month_range(text: str) -> list[Month]:
+    """Read one month (``2019-01``) or an inclusive range (``2019-01...2019-03``, two or three dots) in order.
+
+    Raises:
+        UnknownTaxiOrMonthError: A side is not a month, or the range runs backwards.
+    """
+    first_text, dots, last_text = text.strip().partition("..")
+    first = Month.parse(first_text)
+    last = Month.parse(last_text.removeprefix(".")) if dots else first
+    if last < first:
+        raise UnknownTaxiOrMonthError(f"The range {text} runs backwards: write the earlier month first, {last}...{first}.")
+    months = [first]
+    while months[-1] < last:
+        months.append(months[-1].next())
+    return months

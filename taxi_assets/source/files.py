@@ -1,0 +1,93 @@
+"""What is fetched and what has landed: plain values that sources, landing zone and pipeline hand to one another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from taxi_assets.months import Month
+from taxi_assets.published import PublishedFile, published_file
+from taxi_assets.taxis import Taxi
+from taxi_assets.zones import ZONES_COLUMNS, ZONES_PATH
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """A file to fetch.
+
+    Attributes:
+        path: Path below the source's base address, ``green/green_tripdata_2020-10.csv.gz``; the same below the
+            landing zone.
+        header: Column names that its first line must hold, in any order.
+        published: What is known of the published release's file, if anything.
+    """
+
+    path: str
+    header: tuple[str, ...]
+    published: PublishedFile | None = None
+
+    @property
+    def name(self) -> str:
+        """File name without folders."""
+        return self.path.rpartition("/")[2]
+
+    @property
+    def is_gzip(self) -> bool:
+        """Whether the bytes are gzip-compressed CSV rather than plain CSV."""
+        return self.path.endswith(".gz")
+
+
+def trip_file(taxi: Taxi, month: Month) -> RawFile:
+    """The file that holds one taxi's trips of one month."""
+    return RawFile(taxi.file_path(month), taxi.header, published_file(taxi, month))
+
+
+def zones_file() -> RawFile:
+    """The file that holds the taxi zones."""
+    return RawFile(ZONES_PATH, tuple(column.name for column in ZONES_COLUMNS))
+
+
+@dataclass(frozen=True)
+class FileVersion:
+    """What a source says about a file without sending it; two equal versions are taken for the same bytes.
+
+    Attributes:
+        size: Length in bytes, if the source says it.
+        etag: HTTP ETag, if any.
+        last_modified: HTTP Last-Modified, or a folder file's time in nanoseconds, as text.
+    """
+
+    size: int | None
+    etag: str | None = None
+    last_modified: str | None = None
+
+
+@dataclass(frozen=True)
+class LandedFile:
+    """A file that was verified and lies in the landing zone.
+
+    Attributes:
+        path: Where it lies.
+        origin: Where it came from, without credentials.
+        version: What the source said of it when it was fetched.
+        size: Its length in bytes.
+        sha256: Its SHA-256 in hexadecimal.
+        csv_size: Length of the CSV in bytes, uncompressed.
+        rows: Data rows in the CSV, without the header.
+        header: Column names in the order of the file.
+        notes: Findings that don't stop the load, as sentences.
+        fetched: Whether this call fetched it; False when what had landed before was still current.
+        seconds: How long fetching and verifying took.
+    """
+
+    path: Path
+    origin: str
+    version: FileVersion
+    size: int
+    sha256: str
+    csv_size: int
+    rows: int
+    header: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    fetched: bool = True
+    seconds: float = 0.0

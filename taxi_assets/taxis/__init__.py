@@ -1,0 +1,138 @@
+"""What a taxi is, stated once: one TOML file per taxi beside this module, read into the classes below.
+
+Everything else (file names, tables, column types, descriptions, casts, checks, the trip's id, the sample) derives
+from here; adding a taxi means adding one file. The meaning of the columns follows the data dictionaries that the
+NYC Taxi and Limousine Commission publishes with its trip records.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+from importlib import resources
+from typing import Any, Literal
+
+from taxi_assets.errors import UnknownTaxiOrMonthError
+from taxi_assets.months import Month
+
+Kind = Literal["integer", "decimal", "timestamp", "text"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a published file.
+
+    Attributes:
+        name: The name in the file's header, and in the tables.
+        kind: What the text of a field means; each warehouse maps it to its own type. A ``decimal`` has up to ten
+            digits before the point and four after it, a ``timestamp`` is local New York time to the second.
+        description: What the value means, for table comments and the column schema.
+        required: Whether an empty field is worth a check's error.
+        minimum: The lowest value that makes sense; lower ones are counted by a check, never dropped.
+        maximum: The highest value that makes sense; higher ones are counted by a check, never dropped.
+    """
+
+    name: str
+    kind: Kind
+    description: str
+    required: bool = False
+    minimum: Decimal | None = None
+    maximum: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class Taxi:
+    """One kind of taxi whose trips are published in monthly files.
+
+    Attributes:
+        name: ``yellow``, ``green``.
+        title: The name as people say it.
+        description: Who these taxis are.
+        columns: The file's columns in the order of its header.
+        identity: Names of the columns that identify a trip, in the order in which they enter its id.
+        pickup: Name of the column that holds the start of the trip.
+        dropoff: Name of the column that holds the end of the trip.
+        first_month: The first month that the release holds.
+        last_month: The last month that the release holds.
+    """
+
+    name: str
+    title: str
+    description: str
+    columns: tuple[Column, ...]
+    identity: tuple[str, ...]
+    pickup: str
+    dropoff: str
+    first_month: Month
+    last_month: Month
+
+    def column(self, name: str) -> Column:
+        """The column of that name."""
+        return next(column for column in self.columns if column.name == name)
+
+    @property
+    def table(self) -> str:
+        """Name of the main table, and last part of the asset keys."""
+        return f"{self.name}_tripdata"
+
+    def month_table(self, month: Month) -> str:
+        """Name of one month's table."""
+        return f"{self.table}_{month.suffix}"
+
+    def csv_name(self, month: Month) -> str:
+        """The value of the tables' ``filename`` column, as in the course."""
+        return f"{self.table}_{month}.csv"
+
+    def file_path(self, month: Month) -> str:
+        """Path of the published file below a source's base address."""
+        return f"{self.name}/{self.csv_name(month)}.gz"
+
+    @property
+    def header(self) -> tuple[str, ...]:
+        """Column names in published order."""
+        return tuple(column.name for column in self.columns)
+
+
+@cache
+def all_taxis() -> Mapping[str, Taxi]:
+    """Every taxi by its name, in alphabetical order."""
+    files = sorted(
+        (file for file in resources.files(__package__).iterdir() if file.name.endswith(".toml")),
+        key=lambda file: file.name,
+    )
+    taxis = [_taxi(file.name.removesuffix(".toml"), tomllib.loads(file.read_text("utf-8"))) for file in files]
+    return {taxi.name: taxi for taxi in taxis}
+
+
+def get_taxi(name: str) -> Taxi:
+    """The taxi of that name.
+
+    Raises:
+        UnknownTaxiOrMonthError: There is none.
+    """
+    taxis = all_taxis()
+    if name not in taxis:
+        raise UnknownTaxiOrMonthError(f"There is no taxi called “{name}”: choose from {', '.join(taxis)}.")
+    return taxis[name]
+
+
+def _taxi(name: str, data: Mapping[str, Any]) -> Taxi:
+    return Taxi(
+        name=name,
+        title=data["title"],
+        description=data["description"],
+        columns=tuple(_column(column) for column in data["columns"]),
+        identity=tuple(data["identity"]),
+        pickup=data["pickup"],
+        dropoff=data["dropoff"],
+        first_month=Month.parse(data["first_month"]),
+        last_month=Month.parse(data["last_month"]),
+    )
+
+
+def _column(data: Mapping[str, Any]) -> Column:
+    bounds = {bound: Decimal(str(data[bound])) for bound in ("minimum", "maximum") if bound in data}
+    return Column(**{**data, **bounds})

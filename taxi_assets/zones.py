@@ -1,0 +1,20 @@
+"""The taxi zones: the one reference file beside the monthly files."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from taxi_assets.taxis import Column
+
+ZONES_TABLE: Final = "taxi_zones"
+ZONES_PATH: Final = "misc/taxi_zone_lookup.csv"
+ZONE_COUNT: Final = 265
+ZONES_DESCRIPTION: Final = (
+    "The 265 zones of the Taxi and Limousine Commission, which trips name as their pickup and dropoff."
+)
+ZONES_COLUMNS: Final = (
+    Column("LocationID", "integer", "Number of the zone, as trips name it.", required=True),
+    Column("Borough", "text", "Borough of the zone, EWR for Newark Airport, Unknown where there is none."),
+    Column("Zone", "text", "Name of the zone."),
+    Column("service_zone", "text", "Yellow Zone, Boro Zone, Airports or EWR: who may pick up there."),
+)
