@@ -31,7 +31,7 @@ class SourceUnavailableError(TaxiAssetsError):
 
 
 class DamagedFileError(TaxiAssetsError):
-    """What arrived is not the file: truncated, corrupted, not gzip, a web page, empty, or other bytes than published."""
+    """What arrived is not the file: truncated, corrupted, not gzip, a web page, empty, or not the published bytes."""
 
 
 class UnexpectedContentError(TaxiAssetsError):

@@ -58,7 +58,9 @@ def parse_month_range(text: str) -> list[Month]:
     first = Month.parse(first_text)
     last = Month.parse(last_text.removeprefix(".")) if dots else first
     if last < first:
-        raise UnknownTaxiOrMonthError(f"The range {text} runs backwards: write the earlier month first, {last}...{first}.")
+        raise UnknownTaxiOrMonthError(
+            f"The range {text} runs backwards: write the earlier month first, {last}...{first}."
+        )
     months = [first]
     while months[-1] < last:
         months.append(months[-1].next())

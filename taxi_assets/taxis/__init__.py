@@ -78,6 +78,11 @@ class Taxi:
         """Name of the main table, and last part of the asset keys."""
         return f"{self.name}_tripdata"
 
+    @property
+    def month_asset(self) -> str:
+        """Last part of the keys of the monthly tables' assets."""
+        return f"{self.table}_month"
+
     def month_table(self, month: Month) -> str:
         """Name of one month's table."""
         return f"{self.table}_{month.suffix}"

@@ -1,0 +1,146 @@
+"""Carries months through their stages, several at once, each on its own.
+
+Dagster starts a step only when the whole step before it has succeeded, for all months of a range. Here one step owns
+all assets of a taxi (as dagster-dbt's does for its models), and a month goes through all of them by itself: a bad
+month stops nothing but itself, and a range neither waits for its last download nor keeps all of its files on disk
+before the first is loaded.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence, Set
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from typing import Final
+
+import dagster as dg
+
+from taxi_assets.assets.stages import Metadata, Stage, Workplace
+from taxi_assets.checks import Verdict
+from taxi_assets.errors import UnexpectedContentError
+from taxi_assets.months import Month
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a run asks for.
+
+    Attributes:
+        stages: All stages of the taxi, each after the one it needs.
+        assets: Keys of the assets to materialize.
+        checks: Keys of the checks to evaluate.
+    """
+
+    stages: Sequence[Stage]
+    assets: Set[dg.AssetKey]
+    checks: Set[dg.AssetCheckKey]
+
+
+@dataclass
+class MonthReport:
+    """What became of one month.
+
+    Attributes:
+        month: The month.
+        materialized: Metadata of each asset that was materialized.
+        verdicts: What each check said.
+        errors: Why an asset was not materialized, or must not be used downstream.
+    """
+
+    month: Month
+    materialized: dict[dg.AssetKey, Metadata] = field(default_factory=dict)
+    verdicts: dict[dg.AssetCheckKey, Verdict] = field(default_factory=dict)
+    errors: dict[dg.AssetKey, Exception] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> int:
+        """Rows of the month, as the last asset counted them."""
+        return next((metadata["dagster/row_count"] for metadata in reversed(self.materialized.values())), 0)
+
+
+def carry_months(months: Sequence[Month], work: Work, at: Workplace, *, at_once: int) -> Iterator[MonthReport]:
+    """Carry each month through its stages, and yield a report as each is done."""
+    progress = _Progress(len(months), at.log)
+    with ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="month") as pool:
+        under_way = [pool.submit(carry_month, month, work, at) for month in months]
+        try:
+            for future in as_completed(under_way):
+                report = future.result()
+                progress.add(report)
+                yield report
+        finally:
+            # Where the run is cancelled, months that have not begun never do; those under way end whole.
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def carry_month(month: Month, work: Work, at: Workplace) -> MonthReport:
+    """Carry one month through its stages; where one fails, those after it are left alone."""
+    report = MonthReport(month)
+    stopped: set[dg.AssetKey] = set()
+    for stage in work.stages:
+        if stage.after in stopped:
+            stopped.add(stage.key)
+            continue
+        try:
+            _do(stage, work, at, report)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must not stop the other months
+            report.errors[stage.key] = error
+            stopped.add(stage.key)
+    if not report.errors and any(stage.merges and stage.key in report.materialized for stage in work.stages):
+        _tidy_up(month, work, at)
+    return report
+
+
+def _do(stage: Stage, work: Work, at: Workplace, report: MonthReport) -> None:
+    """Materialize the stage's asset if it is asked for, and judge it if a check is.
+
+    Raises:
+        UnexpectedContentError: A check that blocks has failed.
+        TaxiAssetsError: The stage could not be done.
+    """
+    if stage.key in work.assets:
+        report.materialized[stage.key] = stage.run(report.month, at)
+    wanted = {dg.AssetCheckKey(stage.key, check.name): check for check in stage.checks}
+    wanted = {key: check for key, check in wanted.items() if key in work.checks}
+    if not wanted:
+        return
+    evidence = stage.judge(report.month, at)
+    report.verdicts |= {key: check.judge(evidence) for key, check in wanted.items()}
+    failed = [check.name for key, check in wanted.items() if check.blocking and report.verdicts[key].stops]
+    if failed:
+        numbers = {
+            name: value for key in wanted if key.name in failed for name, value in report.verdicts[key].numbers.items()
+        }
+        raise UnexpectedContentError(
+            f"{report.month} of {stage.key.to_user_string()} failed {' and '.join(failed)} "
+            f"({', '.join(f'{name} {value:,}' for name, value in numbers.items())}): "
+            "nothing downstream of it was touched; look at the raw file, then run again."
+        )
+
+
+def _tidy_up(month: Month, work: Work, at: Workplace) -> None:
+    if not at.source.keep_raw_files:
+        for stage in work.stages:
+            stage.tidy_up(month, at)
+
+
+class _Progress:
+    """Tells in the log how far a range is."""
+
+    def __init__(self, months: int, log: logging.Logger) -> None:
+        self._months, self._log = months, log
+        self._done = self._rows = 0
+        self._start = time.monotonic()
+
+    def add(self, report: MonthReport) -> None:
+        self._done += 1
+        self._rows += report.rows
+        seconds = time.monotonic() - self._start
+        left = seconds / self._done * (self._months - self._done)
+        outcome = "failed" if report.errors else "done"
+        self._log.info(
+            f"{report.month} {outcome}: {self._done} of {self._months} months ({self._done / self._months:.0%}), "
+            f"{self._rows:,} rows, {self._rows / seconds:,.0f} rows/s, {left:,.0f} s left"
+        )

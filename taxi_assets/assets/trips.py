@@ -1,0 +1,111 @@
+"""The assets of one taxi: raw file, monthly table and main table in each warehouse, and their checks."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+from taxi_assets import settings
+from taxi_assets.assets.months import MonthReport, Work, carry_months
+from taxi_assets.assets.stages import Landing, Loading, Merging, Stage, Workplace
+from taxi_assets.checks import check_spec, combined_result
+from taxi_assets.errors import TaxiAssetsError
+from taxi_assets.months import Month
+from taxi_assets.partitions import ONE_RUN_PER_RANGE, months_of_run, months_partitions
+from taxi_assets.taxis import Taxi
+from taxi_assets.warehouses.base import Warehouse
+
+_SHOWN_FAILURES = 10
+
+
+def trip_stages(taxi: Taxi, warehouses: Sequence[Warehouse]) -> Sequence[Stage]:
+    """All stages of a taxi, each after the one it needs."""
+    tables = [stage for warehouse in warehouses for stage in (Loading(taxi, warehouse), Merging(taxi, warehouse))]
+    return [Landing(taxi), *tables]
+
+
+def trip_assets(taxi: Taxi, warehouses: Sequence[Warehouse]) -> dg.AssetsDefinition:
+    """One step with all assets of a taxi, of which a run may select any."""
+    stages = trip_stages(taxi, warehouses)
+    months = months_partitions()
+
+    @dg.multi_asset(
+        name=taxi.table,
+        description=f"{taxi.title}: carries each month from its source to the main tables.",
+        specs=[stage.spec for stage in stages],
+        check_specs=[check_spec(check, stage.key, months) for stage in stages for check in stage.checks],
+        can_subset=True,
+        partitions_def=months,
+        backfill_policy=ONE_RUN_PER_RANGE,
+        required_resource_keys={"source", *(warehouse.name for warehouse in warehouses)},
+    )
+    def carry_through(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+        work = Work(stages, context.selected_asset_keys, context.selected_asset_check_keys)
+        at = Workplace(context.resources.source, context.resources, context.log)
+        reports = {
+            report.month: report
+            for report in carry_months(months_of_run(context), work, at, at_once=settings.months_at_once())
+        }
+        yield from _events(context, work, dict(sorted(reports.items())))
+
+    return carry_through
+
+
+def _events(
+    context: dg.AssetExecutionContext, work: Work, reports: Mapping[Month, MonthReport]
+) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+    """Tell Dagster what became of the months.
+
+    An asset that is yielded counts as materialized for all months of the run. So where a month failed, nothing is
+    yielded, each finished month is recorded by itself, and the step fails at the end with all failures together.
+    """
+    failed = {month: report for month, report in reports.items() if report.errors}
+    for stage in work.stages:
+        if stage.key not in work.assets:
+            continue
+        for month, report in reports.items():
+            if stage.key not in report.materialized:
+                continue
+            metadata = report.materialized[stage.key]
+            if failed:
+                context.log_event(dg.AssetMaterialization(stage.key, partition=str(month), metadata=metadata))
+            else:
+                context.add_asset_metadata(metadata, asset_key=stage.key, partition_key=str(month))
+        if not failed:
+            yield dg.MaterializeResult(asset_key=stage.key)
+    for stage in work.stages:
+        for check in stage.checks:
+            key = dg.AssetCheckKey(stage.key, check.name)
+            verdicts = {month: report.verdicts[key] for month, report in reports.items() if key in report.verdicts}
+            if verdicts:
+                yield combined_result(check, stage.key, verdicts)
+    if failed:
+        raise _failure(failed, months=len(reports))
+
+
+def _failure(failed: Mapping[Month, MonthReport], *, months: int) -> dg.Failure:
+    """All failures of a run as one, with the first one's cause."""
+    causes = [
+        (month, key.to_user_string(), error) for month, report in failed.items() for key, error in report.errors.items()
+    ]
+    sentences = [
+        f"{month}, {key}: {error if isinstance(error, TaxiAssetsError) else repr(error)}"
+        for month, key, error in causes
+    ]
+    if months == 1:
+        description = "\n".join(sentences)
+    else:
+        shown = "\n".join(sentences[:_SHOWN_FAILURES])
+        more = f"\nand {len(sentences) - _SHOWN_FAILURES} more" if len(sentences) > _SHOWN_FAILURES else ""
+        description = f"{len(failed)} of {months} months failed, the others are done:\n{shown}{more}"
+    failure = dg.Failure(
+        description,
+        metadata={
+            "failed months": ", ".join(map(str, failed)),
+            "failures": dg.MetadataValue.md("\n".join(f"- {sentence}" for sentence in sentences)),
+        },
+        # What can pass is worth a retry; bad data stays bad.
+        allow_retries=any(getattr(error, "passing", True) for _, _, error in causes),
+    )
+    failure.__cause__ = causes[0][2]
+    return failure

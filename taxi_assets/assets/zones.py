@@ -1,0 +1,91 @@
+"""The taxi zones: their raw file, and a table of them in each warehouse."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import dagster as dg
+
+from taxi_assets.assets.failures import explained_to_people
+from taxi_assets.assets.metadata import file_metadata, raw_column_schema, rows_metadata, zones_column_schema
+from taxi_assets.assets.stages import OWNERS, raw_key
+from taxi_assets.partitions import ONE_RUN_PER_RANGE
+from taxi_assets.source.files import zones_file
+from taxi_assets.source.resource import TripSource
+from taxi_assets.warehouses.base import TripsWarehouse, Warehouse
+from taxi_assets.zones import ZONE_COUNT, ZONES_COLUMNS, ZONES_DESCRIPTION, ZONES_TABLE
+
+
+def zones_assets(warehouses: Sequence[Warehouse]) -> Sequence[dg.AssetsDefinition | dg.AssetChecksDefinition]:
+    """The zones' assets and checks."""
+    return [raw_zones(), *(made(warehouse) for warehouse in warehouses for made in (zones_table, zones_check))]
+
+
+def raw_zones() -> dg.AssetsDefinition:
+    """The raw file of the zones."""
+
+    @dg.asset(
+        key=raw_key(ZONES_TABLE),
+        description="The published list of taxi zones, exactly as it is, verified and kept in the landing zone.",
+        metadata={"dagster/column_schema": raw_column_schema(ZONES_COLUMNS)},
+        kinds={"csv", "file"},
+        group_name="raw",
+        owners=OWNERS,
+        code_version="1",
+        backfill_policy=ONE_RUN_PER_RANGE,
+    )
+    def land_zones(context: dg.AssetExecutionContext, source: TripSource) -> dg.MaterializeResult[Any]:
+        with explained_to_people():
+            return dg.MaterializeResult(metadata=file_metadata(source.land(zones_file(), context.log)))
+
+    return land_zones
+
+
+def zones_table(warehouse: Warehouse) -> dg.AssetsDefinition:
+    """The zones as a table in one warehouse."""
+
+    @dg.asset(
+        key=warehouse.key(ZONES_TABLE),
+        deps=[raw_key(ZONES_TABLE)],
+        description=ZONES_DESCRIPTION,
+        metadata={
+            "dagster/column_schema": zones_column_schema(warehouse),
+            "dagster/table_name": ZONES_TABLE,
+            "dagster/storage_kind": warehouse.name,
+        },
+        kinds={warehouse.name, "table"},
+        group_name=warehouse.name,
+        owners=OWNERS,
+        code_version="1",
+        backfill_policy=ONE_RUN_PER_RANGE,
+        io_manager_key=warehouse.io_manager_key,
+        required_resource_keys={"source", warehouse.name},
+    )
+    def load_zones(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+        start = time.monotonic()
+        source: TripSource = context.resources.source
+        target: TripsWarehouse = getattr(context.resources, warehouse.name)
+        with explained_to_people():
+            rows = target.replace_zones(source.landing_zone().landed(zones_file()), context.log)
+        return dg.MaterializeResult(metadata=rows_metadata(rows, seconds=time.monotonic() - start, table=ZONES_TABLE))
+
+    return load_zones
+
+
+def zones_check(warehouse: Warehouse) -> dg.AssetChecksDefinition:
+    """Whether a warehouse has all zones, each once."""
+
+    @dg.asset_check(
+        asset=warehouse.key(ZONES_TABLE),
+        name="all_zones_are_there",
+        description=f"There are {ZONE_COUNT} zones, each with a number of its own.",
+        required_resource_keys={warehouse.name},
+    )
+    def all_zones_are_there(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        target: TripsWarehouse = getattr(context.resources, warehouse.name)
+        zones, numbers = target.count_zones(context.log)
+        return dg.AssetCheckResult(
+            passed=zones == numbers == ZONE_COUNT, metadata={"zones": zones, "distinct numbers": numbers}
+        )
+
+    return all_zones_are_there

@@ -1,0 +1,230 @@
+"""What is checked about a month, as pure functions over numbers that the warehouse measured.
+
+A check judges one month at a time. A run over several months gives one result per check, as Dagster wants it, which
+names the months that failed and shows the numbers of all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import dagster as dg
+
+from taxi_assets.months import Month
+from taxi_assets.published import PublishedFile
+from taxi_assets.source.files import LandedFile
+from taxi_assets.source.origin import RELEASE_ADDRESS, SAMPLE_NAME
+from taxi_assets.warehouses.base import MonthProfile, TableRole
+
+OUTSIDE_MONTH_LIMIT: Final = 0.01
+"""Share of pickups outside the month above which a check warns; published months stay far below it."""
+
+Number = int | float | str
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known about one month in one table when it is judged.
+
+    Attributes:
+        profile: What the warehouse measured.
+        landed: The raw file that the rows come from, if one is known here.
+        published: What is known of the published file, if anything.
+    """
+
+    profile: MonthProfile
+    landed: LandedFile | None
+    published: PublishedFile | None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check says about one month.
+
+    Attributes:
+        passed: Whether all is well.
+        numbers: What the verdict rests on.
+        is_error: Whether a failure is an error rather than a warning.
+        note: What a number can't say.
+    """
+
+    passed: bool
+    numbers: Mapping[str, Number]
+    is_error: bool = True
+    note: str = ""
+
+    @property
+    def stops(self) -> bool:
+        """Whether a blocking check with this verdict keeps the month from what is downstream."""
+        return not self.passed and self.is_error
+
+
+@dataclass(frozen=True)
+class MonthCheck:
+    """A check of one month.
+
+    Attributes:
+        name: Its name in Dagster.
+        description: What it makes sure of.
+        blocking: Whether a failure with an error keeps the month from what is downstream.
+        judge: Tells the verdict from the evidence.
+    """
+
+    name: str
+    description: str
+    blocking: bool
+    judge: Callable[[Evidence], Verdict]
+
+
+def _rows_match_file(evidence: Evidence) -> Verdict:
+    rows = evidence.profile.rows
+    if evidence.landed is None:
+        return Verdict(
+            passed=False, is_error=False, numbers={"rows": rows}, note="no raw file of this month has landed here"
+        )
+    in_file = evidence.landed.rows
+    return Verdict(rows == in_file, {"rows": rows, "rows in file": in_file, "difference": rows - in_file})
+
+
+def _rows_match_published(evidence: Evidence) -> Verdict:
+    rows, published = evidence.profile.rows, evidence.published
+    if evidence.landed is not None and evidence.landed.origin == SAMPLE_NAME:
+        return Verdict(passed=True, numbers={"rows": rows}, note="skipped: the project's own sample")
+    if published is None:
+        return Verdict(passed=True, numbers={"rows": rows}, note="skipped: no published count is known")
+    is_release = evidence.landed is not None and evidence.landed.origin == RELEASE_ADDRESS
+    return Verdict(
+        passed=rows == published.rows,
+        is_error=is_release and published.rows_are_sure,
+        numbers={"rows": rows, "published rows": published.rows, "difference": rows - published.rows},
+        note=f"published count known from: {published.rows_known_from}",
+    )
+
+
+def _ids_are_unique(evidence: Evidence) -> Verdict:
+    repeated = evidence.profile.repeated_ids
+    return Verdict(repeated == 0, {"rows": evidence.profile.rows, "repeated ids": repeated})
+
+
+def _required_values_are_there(evidence: Evidence) -> Verdict:
+    missing = {f"missing {name}": count for name, count in evidence.profile.missing.items()}
+    return Verdict(not any(missing.values()), missing)
+
+
+def _pickups_are_in_month(evidence: Evidence) -> Verdict:
+    outside, rows = evidence.profile.outside_month, evidence.profile.rows
+    share = outside / rows if rows else 0.0
+    return Verdict(
+        passed=share <= OUTSIDE_MONTH_LIMIT,
+        is_error=False,
+        numbers={"outside the month": outside, "share": round(share, 6)},
+    )
+
+
+def _values_are_plausible(evidence: Evidence) -> Verdict:
+    profile = evidence.profile
+    counts = {
+        **{f"{name} too low": count for name, count in profile.too_low.items()},
+        **{f"{name} too high": count for name, count in profile.too_high.items()},
+        "dropoff before pickup": profile.backwards,
+        "longer than a day": profile.longer_than_a_day,
+    }
+    found = {name: count for name, count in counts.items() if count}
+    return Verdict(passed=not found, is_error=False, numbers={"rows": profile.rows, **found})
+
+
+_ROWS_MATCH_FILE: Final = MonthCheck(
+    "rows_match_file",
+    "The table holds exactly as many rows of the month as its raw file.",
+    blocking=True,
+    judge=_rows_match_file,
+)
+_IDS_ARE_UNIQUE: Final = MonthCheck(
+    "ids_are_unique",
+    "No two rows of the month have the same unique_row_id.",
+    blocking=True,
+    judge=_ids_are_unique,
+)
+
+CHECKS: Final[Mapping[TableRole, Sequence[MonthCheck]]] = {
+    "month": (
+        _ROWS_MATCH_FILE,
+        _IDS_ARE_UNIQUE,
+        MonthCheck(
+            "rows_match_published",
+            "The month has as many rows as the published file. An error where the file is the release's and its count "
+            "is sure, else a warning: a mirror may hold samples.",
+            blocking=True,
+            judge=_rows_match_published,
+        ),
+        MonthCheck(
+            "required_values_are_there",
+            "Columns that every trip needs are never empty.",
+            blocking=False,
+            judge=_required_values_are_there,
+        ),
+        MonthCheck(
+            "pickups_are_in_month",
+            f"At most {OUTSIDE_MONTH_LIMIT:.0%} of the pickups lie outside the file's month. They are kept with their "
+            "file and counted.",
+            blocking=False,
+            judge=_pickups_are_in_month,
+        ),
+        MonthCheck(
+            "values_are_plausible",
+            "No negative or impossible amounts, distances, places or durations. Published months have some, refunds "
+            "above all; they are kept and counted.",
+            blocking=False,
+            judge=_values_are_plausible,
+        ),
+    ),
+    "main": (_ROWS_MATCH_FILE, _IDS_ARE_UNIQUE),
+}
+
+
+def check_spec(check: MonthCheck, key: dg.AssetKey, partitions: dg.PartitionsDefinition[str]) -> dg.AssetCheckSpec:
+    """The check as Dagster knows it on one asset."""
+    return dg.AssetCheckSpec(
+        check.name, asset=key, description=check.description, blocking=check.blocking, partitions_def=partitions
+    )
+
+
+def combined_result(check: MonthCheck, key: dg.AssetKey, verdicts: Mapping[Month, Verdict]) -> dg.AssetCheckResult:
+    """One result for all months of a run, which names the months that failed and shows everybody's numbers."""
+    failed = [month for month, verdict in verdicts.items() if not verdict.passed]
+    is_error = any(verdict.stops for verdict in verdicts.values())
+    metadata: dict[str, dg.RawMetadataValue] = {"months": _table(verdicts)}
+    if failed:
+        metadata["failed months"] = ", ".join(map(str, failed))
+    if len(verdicts) == 1:
+        (verdict,) = verdicts.values()
+        metadata |= verdict.numbers
+    description = f"{len(failed)} of {len(verdicts)} months failed: {', '.join(map(str, failed))}" if failed else None
+    return dg.AssetCheckResult(
+        asset_key=key,
+        check_name=check.name,
+        passed=not failed,
+        severity=dg.AssetCheckSeverity.ERROR if is_error or not failed else dg.AssetCheckSeverity.WARN,
+        metadata=metadata,
+        description=description,
+    )
+
+
+def _table(verdicts: Mapping[Month, Verdict]) -> dg.TableMetadataValue:
+    """A row per month. All rows have all columns, as Dagster's tables want it."""
+    names = list(dict.fromkeys(name for verdict in verdicts.values() for name in verdict.numbers))
+    return dg.MetadataValue.table(
+        [
+            dg.TableRecord(
+                {
+                    "month": str(month),
+                    "passed": "yes" if verdict.passed else "no",
+                    **{name: str(verdict.numbers.get(name, "")) for name in names},
+                    "note": verdict.note,
+                }
+            )
+            for month, verdict in verdicts.items()
+        ]
+    )

@@ -1,0 +1,40 @@
+"""The one partitions definition: months as people write them, ``2020-10``.
+
+All assets of a taxi share it, and the policy that a range of months is one run, so that a backfill over any selection
+of them is one run too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+
+import dagster as dg
+
+from taxi_assets.errors import UnknownTaxiOrMonthError
+from taxi_assets.months import Month
+from taxi_assets.taxis import all_taxis
+
+
+@cache
+def months_partitions() -> dg.MonthlyPartitionsDefinition:
+    """Every month that the release holds for any taxi."""
+    first = min(taxi.first_month for taxi in all_taxis().values())
+    last = max(taxi.last_month for taxi in all_taxis().values())
+    return dg.MonthlyPartitionsDefinition(start_date=str(first), end_date=str(last.next()), fmt="%Y-%m")
+
+
+ONE_RUN_PER_RANGE = dg.BackfillPolicy.single_run()
+
+
+def months_of_run(context: dg.AssetExecutionContext) -> Sequence[Month]:
+    """The months that a run is about, in their order.
+
+    Raises:
+        UnknownTaxiOrMonthError: There are none, because the range runs backwards; Dagster itself lets that pass.
+    """
+    if not context.partition_keys:
+        raise UnknownTaxiOrMonthError(
+            "The range of months is empty: write the earlier month first, for example 2019-01...2019-12."
+        )
+    return [Month.parse(key) for key in context.partition_keys]

@@ -1,0 +1,67 @@
+"""The project's settings: environment variables, read in this one place.
+
+======================  ==========================================================================================
+``TAXI_HOME``           folder for all state; default ``.taxi`` in the project
+``TAXI_SOURCE``         ``release`` (default), ``sample``, a folder, or a base URL
+``TAXI_KEEP_RAW``       ``no`` deletes a month's raw file once it is merged; default ``yes``
+``TAXI_MONTHS_AT_ONCE`` months of a range that are under way at the same time; default 4
+======================  ==========================================================================================
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import dagster as dg
+
+from taxi_assets.errors import SettingsError
+
+_PROJECT = Path(__file__).resolve().parents[1]
+
+
+def home() -> Path:
+    """The folder for all state. It need not exist yet."""
+    value = os.environ.get("TAXI_HOME")
+    if value:
+        return Path(value).expanduser().absolute()
+    # Installed as a package there is no project folder, and the working directory is the next best place.
+    project = _PROJECT if (_PROJECT / "pyproject.toml").is_file() else Path.cwd()
+    return project / ".taxi"
+
+
+def source() -> str | dg.EnvVar:
+    """The address of the source.
+
+    A set variable is handed on by name, so that an address with a password never enters Dagster's configuration.
+    """
+    return dg.EnvVar("TAXI_SOURCE") if os.environ.get("TAXI_SOURCE") else "release"
+
+
+def keep_raw_files() -> bool:
+    """Whether raw files stay in the landing zone after their month was merged.
+
+    Raises:
+        SettingsError: TAXI_KEEP_RAW is neither yes nor no.
+    """
+    return _switch("TAXI_KEEP_RAW", default=True)
+
+
+def months_at_once() -> int:
+    """How many months of a range are under way at the same time.
+
+    Raises:
+        SettingsError: TAXI_MONTHS_AT_ONCE is not a positive whole number.
+    """
+    value = os.environ.get("TAXI_MONTHS_AT_ONCE", "4")
+    if not value.isdecimal() or int(value) < 1:
+        raise SettingsError(f"TAXI_MONTHS_AT_ONCE is “{value}”: set it to a whole number from 1 on.")
+    return int(value)
+
+
+def _switch(name: str, *, default: bool) -> bool:
+    value = os.environ.get(name, "").strip().lower()
+    words = {"": default, "yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+    if value not in words:
+        raise SettingsError(f"{name} is “{value}”: set it to yes or no.")
+    return words[value]

@@ -1,0 +1,1 @@
+"""Trips: how a raw file's text becomes typed rows with ids (in DuckDB), and what is wrong where it can't."""

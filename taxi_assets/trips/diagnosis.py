@@ -1,0 +1,110 @@
+"""Says in one sentence what is wrong with a raw file that DuckDB refused: line, column and value.
+
+DuckDB reads fast and stops at something it can't take; this reads the file again, slowly and line by line, to tell a
+person where to look.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import re
+import zlib
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from itertools import islice
+
+import duckdb
+
+from taxi_assets.errors import DamagedFileError, TaxiAssetsError, UnexpectedContentError
+from taxi_assets.source.files import LandedFile
+from taxi_assets.taxis import Column, Taxi
+
+_NUMBER = re.compile(r" *[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)? *")
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
+_INTEGER_LIMIT = 2**31
+_DECIMAL_LIMIT = 10**10
+_SHOWN = 3
+
+
+def explain_refusal(landed: LandedFile, taxi: Taxi, error: duckdb.Error) -> TaxiAssetsError | duckdb.Error:
+    """The error to raise instead of DuckDB's: about the file where the file is at fault, else DuckDB's own."""
+    try:
+        findings = list(islice(find_problems(landed, taxi), _SHOWN + 1))
+    except (EOFError, zlib.error, gzip.BadGzipFile) as damage:
+        return DamagedFileError(
+            f"{landed.path} can't be unpacked ({damage}): it was changed after it landed, so fetch it again."
+        )
+    except OSError as cause:
+        return DamagedFileError(f"{landed.path} can't be read ({cause.strerror}): fetch it again.")
+    if not findings:
+        return error
+    shown = "; ".join(findings[:_SHOWN])
+    more = "; and more" if len(findings) > _SHOWN else ""
+    return UnexpectedContentError(
+        f"{landed.path.name} has values that {taxi.table} can't hold unchanged: {shown}{more}. "
+        "Nothing was loaded; correct the file at its source or fetch it again."
+    )
+
+
+def find_problems(landed: LandedFile, taxi: Taxi) -> Iterator[str]:
+    """Yield each problem of the file as a phrase, in the order of its lines.
+
+    Raises:
+        OSError, EOFError, zlib.error: The file can't be read or unpacked.
+    """
+    columns = [taxi.column(name) for name in landed.header]
+    # A byte that is not UTF-8 becomes a surrogate, so that it can be reported with its line.
+    with gzip.open(landed.path, "rt", encoding="utf-8-sig", errors="surrogateescape", newline="") as text:
+        reader = csv.reader(text)
+        next(reader, None)
+        for row in reader:
+            if row and len(row) != len(columns):
+                yield f"line {reader.line_num:,} has {len(row)} fields instead of {len(columns)}"
+                continue
+            for column, value in zip(columns, row, strict=False):
+                fault = _fault(column, value)
+                if fault:
+                    yield f"line {reader.line_num:,}, column {column.name}: “{_printable(value)}” {fault}"
+
+
+def _fault(column: Column, value: str) -> str | None:
+    """What is wrong with a field's text, or None."""
+    if value == "":
+        return None
+    match column.kind:
+        case "integer" | "decimal":
+            return _number_fault(column, value)
+        case "timestamp":
+            return _timestamp_fault(value)
+        case "text":
+            return None if value.isprintable() else "is not readable text"
+
+
+def _number_fault(column: Column, value: str) -> str | None:
+    if not _NUMBER.fullmatch(value):
+        return "is not a number"
+    number = Decimal(value.strip())
+    if column.kind == "integer":
+        if number != number.to_integral_value():
+            return "is not a whole number"
+        return None if -_INTEGER_LIMIT <= number < _INTEGER_LIMIT else "is out of range"
+    if abs(number) >= _DECIMAL_LIMIT:
+        return "is out of range"
+    return None if (number * 10_000) % 1 == 0 else "has more than four decimals"
+
+
+def _timestamp_fault(value: str) -> str | None:
+    if not _TIMESTAMP.fullmatch(value):
+        return "is not a date and time like 2020-10-01 00:31:19"
+    try:
+        datetime.fromisoformat(value)
+    except ValueError:
+        return "is not a date and time that exists"
+    return None
+
+
+def _printable(value: str) -> str:
+    shown = value.encode("utf-8", "backslashreplace").decode("utf-8")
+    return shown if len(shown) <= 60 else shown[:60] + "…"  # noqa: PLR2004 - enough to recognise a value

@@ -1,0 +1,22 @@
+"""The warehouses: one package each beside this module, found by looking, so that a new one needs no list to edit."""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Sequence
+from functools import cache
+from importlib import import_module
+
+from taxi_assets.warehouses.base import Warehouse
+
+
+@cache
+def all_warehouses() -> Sequence[Warehouse]:
+    """Every kind of warehouse that the project has, in alphabetical order, configured or not."""
+    packages = (module.name for module in pkgutil.iter_modules(__path__) if module.ispkg)
+    return [import_module(f"{__name__}.{package}").WAREHOUSE for package in sorted(packages)]
+
+
+def configured_warehouses() -> Sequence[Warehouse]:
+    """The warehouses whose settings are there."""
+    return [warehouse for warehouse in all_warehouses() if warehouse.is_configured()]

@@ -1,0 +1,27 @@
+"""The embedded warehouse: a DuckDB file in the project's home folder, no server and no settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from taxi_assets import settings
+from taxi_assets.trips.staging import COLUMN_TYPES
+from taxi_assets.warehouses.base import Warehouse
+from taxi_assets.warehouses.duckdb.io_manager import DuckDBIOManager
+from taxi_assets.warehouses.duckdb.warehouse import ID_TYPE, DuckDBWarehouse
+
+
+def _resources() -> Mapping[str, Any]:
+    warehouse = DuckDBWarehouse(database=str(settings.home() / "warehouse.duckdb"))
+    return {"duckdb": warehouse, "duckdb_io_manager": DuckDBIOManager(warehouse=warehouse)}
+
+
+WAREHOUSE: Final = Warehouse(
+    name="duckdb",
+    title="DuckDB",
+    column_types=COLUMN_TYPES,
+    id_type=ID_TYPE,
+    is_configured=lambda: True,
+    resources=_resources,
+)

@@ -1,0 +1,72 @@
+"""The database's catalog: what a name stands for, whether it is ours, and comments, by which we know our own."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import duckdb
+
+from taxi_assets.errors import WarehouseError
+from taxi_assets.sql import identifier, literal
+
+COMMENT_PREFIX: Final = "taxi_assets: "
+"""How the comment on every table and view of this project begins."""
+
+
+def kind_of(connection: duckdb.DuckDBPyConnection, name: str) -> str | None:
+    """``TABLE``, ``VIEW``, or None where there is nothing of that name."""
+    rows = connection.execute(
+        """
+        SELECT replace("table_type", 'BASE ', '')
+        FROM information_schema."tables"
+        WHERE "table_schema" = current_schema() AND "table_name" = $name
+        """,
+        {"name": name},
+    ).fetchall()
+    return rows[0][0] if rows else None
+
+
+def drop_own(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+    """Drop the table or view of that name if there is one and it is ours."""
+    kind = kind_of(connection, name)
+    if kind:
+        refuse_foreign_table(connection, name)
+        connection.execute(f"DROP {kind} {identifier(name)}")
+
+
+def refuse_foreign_table(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+    """Make sure that a table or view is ours.
+
+    Raises:
+        WarehouseError: It is somebody else's.
+    """
+    text = single_row(
+        connection.execute(
+            """
+            SELECT any_value("comment") FROM (
+                SELECT "comment" FROM duckdb_tables() WHERE "table_name" = $name
+                UNION ALL
+                SELECT "comment" FROM duckdb_views() WHERE "view_name" = $name
+            )
+            """,
+            {"name": name},
+        )
+    )[0]
+    if not (text or "").startswith(COMMENT_PREFIX):
+        raise WarehouseError(
+            f"There is a table {name} that this project did not make: nothing was changed; rename it, then run again."
+        )
+
+
+def comment(
+    connection: duckdb.DuckDBPyConnection, kind: str, name: str, text: str, *, prefix: str = COMMENT_PREFIX
+) -> None:
+    """Comment on a table, view or column (``table.column``)."""
+    quoted = ".".join(identifier(part) for part in name.split("."))
+    connection.execute(f"COMMENT ON {kind} {quoted} IS {literal(prefix + text)}")
+
+
+def single_row(result: duckdb.DuckDBPyConnection | duckdb.DuckDBPyRelation) -> tuple[Any, ...]:
+    """The one row of a query that always has exactly one."""
+    (row,) = result.fetchall()
+    return tuple(row)

@@ -1,0 +1,138 @@
+"""Opening the DuckDB file: patiently where others hold it, and only if it is ours to write."""
+
+from __future__ import annotations
+
+import logging
+import random
+import re
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+
+from taxi_assets.errors import TaxiAssetsError, WarehouseBusyError, WarehouseError
+from taxi_assets.warehouses.duckdb.catalog import COMMENT_PREFIX
+
+_HELD_BY = re.compile(r"Conflicting lock is held in (.*?)\. ")
+_SECONDS_BETWEEN_MESSAGES: Final = 10.0
+
+
+def open_database(
+    path: Path, config: Mapping[str, Any], wait_seconds: float, log: logging.Logger
+) -> duckdb.DuckDBPyConnection:
+    """Open the database, waiting while another process has it open, since DuckDB lets one process write at a time.
+
+    Raises:
+        WarehouseBusyError: Another process held it for longer than ``wait_seconds``.
+        WarehouseError: It can't be opened, is damaged, or belongs to somebody else.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WarehouseError(
+            f"The folder {path.parent} for the DuckDB warehouse can't be made ({error.strerror}): "
+            "set TAXI_HOME to a folder that can be written."
+        ) from error
+    connection = _wait_and_connect(path, config, wait_seconds, log)
+    try:
+        _refuse_foreign_database(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _wait_and_connect(
+    path: Path, config: Mapping[str, Any], wait_seconds: float, log: logging.Logger
+) -> duckdb.DuckDBPyConnection:
+    start = time.monotonic()
+    next_message = start + 1.0
+    while True:
+        try:
+            return duckdb.connect(path, config=dict(config))
+        except duckdb.Error as error:
+            if "Could not set lock" not in str(error):
+                raise _cannot_open(path, error) from error
+            holder = _HELD_BY.search(str(error))
+            who = holder[1] if holder else "another process"
+            waited = time.monotonic() - start
+            if waited > wait_seconds:
+                raise WarehouseBusyError(
+                    f"{path} was held by {who} for {waited:.0f} seconds: "
+                    "close that program or raise the DuckDB resource's lock_wait_seconds, then run again."
+                ) from error
+        if time.monotonic() >= next_message:
+            log.info("Waiting for %s, which is held by %s (%.0f s so far)", path, who, waited)
+            next_message = time.monotonic() + _SECONDS_BETWEEN_MESSAGES
+        # Random pauses keep processes that wait for one another from asking in step.
+        time.sleep(random.uniform(0.02, 0.1))  # noqa: S311
+
+
+def _cannot_open(path: Path, error: duckdb.Error) -> WarehouseError:
+    cause = _first_line(error)
+    if path.is_file():
+        return WarehouseError(
+            f"{path} can't be opened as a DuckDB database, because it is damaged or another kind of file ({cause}): "
+            "move it away, and the next run makes a new one."
+        )
+    return WarehouseError(f"{path} can't be created ({cause}): set TAXI_HOME to a folder that can be written.")
+
+
+def _refuse_foreign_database(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """A database with tables of which none is ours is somebody else's."""
+    tables = connection.execute(
+        """
+        SELECT "table_name", coalesce(starts_with("comment", $prefix), false)
+        FROM (
+            SELECT "table_name", "comment" FROM duckdb_tables()
+            UNION ALL
+            SELECT "view_name", "comment" FROM duckdb_views() WHERE NOT "internal"
+        )
+        """,
+        {"prefix": COMMENT_PREFIX},
+    ).fetchall()
+    if tables and not any(ours for _, ours in tables):
+        names = ", ".join(sorted(name for name, _ in tables)[:3])
+        raise WarehouseError(
+            f"{path} is a DuckDB database that this project did not make (it holds {names}): "
+            "nothing was changed; set TAXI_HOME to another folder or move the file away."
+        )
+
+
+@contextmanager
+def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """All of the statements inside, or none of them."""
+    connection.begin()
+    try:
+        yield
+        connection.commit()
+    except BaseException:
+        # After a fatal error DuckDB has ended the transaction itself, and asking again would hide the cause.
+        try:
+            connection.rollback()
+        except duckdb.Error:
+            logging.getLogger(__name__).debug("no transaction was left to roll back", exc_info=True)
+        raise
+
+
+@contextmanager
+def explained(path: Path, action: str) -> Iterator[None]:
+    """Turn DuckDB's errors into a sentence that says what could not be done, where and what to do."""
+    try:
+        yield
+    except TaxiAssetsError:
+        raise
+    except duckdb.Error as error:
+        cause = _first_line(error)
+        if "No space left" in str(error) or isinstance(error, duckdb.OutOfMemoryException):
+            remedy = "make room on that disk or in memory (the DuckDB resource's memory_limit), then run again"
+        else:
+            remedy = "the warehouse is as it was before"
+        raise WarehouseError(f"DuckDB could not {action} in {path} ({cause}): {remedy}.") from error
+
+
+def _first_line(error: duckdb.Error) -> str:
+    return str(error).strip().partition("\n")[0].rstrip(".!:")

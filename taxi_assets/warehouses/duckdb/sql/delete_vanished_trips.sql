@@ -1,0 +1,7 @@
+-- Trips of the month that its file no longer has.
+DELETE FROM {{ main | identifier }} AS "main"
+WHERE "main"."file_month" = $file_month
+    AND NOT EXISTS (
+        FROM {{ month_table | identifier }} AS "month"
+        WHERE "month"."unique_row_id" = "main"."unique_row_id"
+    )

@@ -1,0 +1,235 @@
+"""Trips in an embedded DuckDB file.
+
+A month is staged as a table of its own and merged into the main table by three statements in one transaction; then
+its own name becomes a view of the main table, so that nothing is stored twice.
+"""
+
+import logging
+import threading
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+from dagster_duckdb import DuckDBResource
+from pydantic import Field
+
+from taxi_assets.errors import WarehouseError
+from taxi_assets.months import Month
+from taxi_assets.source.files import LandedFile
+from taxi_assets.sql import identifier, render
+from taxi_assets.taxis import Taxi
+from taxi_assets.trips.staging import COLUMN_TYPES, stage_month
+from taxi_assets.trips.zones import stage_zones
+from taxi_assets.warehouses.base import MonthMerge, MonthProfile, TableRole, table_columns
+from taxi_assets.warehouses.duckdb.catalog import comment, drop_own, kind_of, refuse_foreign_table, single_row
+from taxi_assets.warehouses.duckdb.connection import explained, open_database, transaction
+from taxi_assets.warehouses.duckdb.tables import read_table, write_table
+from taxi_assets.zones import ZONES_DESCRIPTION, ZONES_TABLE
+
+ID_TYPE: Final = "VARCHAR"
+
+_log = logging.getLogger(__name__)
+# One load at a time in this process: a load keeps all cores busy, and two would share one memory limit.
+_loading: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+
+
+class DuckDBWarehouse(DuckDBResource):
+    """The embedded warehouse, and Dagster's own DuckDB resource for assets that want a plain connection.
+
+    Unlike the library's, its connections wait while another process has the file, refuse a file that is not ours,
+    are bounded in memory, and are closed after an error too.
+    """
+
+    memory_limit: str = Field(
+        default="512MiB",
+        description="Memory that DuckDB may use before it spills to disk.",
+    )
+    lock_wait_seconds: float = Field(
+        default=3600.0,
+        description="How long to wait for another process that has the database open.",
+    )
+
+    @property
+    def path(self) -> Path:
+        """The database file."""
+        return Path(self.database).absolute()
+
+    def connect(self, log: logging.Logger = _log) -> duckdb.DuckDBPyConnection:
+        """Open a connection that the caller closes, or that closes when the last result read from it is gone.
+
+        Raises:
+            WarehouseBusyError: Another process held the file for longer than ``lock_wait_seconds``.
+            WarehouseError: The file can't be opened, is damaged, or is not ours.
+        """
+        # All connections of a process must ask for the same settings, or DuckDB refuses the second one.
+        config = {
+            "custom_user_agent": "dagster",
+            "memory_limit": self.memory_limit,
+            "preserve_insertion_order": False,
+            **self.connection_config,
+        }
+        return open_database(self.path, config, self.lock_wait_seconds, log)
+
+    @contextmanager
+    def get_connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection for the length of a ``with`` block, as Dagster's DuckDBResource gives it."""
+        with self._connection(_log) as connection:
+            yield connection
+
+    def load_month(self, taxi: Taxi, month: Month, landed: LandedFile, log: logging.Logger) -> int:
+        """See :class:`taxi_assets.warehouses.base.TripsWarehouse`."""
+        table = taxi.month_table(month)
+        with self._loading(f"load {table}", log) as connection, transaction(connection):
+            drop_own(connection, table)
+            rows = stage_month(connection, taxi, month, landed, table=table)
+            comment(connection, "TABLE", table, f"{taxi.title} trips of {month}, not merged yet.")
+        return rows
+
+    def merge_month(self, taxi: Taxi, month: Month, log: logging.Logger) -> MonthMerge:
+        """See :class:`taxi_assets.warehouses.base.TripsWarehouse`."""
+        month_table = taxi.month_table(month)
+        with self._loading(f"merge {month_table} into {taxi.table}", log) as connection, transaction(connection):
+            match kind_of(connection, month_table):
+                case "TABLE":
+                    return _merge(connection, taxi, month)
+                case "VIEW":
+                    return MonthMerge(_rows_of_month(connection, taxi, month), inserted=0, updated=0, deleted=0)
+                case _:
+                    raise WarehouseError(
+                        f"{self.path} has no table {month_table}: "
+                        f"materialize duckdb/{taxi.table}_month for {month} first."
+                    )
+
+    def profile_month(self, taxi: Taxi, month: Month, role: TableRole, log: logging.Logger) -> MonthProfile:
+        """See :class:`taxi_assets.warehouses.base.TripsWarehouse`."""
+        table = taxi.month_table(month) if role == "month" else taxi.table
+        with self._connection(log) as connection, explained(self.path, f"measure {table}"):
+            if kind_of(connection, table) is None:
+                raise WarehouseError(f"{self.path} has no table {table}: materialize {month} of {taxi.table} first.")
+            statement = render(__package__, "profile_month.sql", taxi=taxi, table=table)
+            profile = connection.execute(statement, {"file_month": month.first_day})
+            names = [column[0] for column in profile.description]
+            return MonthProfile.from_row(dict(zip(names, single_row(profile), strict=True)))
+
+    def replace_zones(self, landed: LandedFile, log: logging.Logger) -> int:
+        """See :class:`taxi_assets.warehouses.base.TripsWarehouse`."""
+        with self._loading(f"load {ZONES_TABLE}", log) as connection, transaction(connection):
+            drop_own(connection, ZONES_TABLE)
+            rows = stage_zones(connection, landed, table=ZONES_TABLE)
+            comment(connection, "TABLE", ZONES_TABLE, ZONES_DESCRIPTION)
+        return rows
+
+    def count_zones(self, log: logging.Logger) -> tuple[int, int]:
+        """See :class:`taxi_assets.warehouses.base.TripsWarehouse`."""
+        with self._connection(log) as connection, explained(self.path, f"count {ZONES_TABLE}"):
+            if kind_of(connection, ZONES_TABLE) is None:
+                raise WarehouseError(f"{self.path} has no table {ZONES_TABLE}: materialize duckdb/{ZONES_TABLE} first.")
+            statement = f'SELECT count(*), count(DISTINCT "LocationID") FROM {identifier(ZONES_TABLE)}'
+            zones, numbers = single_row(connection.execute(statement))
+        return zones, numbers
+
+    def read(self, table: str, months: Sequence[Month] | None, log: logging.Logger = _log) -> duckdb.DuckDBPyRelation:
+        """A lazy relation over a table, or over those months of it.
+
+        ``<taxi>_tripdata_month`` stands for the monthly tables. The database stays open until the relation, and
+        whatever was made from it, is gone.
+
+        Raises:
+            WarehouseError: There is no such table, or it has no months.
+        """
+        with explained(self.path, f"read {table}"):
+            return read_table(self.connect(log), table, months)
+
+    def write(
+        self, table: str, rows: Any, months: Sequence[Month] | None, *, description: str, log: logging.Logger = _log
+    ) -> int:
+        """Make a table hold exactly these rows, or those months of it, and return the number of rows written.
+
+        Args:
+            table: Name of the table, which is created where it is missing.
+            rows: A DataFrame, an Arrow table or reader, or a DuckDB relation.
+            months: The months to replace by the column ``file_month``; None replaces the table.
+            description: What the table's comment says.
+            log: Where waiting is reported.
+
+        Raises:
+            WarehouseError: The rows are no table, their months can't be told, or the table is not ours.
+        """
+        with self._loading(f"write {table}", log) as connection, transaction(connection):
+            return write_table(connection, table, rows, months, description)
+
+    @contextmanager
+    def _connection(self, log: logging.Logger) -> Iterator[duckdb.DuckDBPyConnection]:
+        connection = self.connect(log)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    @contextmanager
+    def _loading(self, action: str, log: logging.Logger) -> Iterator[duckdb.DuckDBPyConnection]:
+        with _loading[str(self.path)], explained(self.path, action), self._connection(log) as connection:
+            yield connection
+
+
+def _merge(connection: duckdb.DuckDBPyConnection, taxi: Taxi, month: Month) -> MonthMerge:
+    month_table = taxi.month_table(month)
+    _create_main_table(connection, taxi)
+    columns = [name for name, _, _ in _columns(taxi)]
+    names = {
+        "taxi": taxi,
+        "month": month,
+        "main": taxi.table,
+        "month_table": month_table,
+        "all_columns": columns,
+        "value_columns": [name for name in columns if name not in {"unique_row_id", "file_month"}],
+    }
+
+    def changed_rows(statement: str) -> int:
+        result = connection.execute(render(__package__, statement, **names), {"file_month": month.first_day})
+        return int(single_row(result)[0])
+
+    deleted = changed_rows("delete_vanished_trips.sql")
+    updated = changed_rows("update_changed_trips.sql")
+    inserted = changed_rows("insert_new_trips.sql")
+    rows = _rows_of_month(connection, taxi, month)
+    connection.execute(f"DROP TABLE {identifier(month_table)}")
+    connection.execute(render(__package__, "create_month_view.sql", **names))
+    comment(connection, "VIEW", month_table, f"{taxi.title} trips of {month}, a part of {taxi.table}.")
+    return MonthMerge(rows, inserted=inserted, updated=updated, deleted=deleted)
+
+
+def _create_main_table(connection: duckdb.DuckDBPyConnection, taxi: Taxi) -> None:
+    """Create the main table unless it is there, and make sure that it is ours and has the taxi's columns."""
+    if kind_of(connection, taxi.table) is None:
+        connection.execute(
+            render(__package__, "create_main_table.sql", taxi=taxi, table=taxi.table, columns=_columns(taxi))
+        )
+        comment(connection, "TABLE", taxi.table, f"{taxi.title} trips, all months. {taxi.description}")
+        for name, _, description in _columns(taxi):
+            comment(connection, "COLUMN", f"{taxi.table}.{name}", description, prefix="")
+    refuse_foreign_table(connection, taxi.table)
+    types = dict(
+        connection.execute(
+            'SELECT "column_name", "data_type" FROM duckdb_columns() WHERE "table_name" = $table',
+            {"table": taxi.table},
+        ).fetchall()
+    )
+    wrong = [name for name, type_name, _ in _columns(taxi) if types.get(name) != type_name.replace(", ", ",")]
+    if wrong:
+        raise WarehouseError(
+            f"The table {taxi.table} lacks the column {wrong[0]} or keeps it with another type: "
+            "rename that table, and the next run makes a new one."
+        )
+
+
+def _columns(taxi: Taxi) -> Sequence[tuple[str, str, str]]:
+    return table_columns(taxi, ID_TYPE, COLUMN_TYPES)
+
+
+def _rows_of_month(connection: duckdb.DuckDBPyConnection, taxi: Taxi, month: Month) -> int:
+    statement = f'SELECT count(*) FROM {identifier(taxi.table)} WHERE "file_month" = $file_month'
+    return int(single_row(connection.execute(statement, {"file_month": month.first_day}))[0])
