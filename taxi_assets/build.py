@@ -9,7 +9,7 @@ import dagster as dg
 
 from taxi_assets import settings
 from taxi_assets.assets.trips import trip_assets
-from taxi_assets.assets.zones import zones_assets
+from taxi_assets.assets.zones import zones_assets, zones_checks
 from taxi_assets.source.resource import TripSource
 from taxi_assets.taxis import all_taxis
 from taxi_assets.warehouses import configured_warehouses
@@ -37,14 +37,9 @@ def build_definitions(
         from_settings |= warehouse.resources()
     # What a user's own asset returns goes to the warehouse that needs no settings, unless it says otherwise.
     from_settings["io_manager"] = from_settings[included[0].io_manager_key]
-    assets = [*(trip_assets(taxi, included) for taxi in all_taxis().values()), *zones_assets(included)]
     return dg.Definitions(
-        assets=[
-            asset
-            for asset in assets
-            if isinstance(asset, dg.AssetsDefinition) and not isinstance(asset, dg.AssetChecksDefinition)
-        ],
-        asset_checks=[asset for asset in assets if isinstance(asset, dg.AssetChecksDefinition)],
+        assets=[*(trip_assets(taxi, included) for taxi in all_taxis().values()), *zones_assets(included)],
+        asset_checks=zones_checks(included),
         resources={**from_settings, **(resources or {})},
         # A step of these assets takes seconds, and a process of its own would cost as much again.
         executor=dg.in_process_executor,

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
-from typing import Final
 
 import dagster as dg
 
@@ -21,6 +20,8 @@ from taxi_assets.assets.stages import Metadata, Stage, Workplace
 from taxi_assets.checks import Verdict
 from taxi_assets.errors import UnexpectedContentError
 from taxi_assets.months import Month
+from taxi_assets.source.files import trip_file
+from taxi_assets.taxis import Taxi
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,13 @@ class Work:
     """What a run asks for.
 
     Attributes:
+        taxi: The taxi.
         stages: All stages of the taxi, each after the one it needs.
         assets: Keys of the assets to materialize.
         checks: Keys of the checks to evaluate.
     """
 
+    taxi: Taxi
     stages: Sequence[Stage]
     assets: Set[dg.AssetKey]
     checks: Set[dg.AssetCheckKey]
@@ -85,11 +88,12 @@ def carry_month(month: Month, work: Work, at: Workplace) -> MonthReport:
             continue
         try:
             _do(stage, work, at, report)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it must not stop the other months
+        except Exception as error:  # whatever it is, it must not stop the other months
             report.errors[stage.key] = error
             stopped.add(stage.key)
-    if not report.errors and any(stage.merges and stage.key in report.materialized for stage in work.stages):
-        _tidy_up(month, work, at)
+    is_merged = any(stage.is_last and stage.key in report.materialized for stage in work.stages)
+    if is_merged and not report.errors and not at.source.keep_raw_files:
+        at.source.landing_zone().purge(trip_file(work.taxi, month))
     return report
 
 
@@ -108,22 +112,14 @@ def _do(stage: Stage, work: Work, at: Workplace, report: MonthReport) -> None:
         return
     evidence = stage.judge(report.month, at)
     report.verdicts |= {key: check.judge(evidence) for key, check in wanted.items()}
-    failed = [check.name for key, check in wanted.items() if check.blocking and report.verdicts[key].stops]
+    failed = [key for key, check in wanted.items() if check.blocking and report.verdicts[key].stops]
     if failed:
-        numbers = {
-            name: value for key in wanted if key.name in failed for name, value in report.verdicts[key].numbers.items()
-        }
+        numbers = {name: value for key in failed for name, value in report.verdicts[key].numbers.items()}
         raise UnexpectedContentError(
-            f"{report.month} of {stage.key.to_user_string()} failed {' and '.join(failed)} "
-            f"({', '.join(f'{name} {value:,}' for name, value in numbers.items())}): "
+            f"{stage.key.to_user_string()} failed {' and '.join(key.name for key in failed)} for {report.month} "
+            f"({', '.join(f'{name} {value}' for name, value in numbers.items())}): "
             "nothing downstream of it was touched; look at the raw file, then run again."
         )
-
-
-def _tidy_up(month: Month, work: Work, at: Workplace) -> None:
-    if not at.source.keep_raw_files:
-        for stage in work.stages:
-            stage.tidy_up(month, at)
 
 
 class _Progress:

@@ -11,10 +11,10 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import dagster as dg
+from typing_extensions import override
 
 from taxi_assets.assets.metadata import column_schema, file_metadata, raw_column_schema, rows_metadata
 from taxi_assets.checks import CHECKS, Evidence, MonthCheck
@@ -52,24 +52,24 @@ class Workplace:
 
 
 class Stage(ABC):
-    """One asset of one taxi, as a step on a month's way."""
+    """One asset of one taxi, as a step on a month's way.
 
-    checks: Sequence[MonthCheck] = ()
-    merges: bool = False
+    Attributes:
+        spec: What the asset is.
+        after: Key of the asset that must be there first, if any.
+        checks: What is checked about it.
+        is_last: Whether it ends a month's way in its warehouse.
+    """
+
+    spec: dg.AssetSpec
     after: dg.AssetKey | None = None
-
-    @property
-    @abstractmethod
-    def spec(self) -> dg.AssetSpec:
-        """What the asset is."""
+    checks: Sequence[MonthCheck] = ()
+    is_last: bool = False
 
     @property
     def key(self) -> dg.AssetKey:
         """The asset's key."""
         return self.spec.key
-
-    def tidy_up(self, month: Month, at: Workplace) -> None:
-        """Delete what is no longer needed once the month is merged everywhere, where the settings say so."""
 
     @abstractmethod
     def run(self, month: Month, at: Workplace) -> Metadata:
@@ -79,34 +79,31 @@ class Stage(ABC):
             TaxiAssetsError: It could not be done; nothing is half done.
         """
 
+    @abstractmethod
     def judge(self, month: Month, at: Workplace) -> Evidence:
         """Collect what the checks need to know about one month.
 
         Raises:
             TaxiAssetsError: It could not be measured.
         """
-        raise NotImplementedError(f"{self.key.to_user_string()} has no checks")
 
 
-@dataclass(frozen=True)
 class Landing(Stage):
     """The raw file of a month in the landing zone, verified."""
 
-    taxi: Taxi
-
-    @cached_property
-    def spec(self) -> dg.AssetSpec:  # noqa: D102 - described by Stage
-        return dg.AssetSpec(
-            raw_key(self.taxi.table),
+    def __init__(self, taxi: Taxi) -> None:
+        self._taxi = taxi
+        self.spec = dg.AssetSpec(
+            raw_key(taxi.table),
             description=(
-                f"{self.taxi.title}: the published file of a month, exactly as it is, verified and kept in the landing "
+                f"{taxi.title}: the published file of a month, exactly as it is, verified and kept in the landing "
                 "zone. An unchanged file is not fetched again."
             ),
             metadata={
-                "dagster/column_schema": raw_column_schema(self.taxi.columns),
-                "file": f"{self.taxi.name}/{self.taxi.table}_<month>.csv.gz",
+                "dagster/column_schema": raw_column_schema(taxi.columns),
+                "file": f"{taxi.name}/{taxi.table}_<YYYY-MM>.csv.gz",
             },
-            tags={"taxi": self.taxi.name},
+            tags={"taxi": taxi.name},
             kinds={"csv", "file"},
             group_name="raw",
             owners=OWNERS,
@@ -115,89 +112,84 @@ class Landing(Stage):
             skippable=True,
         )
 
-    def run(self, month: Month, at: Workplace) -> Metadata:  # noqa: D102 - described by Stage
-        return file_metadata(at.source.land(trip_file(self.taxi, month), at.log))
+    @override
+    def run(self, month: Month, at: Workplace) -> Metadata:
+        return file_metadata(at.source.land(trip_file(self._taxi, month), at.log))
 
-    def tidy_up(self, month: Month, at: Workplace) -> None:  # noqa: D102 - described by Stage
-        at.source.landing_zone().purge(trip_file(self.taxi, month))
+    @override
+    def judge(self, month: Month, at: Workplace) -> Evidence:
+        raise NotImplementedError("a raw file is verified before it lands, and has no checks")
 
 
-@dataclass(frozen=True)
 class Loading(Stage):
     """The month as a typed table with ids."""
 
-    taxi: Taxi
-    warehouse: Warehouse
     checks = CHECKS["month"]
 
-    @property
-    def after(self) -> dg.AssetKey:  # type: ignore[override]  # noqa: D102 - described by Stage
-        return raw_key(self.taxi.table)
-
-    @cached_property
-    def spec(self) -> dg.AssetSpec:  # noqa: D102 - described by Stage
-        return _table_spec(
-            self.taxi,
-            self.warehouse,
-            self.taxi.month_asset,
+    def __init__(self, taxi: Taxi, warehouse: Warehouse) -> None:
+        self._taxi, self._warehouse = taxi, warehouse
+        self.after = raw_key(taxi.table)
+        self.spec = _table_spec(
+            taxi,
+            warehouse,
+            taxi.month_asset,
             after=self.after,
-            table=f"{self.taxi.table}_<YYYY_MM>",
+            table=f"{taxi.table}_<YYYY_MM>",
             description=(
-                f"{self.taxi.title}: a month's trips as a typed table with an id for each. Once it is merged, its name "
+                f"{taxi.title}: a month's trips as a typed table with an id for each. Once it is merged, its name "
                 "stays as a part or a view of the main table."
             ),
         )
 
-    def run(self, month: Month, at: Workplace) -> Metadata:  # noqa: D102 - described by Stage
+    @override
+    def run(self, month: Month, at: Workplace) -> Metadata:
         start = time.monotonic()
-        landed = at.source.landing_zone().landed(trip_file(self.taxi, month))
-        rows = at.warehouse(self.warehouse).load_month(self.taxi, month, landed, at.log)
-        return rows_metadata(rows, seconds=time.monotonic() - start, table=self.taxi.month_table(month)) | {
-            "file": landed.path.name
-        }
+        landed = at.source.landing_zone().landed(trip_file(self._taxi, month))
+        rows = at.warehouse(self._warehouse).load_month(self._taxi, month, landed, at.log)
+        table = self._taxi.month_table(month)
+        return {"file": landed.path.name, **rows_metadata(rows, seconds=time.monotonic() - start, table=table)}
 
-    def judge(self, month: Month, at: Workplace) -> Evidence:  # noqa: D102 - described by Stage
-        return _evidence(self.taxi, self.warehouse, month, "month", at)
+    @override
+    def judge(self, month: Month, at: Workplace) -> Evidence:
+        return _evidence(self._taxi, self._warehouse, month, "month", at)
 
 
-@dataclass(frozen=True)
 class Merging(Stage):
     """The month as a slice of the main table."""
 
-    taxi: Taxi
-    warehouse: Warehouse
     checks = CHECKS["main"]
-    merges = True
+    is_last = True
 
-    @property
-    def after(self) -> dg.AssetKey:  # type: ignore[override]  # noqa: D102 - described by Stage
-        return self.warehouse.key(self.taxi.month_asset)
-
-    @cached_property
-    def spec(self) -> dg.AssetSpec:  # noqa: D102 - described by Stage
-        return _table_spec(
-            self.taxi,
-            self.warehouse,
-            self.taxi.table,
+    def __init__(self, taxi: Taxi, warehouse: Warehouse) -> None:
+        self._taxi, self._warehouse = taxi, warehouse
+        self.after = warehouse.key(taxi.month_asset)
+        self.spec = _table_spec(
+            taxi,
+            warehouse,
+            taxi.table,
             after=self.after,
-            table=self.taxi.table,
+            table=taxi.table,
             description=(
-                f"{self.taxi.title}: the trips of all months. {self.taxi.description} A month's rows are exactly those "
-                "of its file; materializing it again changes nothing."
+                f"{taxi.title}: the trips of all months. {taxi.description} A month's rows are exactly those of its "
+                "file; materializing it again changes nothing."
             ),
         )
 
-    def run(self, month: Month, at: Workplace) -> Metadata:  # noqa: D102 - described by Stage
+    @override
+    def run(self, month: Month, at: Workplace) -> Metadata:
         start = time.monotonic()
-        merge = at.warehouse(self.warehouse).merge_month(self.taxi, month, at.log)
-        return rows_metadata(merge.rows, seconds=time.monotonic() - start, table=self.taxi.table) | {
+        merge = at.warehouse(self._warehouse).merge_month(self._taxi, month, at.log)
+        return {
+            "file": self._taxi.csv_name(month),
+            **rows_metadata(merge.rows, seconds=time.monotonic() - start, table=self._taxi.table),
             "inserted": merge.inserted,
             "updated": merge.updated,
             "deleted": merge.deleted,
         }
 
-    def judge(self, month: Month, at: Workplace) -> Evidence:  # noqa: D102 - described by Stage
-        return _evidence(self.taxi, self.warehouse, month, "main", at)
+    @override
+    def judge(self, month: Month, at: Workplace) -> Evidence:
+        return _evidence(self._taxi, self._warehouse, month, "main", at)
 
 
 def raw_key(table: str) -> dg.AssetKey:

@@ -40,7 +40,7 @@ def trip_assets(taxi: Taxi, warehouses: Sequence[Warehouse]) -> dg.AssetsDefinit
         required_resource_keys={"source", *(warehouse.name for warehouse in warehouses)},
     )
     def carry_through(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
-        work = Work(stages, context.selected_asset_keys, context.selected_asset_check_keys)
+        work = Work(taxi, stages, context.selected_asset_keys, context.selected_asset_check_keys)
         at = Workplace(context.resources.source, context.resources, context.log)
         reports = {
             report.month: report

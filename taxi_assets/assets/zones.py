@@ -16,14 +16,17 @@ from taxi_assets.warehouses.base import TripsWarehouse, Warehouse
 from taxi_assets.zones import ZONE_COUNT, ZONES_COLUMNS, ZONES_DESCRIPTION, ZONES_TABLE
 
 
-def zones_assets(warehouses: Sequence[Warehouse]) -> Sequence[dg.AssetsDefinition | dg.AssetChecksDefinition]:
-    """The zones' assets and checks."""
-    return [raw_zones(), *(made(warehouse) for warehouse in warehouses for made in (zones_table, zones_check))]
+def zones_assets(warehouses: Sequence[Warehouse]) -> Sequence[dg.AssetsDefinition]:
+    """The zones' raw file, and a table of them in each warehouse."""
+    return [_raw_zones(), *(_zones_table(warehouse) for warehouse in warehouses)]
 
 
-def raw_zones() -> dg.AssetsDefinition:
-    """The raw file of the zones."""
+def zones_checks(warehouses: Sequence[Warehouse]) -> Sequence[dg.AssetChecksDefinition]:
+    """The check of each warehouse's zones."""
+    return [_zones_check(warehouse) for warehouse in warehouses]
 
+
+def _raw_zones() -> dg.AssetsDefinition:
     @dg.asset(
         key=raw_key(ZONES_TABLE),
         description="The published list of taxi zones, exactly as it is, verified and kept in the landing zone.",
@@ -41,9 +44,7 @@ def raw_zones() -> dg.AssetsDefinition:
     return land_zones
 
 
-def zones_table(warehouse: Warehouse) -> dg.AssetsDefinition:
-    """The zones as a table in one warehouse."""
-
+def _zones_table(warehouse: Warehouse) -> dg.AssetsDefinition:
     @dg.asset(
         key=warehouse.key(ZONES_TABLE),
         deps=[raw_key(ZONES_TABLE)],
@@ -72,9 +73,7 @@ def zones_table(warehouse: Warehouse) -> dg.AssetsDefinition:
     return load_zones
 
 
-def zones_check(warehouse: Warehouse) -> dg.AssetChecksDefinition:
-    """Whether a warehouse has all zones, each once."""
-
+def _zones_check(warehouse: Warehouse) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=warehouse.key(ZONES_TABLE),
         name="all_zones_are_there",
