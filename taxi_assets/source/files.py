@@ -8,7 +8,7 @@ from pathlib import Path
 from taxi_assets.months import Month
 from taxi_assets.published import PublishedFile, published_file
 from taxi_assets.taxis import Taxi
-from taxi_assets.zones import ZONES_COLUMNS, ZONES_PATH
+from taxi_assets.zones import ZONES_COLUMNS, ZONES_PATH, ZONES_TABLE
 
 
 @dataclass(frozen=True)
@@ -20,11 +20,13 @@ class RawFile:
             landing zone.
         header: Column names that its first line must hold, in any order.
         published: What is known of the published release's file, if anything.
+        landed_by: The asset, and the month if there is one, that brings it into the landing zone; for messages.
     """
 
     path: str
     header: tuple[str, ...]
     published: PublishedFile | None = None
+    landed_by: str = "its raw asset"
 
     @property
     def name(self) -> str:
@@ -39,12 +41,17 @@ class RawFile:
 
 def trip_file(taxi: Taxi, month: Month) -> RawFile:
     """The file that holds one taxi's trips of one month."""
-    return RawFile(taxi.file_path(month), taxi.header, published_file(taxi, month))
+    return RawFile(
+        taxi.file_path(month),
+        taxi.header,
+        published_file(taxi, month),
+        landed_by=f"raw/{taxi.table} for {month}",
+    )
 
 
 def zones_file() -> RawFile:
     """The file that holds the taxi zones."""
-    return RawFile(ZONES_PATH, tuple(column.name for column in ZONES_COLUMNS))
+    return RawFile(ZONES_PATH, tuple(column.name for column in ZONES_COLUMNS), landed_by=f"raw/{ZONES_TABLE}")
 
 
 @dataclass(frozen=True)

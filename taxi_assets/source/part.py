@@ -1,0 +1,94 @@
+"""A file that has arrived in part, with a note beside it that says of which version the bytes are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import BinaryIO
+
+from taxi_assets.source.files import FileVersion
+
+
+class PartFile:
+    """The beginning of a file.
+
+    The note (``<file>.part.json``) is written before the first byte and removed before the bytes are, so that bytes
+    without a note are nobody's, and a process that is killed in between leaves nothing that could mislead.
+
+    Attributes:
+        path: Where the bytes are.
+        version: The version that they belong to; None where nothing usable is there.
+        size: How many there are.
+    """
+
+    def __init__(self, path: Path, origin: str) -> None:
+        self.path = path
+        self.version = _noted_version(path, origin)
+        self.size = path.stat().st_size if self.version is not None and path.exists() else 0
+        if self.version is not None and self.version.size is not None and self.size > self.version.size:
+            self.discard()
+        self._origin = origin
+
+    @property
+    def validator(self) -> str | None:
+        """What makes a server continue the same bytes only: a strong ETag, else the time of change; None if nothing."""
+        if self.version is None or self.size == 0:
+            return None
+        if self.version.etag is not None and not self.version.etag.startswith("W/"):
+            return self.version.etag
+        return self.version.last_modified
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every byte has arrived, of a version that can be told from others."""
+        return self.validator is not None and self.version is not None and self.size == self.version.size
+
+    def begin(self, version: FileVersion) -> None:
+        """Start anew, with the bytes of that version."""
+        self.discard()
+        note = {"origin": self._origin, "version": asdict(version)}
+        _note_path(self.path).write_text(json.dumps(note, indent=2), encoding="utf-8")
+        self.version = version
+
+    def discard(self) -> None:
+        """Remove what has arrived."""
+        discard_part(self.path)
+        self.version = None
+        self.size = 0
+
+    @contextmanager
+    def appending(self) -> Iterator[BinaryIO]:
+        """The file, open for more bytes; ``size`` is right again when it is closed, whatever happened in between."""
+        with self.path.open("ab") as stream:
+            try:
+                yield stream
+            finally:
+                self.size = stream.tell()
+
+
+def discard_part(path: Path) -> None:
+    """Remove the part file and its note, where they are."""
+    _note_path(path).unlink(missing_ok=True)
+    path.unlink(missing_ok=True)
+
+
+def discard_part_of_others(path: Path, origin: str) -> None:
+    """Remove a part file that does not come from that origin, so that two origins' bytes never mix."""
+    if _noted_version(path, origin) is None:
+        discard_part(path)
+
+
+def _note_path(path: Path) -> Path:
+    return path.with_name(f"{path.name}.json")
+
+
+def _noted_version(path: Path, origin: str) -> FileVersion | None:
+    """The version in the note, or None where it is missing, half-written or speaks of another origin."""
+    try:
+        note = json.loads(_note_path(path).read_text(encoding="utf-8"))
+        return FileVersion(**note["version"]) if note["origin"] == origin else None
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None

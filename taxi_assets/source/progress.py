@@ -1,0 +1,49 @@
+"""How far a transfer is, said every few seconds so that a long one is seen to move."""
+
+from __future__ import annotations
+
+import time
+from logging import Logger
+from typing import Final
+
+_MIB: Final = 1024 * 1024
+
+
+def mib(size: int) -> str:
+    """A number of bytes in MiB with one decimal, without the unit."""
+    return f"{size / _MIB:.1f}"
+
+
+class Progress:
+    """Counts the bytes of one transfer and logs them now and then.
+
+    Attributes:
+        done: Bytes that are there, with those from before this transfer.
+    """
+
+    def __init__(self, what: str, *, total: int | None, log: Logger, done: int = 0, every_seconds: float = 5.0) -> None:
+        self.done = done
+        self._what = what
+        self._total = total
+        self._log = log
+        self._done_before = done
+        self._every_seconds = every_seconds
+        self._started = self._last_said = time.monotonic()
+
+    def advance(self, size: int) -> None:
+        """Count ``size`` more bytes, and log where a few seconds have passed since the last time."""
+        self.done += size
+        now = time.monotonic()
+        if now - self._last_said >= self._every_seconds:
+            self._last_said = now
+            self._log.info("%s: %s", self._what, self._state(now - self._started))
+
+    def _state(self, seconds: float) -> str:
+        speed = (self.done - self._done_before) / seconds if seconds > 0 else 0.0
+        rate = f"{speed / _MIB:.1f} MiB/s"
+        if not self._total:
+            return f"{mib(self.done)} MiB, {rate}"
+        share = f"{100 * self.done // self._total} %, {mib(self.done)} of {mib(self._total)} MiB, {rate}"
+        if speed <= 0:
+            return share
+        return f"{share}, {max(self._total - self.done, 0) / speed:.0f} s left"

@@ -1,0 +1,161 @@
+"""A real web server on 127.0.0.1 that serves files as a good server does, and misbehaves when told to."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+
+
+@dataclass
+class Served:
+    """One file on the server."""
+
+    body: bytes
+    etag: str | None = '"v1"'
+    last_modified: str | None = formatdate(1_600_000_000, usegmt=True)
+    ranges: bool = True
+
+
+@dataclass
+class Fault:
+    """What goes wrong with one request.
+
+    Attributes:
+        status: Answer with this status instead of the file.
+        headers: Further headers of the answer.
+        body: Body of an answer with ``status``.
+        cut_after: Send that many bytes of the body, then break the connection.
+        hang_after: Send that many bytes of the body, then fall silent until the server stops.
+        announce: Content-Length to state instead of the true one.
+        becomes: The file is replaced by this one before the request is answered.
+    """
+
+    status: int | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    cut_after: int | None = None
+    hang_after: int | None = None
+    announce: int | None = None
+    becomes: Served | None = None
+
+
+@dataclass(frozen=True)
+class Request:
+    method: str
+    path: str
+    headers: dict[str, str]
+
+
+class FileServer:
+    """Serves ``files`` by path below ``address``.
+
+    Each GET takes the next of ``faults``, each HEAD the next of ``head_faults``; without one it is answered well.
+    """
+
+    def __init__(self) -> None:
+        self.files: dict[str, Served] = {}
+        self.faults: deque[Fault] = deque()
+        self.head_faults: deque[Fault] = deque()
+        self.requests: list[Request] = []
+        self.stopping = threading.Event()
+        self._server = _Server(("127.0.0.1", 0), _handler(self))
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    @property
+    def gets(self) -> list[Request]:
+        return [request for request in self.requests if request.method == "GET"]
+
+    def __enter__(self) -> FileServer:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stopping.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        # A client that closes its connection early is part of the play.
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
+def _handler(files: FileServer) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_HEAD(self) -> None:
+            self._serve(files.head_faults)
+
+        def do_GET(self) -> None:
+            self._serve(files.faults)
+
+        def _serve(self, faults: deque[Fault]) -> None:
+            path = self.path.partition("?")[0]
+            files.requests.append(Request(self.command, self.path, dict(self.headers.items())))
+            fault = faults.popleft() if faults else Fault()
+            if fault.becomes is not None:
+                files.files[path] = fault.becomes
+            if fault.status is not None:
+                self._answer(fault.status, {**fault.headers}, fault.body, fault)
+            elif path not in files.files:
+                self._answer(404, {}, b"not found", fault)
+            else:
+                self._send_file(files.files[path], fault)
+
+        def _send_file(self, served: Served, fault: Fault) -> None:
+            headers = dict(fault.headers)
+            if served.etag:
+                headers["ETag"] = served.etag
+            if served.last_modified:
+                headers["Last-Modified"] = served.last_modified
+            start = self._range_start(served)
+            if start is None:
+                self._answer(200, headers, served.body, fault)
+            elif start >= len(served.body):
+                self._answer(416, {"Content-Range": f"bytes */{len(served.body)}"}, b"", fault)
+            else:
+                headers["Content-Range"] = f"bytes {start}-{len(served.body) - 1}/{len(served.body)}"
+                self._answer(206, headers, served.body[start:], fault)
+
+        def _range_start(self, served: Served) -> int | None:
+            asked = self.headers.get("Range")
+            same = self.headers.get("If-Range") in (None, served.etag, served.last_modified)
+            return int(asked.removeprefix("bytes=").rstrip("-")) if asked and served.ranges and same else None
+
+        def _answer(self, status: int, headers: dict[str, str], body: bytes, fault: Fault) -> None:
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body) if fault.announce is None else fault.announce))
+            self.end_headers()
+            if self.command == "HEAD":
+                return
+            limits = [limit for limit in (fault.cut_after, fault.hang_after) if limit is not None]
+            try:
+                self.wfile.write(body[: min(limits)] if limits else body)
+                self.wfile.flush()
+            except ConnectionError:
+                self.close_connection = True  # the client had read enough
+            if fault.hang_after is not None:
+                files.stopping.wait(10)
+            if limits or fault.announce is not None:
+                self.close_connection = True
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+            """Keep the test's output clean; ``requests`` has it all."""
+
+    return Handler

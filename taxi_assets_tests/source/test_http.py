@@ -1,0 +1,381 @@
+"""Downloads: over a real connection that breaks, stalls and lies, the bytes arrive whole or a sentence says why not."""
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from taxi_assets.errors import NotPublishedError, SettingsError, SourceUnavailableError
+from taxi_assets.source.files import FileVersion
+from taxi_assets.source.http import HttpOrigin
+from taxi_assets.source.origin import RELEASE_ADDRESS
+from taxi_assets.source.patience import Patience, retry_after_seconds
+from taxi_assets.source.progress import Progress
+from taxi_assets_tests.source.file_server import Fault, FileServer, Served
+from taxi_assets_tests.source.made_files import FILE, made_gzip
+
+LOG = logging.getLogger("test")
+BODY = made_gzip(rows=4_000)
+QUICK = Patience(timeout_seconds=2, attempts=3, backoff_seconds=0.001, backoff_limit_seconds=0.01)
+
+
+@pytest.fixture
+def server():
+    with FileServer() as server:
+        server.files[f"/{FILE.path}"] = Served(BODY)
+        yield server
+
+
+@pytest.fixture
+def part(tmp_path):
+    return tmp_path / "file.part"
+
+
+@pytest.fixture
+def fetch(server, part):
+    def fetch(patience=QUICK):
+        return HttpOrigin(server.address, patience).fetch(FILE, part, LOG)
+
+    return fetch
+
+
+def test_a_file_arrives_byte_for_byte_with_its_version(server, part, fetch):
+    version = fetch()
+    assert part.read_bytes() == BODY
+    assert version == FileVersion(len(BODY), '"v1"', server.files[f"/{FILE.path}"].last_modified)
+    assert HttpOrigin(server.address, QUICK).version(FILE) == version
+
+
+def test_the_version_is_asked_for_without_the_body(server):
+    HttpOrigin(server.address, QUICK).version(FILE)
+    assert [request.method for request in server.requests] == ["HEAD"]
+
+
+@pytest.mark.parametrize("status", [403, 405, 501])
+def test_a_server_without_head_is_asked_with_get(server, status):
+    server.head_faults.append(Fault(status=status))
+    assert HttpOrigin(server.address, QUICK).version(FILE).size == len(BODY)
+
+
+def test_content_encoding_does_not_unpack_the_file(server, part, fetch):
+    server.faults.extend([Fault(headers={"Content-Encoding": "gzip"})] * 9)
+    fetch()
+    assert part.read_bytes() == BODY
+    assert server.gets[0].headers["Accept-Encoding"] == "identity"
+
+
+def test_a_broken_connection_is_continued_where_it_broke(server, part, fetch):
+    server.faults.extend([Fault(cut_after=50_000), Fault(cut_after=70_000)])
+    fetch()
+    assert part.read_bytes() == BODY
+    assert [request.headers.get("Range") for request in server.gets] == [None, "bytes=50000-", "bytes=120000-"]
+    assert {request.headers.get("If-Range") for request in server.gets[1:]} == {'"v1"'}
+
+
+def test_attempts_count_only_while_nothing_new_arrives(server, part, fetch):
+    server.faults.extend([Fault(cut_after=10_000)] * 8)
+    fetch()
+    assert part.read_bytes() == BODY
+
+
+def test_a_server_without_ranges_sends_everything_again(server, part, fetch):
+    server.files[f"/{FILE.path}"].ranges = False
+    server.faults.append(Fault(cut_after=50_000))
+    fetch()
+    assert part.read_bytes() == BODY
+
+
+def test_a_server_that_always_breaks_at_the_same_place_is_given_up(server, fetch):
+    server.files[f"/{FILE.path}"].ranges = False
+    server.faults.extend([Fault(cut_after=50_000)] * 20)
+    with pytest.raises(SourceUnavailableError, match=r"3 attempts in a row brought nothing"):
+        fetch()
+    assert len(server.gets) == 4
+
+
+def test_a_file_that_changes_between_attempts_is_fetched_anew(server, part, fetch):
+    new = Served(made_gzip(rows=4_000, seed=1), etag='"v2"')
+    server.faults.extend([Fault(cut_after=50_000), Fault(becomes=new)])
+    version = fetch()
+    assert part.read_bytes() == new.body
+    assert version.etag == '"v2"'
+
+
+def test_a_server_that_continues_another_version_is_not_believed(server, part, fetch):
+    new = Served(BODY[::-1], etag='"v2"')
+    lie = {"Content-Range": f"bytes 50000-{len(new.body) - 1}/{len(new.body)}", "ETag": '"v2"'}
+    server.faults.extend([Fault(cut_after=50_000), Fault(status=206, headers=lie, body=new.body[50_000:], becomes=new)])
+    fetch()
+    assert part.read_bytes() == new.body
+
+
+@pytest.mark.parametrize("wrong", ["bytes 49999-60000/123456", "nonsense"])
+def test_a_range_that_was_not_asked_for_is_not_appended(server, part, fetch, wrong):
+    server.faults.extend(
+        [Fault(cut_after=50_000), Fault(status=206, headers={"Content-Range": wrong}, body=b"x" * 100)]
+    )
+    fetch()
+    assert part.read_bytes() == BODY
+
+
+def test_range_not_satisfiable_starts_anew(server, part, fetch):
+    server.faults.extend([Fault(cut_after=50_000), Fault(status=416)])
+    fetch()
+    assert part.read_bytes() == BODY
+    assert server.gets[2].headers.get("Range") is None
+
+
+@pytest.mark.parametrize(("etag", "last_modified"), [(None, None), ('W/"weak"', None)])
+def test_without_proof_of_the_version_nothing_is_continued(server, part, fetch, etag, last_modified):
+    server.files[f"/{FILE.path}"] = Served(BODY, etag=etag, last_modified=last_modified)
+    server.faults.append(Fault(cut_after=50_000))
+    fetch()
+    assert part.read_bytes() == BODY
+    assert [request.headers.get("Range") for request in server.gets] == [None, None]
+
+
+def test_the_time_of_change_is_proof_where_the_etag_is_weak(server, part, fetch):
+    served = Served(BODY, etag='W/"weak"')
+    server.files[f"/{FILE.path}"] = served
+    server.faults.append(Fault(cut_after=50_000))
+    fetch()
+    assert part.read_bytes() == BODY
+    assert server.gets[1].headers["If-Range"] == served.last_modified
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+def test_a_passing_status_is_tried_again(server, part, fetch, status):
+    server.faults.append(Fault(status=status))
+    server.head_faults.append(Fault(status=status))
+    fetch()
+    assert part.read_bytes() == BODY
+    assert HttpOrigin(server.address, QUICK).version(FILE).size == len(BODY)
+
+
+def test_retry_after_is_honoured_up_to_the_limit(server, fetch):
+    server.faults.append(Fault(status=429, headers={"Retry-After": "3600"}))
+    started = time.monotonic()
+    fetch(Patience(timeout_seconds=2, attempts=2, backoff_seconds=0.001, backoff_limit_seconds=0.2))
+    assert 0.2 <= time.monotonic() - started < 2
+
+
+def test_retry_after_is_read_as_seconds_or_date():
+    soon = datetime.now(UTC) + timedelta(seconds=30)
+    assert retry_after_seconds({"Retry-After": "7"}) == 7
+    assert 25 < retry_after_seconds({"Retry-After": format_datetime(soon, usegmt=True)}) <= 30
+    assert retry_after_seconds({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}) == 0
+    assert retry_after_seconds({"Retry-After": "soon"}) is None
+    assert retry_after_seconds({}) is None
+
+
+def test_pauses_grow_up_to_the_limit_and_vary(server, fetch, caplog):
+    server.faults.extend([Fault(status=500)] * 20)
+    with caplog.at_level(logging.WARNING), pytest.raises(SourceUnavailableError, match="HTTP 500"):
+        fetch(Patience(timeout_seconds=2, attempts=6, backoff_seconds=0.02, backoff_limit_seconds=0.05))
+    assert len(server.gets) == 6
+    assert len(caplog.records) == 5
+    pauses = [record.args[2] for record in caplog.records]
+    for pause, longest in zip(pauses, [0.02, 0.04, 0.05, 0.05, 0.05], strict=True):
+        assert longest / 2 <= pause <= longest
+
+
+def test_a_server_that_falls_silent_times_out_and_is_tried_again(server, part, fetch):
+    server.faults.append(Fault(hang_after=50_000))
+    fetch(Patience(timeout_seconds=0.15, attempts=2, backoff_seconds=0.001))
+    assert part.read_bytes() == BODY
+    assert server.gets[1].headers["Range"] == "bytes=50000-"
+
+
+@pytest.mark.parametrize("status", [403, 404, 410])
+def test_a_file_that_is_not_there_is_not_tried_again(server, fetch, status):
+    server.faults.append(Fault(status=status))
+    with pytest.raises(NotPublishedError, match=rf"{FILE.name} is not published at {server.address} \(HTTP {status}\)"):
+        fetch()
+    assert len(server.gets) == 1
+
+
+def test_the_version_of_a_file_that_is_not_there_is_refused(server):
+    server.files.clear()
+    with pytest.raises(NotPublishedError, match="HTTP 404"):
+        HttpOrigin(server.address, QUICK).version(FILE)
+
+
+@pytest.mark.parametrize("status", [400, 401, 418, 204])
+def test_another_status_is_not_tried_again(server, fetch, status):
+    server.faults.append(Fault(status=status))
+    with pytest.raises(SourceUnavailableError, match=f"HTTP {status}"):
+        fetch()
+    assert len(server.gets) == 1
+
+
+def test_fewer_bytes_than_announced_are_never_accepted(server, fetch):
+    server.faults.extend([Fault(announce=len(BODY) + 10)] * 20)
+    with pytest.raises(SourceUnavailableError, match="brought nothing"):
+        fetch()
+
+
+def test_more_bytes_than_the_range_announced_are_never_accepted(server, part, fetch):
+    longer = {"Content-Range": f"bytes 50000-{len(BODY) - 1}/{len(BODY)}", "ETag": '"v1"'}
+    server.faults.extend([Fault(cut_after=50_000), Fault(status=206, headers=longer, body=BODY[50_000:] + b"more")])
+    fetch()
+    assert part.read_bytes() == BODY
+
+
+def test_a_redirect_to_another_host_is_followed_from_the_start_on_every_attempt(server, part):
+    server.faults.append(Fault(cut_after=50_000))
+    with FileServer() as front:
+        to = {"Location": f"{server.address}/{FILE.path}?signature=hidden"}
+        front.faults.extend([Fault(status=302, headers=to)] * 2)
+        HttpOrigin(front.address, QUICK).fetch(FILE, part, LOG)
+        assert len(front.gets) == 2
+    assert part.read_bytes() == BODY
+
+
+def test_a_redirect_that_never_ends_is_one_sentence(server, fetch):
+    server.faults.extend([Fault(status=302, headers={"Location": f"/{FILE.path}"})] * 50)
+    with pytest.raises(SourceUnavailableError, match="TooManyRedirects"):
+        fetch()
+
+
+def test_a_server_that_is_not_there_is_one_sentence(part):
+    with FileServer() as gone:
+        address = gone.address
+    with pytest.raises(SourceUnavailableError, match="no connection") as raised:
+        HttpOrigin(address, QUICK).fetch(FILE, part, LOG)
+    assert raised.value.passing
+    assert raised.value.__cause__ is not None
+
+
+def test_secrets_go_to_the_server_and_nowhere_else(server, tmp_path, caplog):
+    address = server.address.replace("http://", "http://someone:pa55word@") + "/?token=t0ken"
+    origin = HttpOrigin(address, QUICK)
+    part = tmp_path / "file.part"
+    server.faults.extend([Fault(cut_after=100), *[Fault(status=500)] * 9])
+    with caplog.at_level(logging.DEBUG), pytest.raises(SourceUnavailableError) as raised:
+        origin.fetch(FILE, part, LOG)
+    server.faults.clear()
+    server.faults.append(Fault(status=404))
+    with pytest.raises(NotPublishedError) as missing:
+        origin.fetch(FILE, part, LOG)
+    assert all("token=t0ken" in request.path and request.headers["Authorization"] for request in server.requests)
+    noted = part.with_name("file.part.json").read_text()
+    said = [record.getMessage() for record in caplog.records]
+    for text in [str(raised.value), str(missing.value), origin.name, noted, *said, *map(str, chain(raised.value))]:
+        assert "pa55word" not in text
+        assert "t0ken" not in text
+        assert "someone" not in text
+
+
+def test_a_signed_address_that_a_redirect_leads_to_is_not_logged(server, part, caplog):
+    server.faults.append(Fault(status=302, headers={"Location": f"/{FILE.path}?signature=hidden"}))
+    with caplog.at_level(logging.DEBUG):
+        HttpOrigin(server.address, QUICK).fetch(FILE, part, LOG)
+    assert "hidden" in server.gets[1].path
+    assert "hidden" not in caplog.text + part.with_name("file.part.json").read_text()
+
+
+def chain(error):
+    while error is not None:
+        yield error
+        error = error.__cause__
+
+
+@pytest.mark.parametrize("address", ["http://", "https:///x", "http://u:secret@host:port/", "ftp://host/x"])
+def test_an_address_that_is_none_is_refused_without_repeating_it(address):
+    with pytest.raises(SettingsError, match="TAXI_SOURCE") as raised:
+        HttpOrigin(address)
+    assert "secret" not in str(raised.value)
+    assert raised.value.__cause__ is None
+
+
+def test_only_the_release_is_the_release():
+    assert HttpOrigin(RELEASE_ADDRESS + "/").is_release
+    assert HttpOrigin(RELEASE_ADDRESS).name == RELEASE_ADDRESS
+    assert not HttpOrigin("https://mirror.example/releases").is_release
+
+
+def leave_part(part, *, size, origin, **version):
+    part.write_bytes(BODY[:size])
+    note = {"origin": origin, "version": {"size": len(BODY), "etag": '"v1"', "last_modified": None, **version}}
+    part.with_name(f"{part.name}.json").write_text(json.dumps(note))
+
+
+def test_what_an_earlier_process_left_of_the_same_version_is_continued(server, part, fetch):
+    leave_part(part, size=60_000, origin=server.address)
+    fetch()
+    assert part.read_bytes() == BODY
+    assert server.gets[0].headers["Range"] == "bytes=60000-"
+
+
+def test_what_is_complete_already_is_not_fetched_again(server, part, fetch):
+    modified = server.files[f"/{FILE.path}"].last_modified
+    leave_part(part, size=len(BODY), origin=server.address, last_modified=modified)
+    assert fetch().size == len(BODY)
+    assert server.gets == []
+
+
+@pytest.mark.parametrize("left", ["other origin", "other version", "no note", "broken note", "too long"])
+def test_what_is_not_provably_the_same_version_is_fetched_anew(server, part, fetch, left):
+    leave_part(
+        part,
+        size=60_000,
+        origin="elsewhere" if left == "other origin" else server.address,
+        etag='"v0"' if left == "other version" else '"v1"',
+    )
+    note = part.with_name(f"{part.name}.json")
+    part.write_bytes(b"x" * 60_000)
+    if left == "no note":
+        note.unlink()
+    if left == "broken note":
+        note.write_text(note.read_text()[:20])
+    if left == "too long":
+        part.write_bytes(BODY + b"more")
+    fetch()
+    assert part.read_bytes() == BODY
+
+
+def test_a_killed_download_is_continued_by_the_next_process(server, part, fetch):
+    server.faults.append(Fault(hang_after=100_000))
+    code = (
+        "import sys, logging, pathlib\n"
+        "from taxi_assets.source.http import HttpOrigin\n"
+        "from taxi_assets_tests.source.made_files import FILE\n"
+        "HttpOrigin(sys.argv[1]).fetch(FILE, pathlib.Path(sys.argv[2]), logging.getLogger())\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, server.address, str(part)])
+    deadline = time.monotonic() + 20
+    while not (part.exists() and part.stat().st_size > 50_000) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    arrived = part.stat().st_size
+    assert 50_000 < arrived <= 100_000
+    fetch()
+    assert part.read_bytes() == BODY
+    assert server.gets[-1].headers["Range"] == f"bytes={arrived}-"
+
+
+def test_progress_says_share_size_speed_and_time_left(caplog):
+    with caplog.at_level(logging.INFO):
+        progress = Progress("a.gz", total=8 * 2**20, log=LOG, done=2**20, every_seconds=0)
+        time.sleep(0.01)
+        progress.advance(3 * 2**20)
+        Progress("b.gz", total=None, log=LOG, every_seconds=0).advance(2**20)
+    known, unknown = (record.getMessage() for record in caplog.records)
+    assert known.startswith("a.gz: 50 %, 4.0 of 8.0 MiB, ")
+    assert known.endswith(" s left")
+    assert "MiB/s" in known
+    assert unknown.startswith("b.gz: 1.0 MiB, ")
+
+
+def test_progress_is_silent_on_short_transfers(caplog):
+    with caplog.at_level(logging.INFO):
+        Progress("a.gz", total=100, log=LOG).advance(100)
+    assert caplog.records == []
