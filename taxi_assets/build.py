@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
@@ -17,13 +19,17 @@ from taxi_assets.warehouses.base import Warehouse
 
 
 def build_definitions(
-    *, warehouses: Sequence[Warehouse] | None = None, resources: Mapping[str, Any] | None = None
+    *,
+    warehouses: Sequence[Warehouse] | None = None,
+    resources: Mapping[str, Any] | None = None,
+    loggers: Mapping[str, dg.LoggerDefinition] | None = None,
 ) -> dg.Definitions:
     """All assets, checks and resources.
 
     Args:
         warehouses: The warehouses to include; those whose settings are there unless given.
         resources: Resources to use instead of those that the settings describe.
+        loggers: Loggers that a run may name in its configuration, beside Dagster's own.
     """
     included = configured_warehouses() if warehouses is None else warehouses
     from_settings: dict[str, Any] = {
@@ -37,10 +43,24 @@ def build_definitions(
         from_settings |= warehouse.resources()
     # What a user's own asset returns goes to the warehouse that needs no settings, unless it says otherwise.
     from_settings["io_manager"] = from_settings[included[0].io_manager_key]
-    return dg.Definitions(
-        assets=[*(trip_assets(taxi, included) for taxi in all_taxis().values()), *zones_assets(included)],
-        asset_checks=zones_checks(included),
-        resources={**from_settings, **(resources or {})},
-        # A step of these assets takes seconds, and a process of its own would cost as much again.
-        executor=dg.in_process_executor,
-    )
+    with _without_labels():
+        return dg.Definitions(
+            assets=[*(trip_assets(taxi, included) for taxi in all_taxis().values()), *zones_assets(included)],
+            asset_checks=zones_checks(included),
+            resources={**from_settings, **(resources or {})},
+            loggers=loggers,
+            # A step of these assets takes seconds, and a process of its own would cost as much again.
+            executor=dg.in_process_executor,
+        )
+
+
+@contextmanager
+def _without_labels() -> Iterator[None]:
+    """Without the warnings that backfill policies are beta and checks per month a preview.
+
+    They are tested here, and would greet every user at every command.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        warnings.simplefilter("ignore", dg.PreviewWarning)
+        yield

@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from taxi_assets import settings
+from taxi_assets.assets.failures import explained_to_people
 from taxi_assets.assets.months import MonthReport, Work, carry_months
 from taxi_assets.assets.stages import Landing, Loading, Merging, Stage, Workplace
 from taxi_assets.checks import check_spec, combined_result
@@ -42,10 +43,11 @@ def trip_assets(taxi: Taxi, warehouses: Sequence[Warehouse]) -> dg.AssetsDefinit
     def carry_through(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
         work = Work(taxi, stages, context.selected_asset_keys, context.selected_asset_check_keys)
         at = Workplace(context.resources.source, context.resources, context.log)
-        reports = {
-            report.month: report
-            for report in carry_months(months_of_run(context), work, at, at_once=settings.months_at_once())
-        }
+        with explained_to_people():
+            reports = {
+                report.month: report
+                for report in carry_months(months_of_run(context), work, at, at_once=settings.months_at_once())
+            }
         yield from _events(context, work, dict(sorted(reports.items())))
 
     return carry_through

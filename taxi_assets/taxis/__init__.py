@@ -95,6 +95,17 @@ class Taxi:
         """Path of the published file below a source's base address."""
         return f"{self.name}/{self.csv_name(month)}.gz"
 
+    def require_month(self, month: Month) -> None:
+        """Make sure that the taxi has a file of that month.
+
+        Raises:
+            UnknownTaxiOrMonthError: It has none.
+        """
+        if not self.first_month <= month <= self.last_month:
+            raise UnknownTaxiOrMonthError(
+                f"{self.title} files go from {self.first_month} to {self.last_month}: {month} is not among them."
+            )
+
     @property
     def header(self) -> tuple[str, ...]:
         """Column names in published order."""

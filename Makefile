@@ -1,0 +1,64 @@
+# New York's monthly taxi files in a warehouse you can trust. `make` lists what there is.
+
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+# Settings of `make demo` and `make dev`, for example: make demo SOURCE=release MONTHS=2019-01...2019-03
+SOURCE ?= sample
+MONTHS ?= 2019-01...2019-06
+TAXIS ?=
+PORT ?= 3000
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 16
+
+.PHONY: demo
+demo: $(VENV)/.installed ## load sample months of both taxis into DuckDB and show the result
+	@$(BIN)/python -m taxi_assets.demo --source "$(SOURCE)" --months "$(MONTHS)" $(foreach taxi,$(TAXIS),--taxi $(taxi))
+
+.PHONY: dev
+dev: $(VENV)/.installed ## open Dagster's UI on http://127.0.0.1:3000 (PORT=…, SOURCE=sample|release|…)
+	@$(if $(filter command line environment,$(origin SOURCE)),TAXI_SOURCE="$(SOURCE)") \
+	DAGSTER_HOME="$$($(BIN)/python -m taxi_assets.dagster_home)" \
+	$(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port $(PORT)
+
+.PHONY: test
+test: $(VENV)/.installed-dev ## install what tests need and run them all
+	@$(BIN)/python -m pytest --numprocesses auto
+
+.PHONY: check
+check: $(VENV)/.installed-dev ## formatting, linting, types, and whether the definitions load
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/dagster definitions validate --module-name taxi_assets.definitions
+
+.PHONY: bench
+bench: $(VENV)/.installed-dev ## measure speed and memory, and write docs/benchmarks.md
+	@$(BIN)/python -m benchmarks
+
+.PHONY: dagster-home
+dagster-home: $(VENV)/.installed ## print the folder of Dagster's own state, for DAGSTER_HOME
+	@$(BIN)/python -m taxi_assets.dagster_home
+
+.PHONY: clean
+clean: ## delete the virtual environment and caches, but no data
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache *.egg-info
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	{ echo "This needs Python 3.11 or newer, and $(PYTHON) is older: name another one, as in make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@echo "Installing into $(VENV) (a minute or so the first time)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[ui]'
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	@echo "Installing what tests and checks need"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[ui,dev]'
+	@touch $@

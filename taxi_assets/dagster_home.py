@@ -1,0 +1,42 @@
+"""The folder of Dagster's own state: DAGSTER_HOME where it is set, else a part of the project's home folder.
+
+``python -m taxi_assets.dagster_home`` makes the folder and prints its path.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from taxi_assets import settings
+from taxi_assets.errors import SettingsError
+
+_INSTANCE_SETTINGS: Final = Path(__file__).resolve().parents[1] / "dagster.yaml"
+
+
+def dagster_home() -> Path:
+    """Make the folder, with the project's dagster.yaml in it, and return its path.
+
+    A DAGSTER_HOME that somebody has set is theirs: only a missing dagster.yaml is put there.
+
+    Raises:
+        SettingsError: The folder can't be made.
+    """
+    chosen = os.environ.get("DAGSTER_HOME")
+    folder = Path(chosen).expanduser().absolute() if chosen else settings.home() / "dagster"
+    copy = folder / "dagster.yaml"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if _INSTANCE_SETTINGS.is_file() and not (chosen and copy.exists()):
+            copy.write_bytes(_INSTANCE_SETTINGS.read_bytes())
+    except OSError as error:
+        raise SettingsError(
+            f"The folder {folder} for Dagster's state can't be written ({error.strerror}): "
+            "set TAXI_HOME or DAGSTER_HOME to a folder that can."
+        ) from error
+    return folder
+
+
+if __name__ == "__main__":
+    print(dagster_home())  # noqa: T201 - the path is what the command is for

@@ -1,0 +1,202 @@
+"""`make demo`: runs the real asset graph for both taxis and several months, and prints what happened as a table."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.status import Status
+from rich.table import Table
+
+from taxi_assets import settings
+from taxi_assets.dagster_home import dagster_home
+from taxi_assets.errors import TaxiAssetsError
+from taxi_assets.months import Month, parse_month_range
+from taxi_assets.taxis import Taxi, all_taxis, get_taxi
+
+_WAREHOUSE = "duckdb"
+
+# Wide enough for the table and for whole paths where the output is no terminal, such as a log of CI.
+_console = Console(width=None if sys.stdout.isatty() else 160)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One month of one taxi in the table: what the materializations of its assets say."""
+
+    taxi: str
+    month: str
+    rows_in_file: int
+    rows_in_main: int
+    inserted: int
+    updated: int
+    deleted: int
+    seconds: float
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the demo, and return the exit code: 0, or 1 where a month failed."""
+    options = _options(arguments)
+    try:
+        taxis = [get_taxi(name) for name in options.taxi] or list(all_taxis().values())
+        months = _known_months(options.months, taxis)
+        os.environ["TAXI_SOURCE"] = options.source
+        os.environ["DAGSTER_HOME"] = str(dagster_home())
+        return _run(taxis, months)
+    except TaxiAssetsError as error:
+        _console.print(f"[red]{error}[/red]")
+        return 1
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m taxi_assets.demo", description=__doc__)
+    parser.add_argument("--source", default="sample", help="sample, release, a folder or a base URL")
+    parser.add_argument("--months", default="2019-01...2019-06", help="a month, or a range such as 2019-01...2019-03")
+    parser.add_argument("--taxi", action="append", default=[], help="a taxi; all of them unless given")
+    return parser.parse_args(arguments)
+
+
+def _known_months(text: str, taxis: Sequence[Taxi]) -> Sequence[Month]:
+    months = parse_month_range(text)
+    for taxi in taxis:
+        taxi.require_month(months[0])
+        taxi.require_month(months[-1])
+    return months
+
+
+def _run(taxis: Sequence[Taxi], months: Sequence[Month]) -> int:
+    names = " and ".join(taxi.name for taxi in taxis)
+    _console.print(f"Loading {months[0]} to {months[-1]} of {names} from {_source_name()} into {settings.home()}")
+    with _console.status("Starting Dagster") as status:
+        # Dagster takes a second to import, during which there is something to read already.
+        import dagster as dg  # noqa: PLC0415
+
+        result, seconds = _materialize(taxis, months, status)
+    materializations = [
+        event.materialization for event in result.get_asset_materialization_events() if event.materialization.partition
+    ]
+    lines = _lines(taxis, months, materializations)
+    _console.print(_table(lines))
+    _console.print(f"{sum(line.rows_in_main for line in lines):,} trips in {seconds:.1f} s")
+    for event in result.all_events:
+        if event.event_type == dg.DagsterEventType.STEP_FAILURE and event.step_failure_data.user_failure_data:
+            _console.print(f"[red]{event.step_failure_data.user_failure_data.description}[/red]")
+    _print_next_steps()
+    return 0 if result.success else 1
+
+
+def _materialize(taxis: Sequence[Taxi], months: Sequence[Month], status: Status) -> tuple[Any, float]:
+    """Materialize the taxis' assets and the zones in one run, as Dagster's own commands do for a range."""
+    import dagster as dg  # noqa: PLC0415
+
+    from taxi_assets.build import build_definitions  # noqa: PLC0415
+    from taxi_assets.warehouses import all_warehouses  # noqa: PLC0415
+
+    warehouse = next(warehouse for warehouse in all_warehouses() if warehouse.name == _WAREHOUSE)
+    definitions = build_definitions(warehouses=[warehouse], loggers={"status": _status_logger(status)})
+    wanted = [warehouse.key(table) for table in ["taxi_zones", *(taxi.table for taxi in taxis)]]
+    selection = dg.AssetSelection.assets(*wanted).upstream().resolve(definitions.resolve_asset_graph())
+    start = time.monotonic()
+    with dg.DagsterInstance.get() as instance:
+        result = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
+            instance=instance,
+            asset_selection=sorted(selection),
+            run_config={"loggers": {"status": {}}},
+            tags={
+                "dagster/asset_partition_range_start": str(months[0]),
+                "dagster/asset_partition_range_end": str(months[-1]),
+            },
+            raise_on_error=False,
+        )
+    return result, time.monotonic() - start
+
+
+def _status_logger(status: Status) -> Any:
+    """A Dagster logger that shows the latest message of a step in one line."""
+    import dagster as dg  # noqa: PLC0415
+
+    class _ShowLatest(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            facts: Mapping[str, Any] = getattr(record, "dagster_meta", {})
+            if not facts.get("dagster_event"):
+                status.update(str(facts.get("orig_message", record.getMessage())))
+
+    @dg.logger
+    def status_logger(_: dg.InitLoggerContext) -> logging.Logger:
+        logger = logging.getLogger("taxi_assets.demo.status")
+        logger.setLevel(logging.INFO)
+        logger.handlers = [_ShowLatest()]
+        logger.propagate = False
+        return logger
+
+    return status_logger
+
+
+def _lines(taxis: Sequence[Taxi], months: Sequence[Month], materializations: Sequence[Any]) -> Sequence[Line]:
+    facts = {
+        (event.asset_key.to_user_string(), event.partition): {
+            name: value.value for name, value in event.metadata.items()
+        }
+        for event in materializations
+    }
+    lines = []
+    for taxi in taxis:
+        for month in map(str, months):
+            raw = facts.get((f"raw/{taxi.table}", month))
+            loaded = facts.get((f"{_WAREHOUSE}/{taxi.month_asset}", month))
+            merged = facts.get((f"{_WAREHOUSE}/{taxi.table}", month))
+            if raw and loaded and merged:
+                lines.append(
+                    Line(
+                        taxi=taxi.name,
+                        month=month,
+                        rows_in_file=raw["dagster/row_count"],
+                        rows_in_main=merged["dagster/row_count"],
+                        inserted=merged["inserted"],
+                        updated=merged["updated"],
+                        deleted=merged["deleted"],
+                        seconds=sum(stage["seconds"] for stage in (raw, loaded, merged)),
+                    )
+                )
+    return lines
+
+
+def _table(lines: Sequence[Line]) -> Table:
+    table = Table()
+    table.add_column("taxi")
+    table.add_column("month")
+    for title in ("rows in file", "rows in main", "inserted", "updated", "deleted", "seconds"):
+        table.add_column(title, justify="right")
+    for line in lines:
+        counts = (line.rows_in_file, line.rows_in_main, line.inserted, line.updated, line.deleted)
+        table.add_row(line.taxi, line.month, *(f"{count:,}" for count in counts), f"{line.seconds:.2f}")
+    return table
+
+
+def _print_next_steps() -> None:
+    _console.print(
+        f"""
+The trips are in [bold]{settings.home() / "warehouse.duckdb"}[/bold] (tables green_tripdata, yellow_tripdata, \
+taxi_zones). Next:
+  make demo                                             once more: nothing changes
+  make dev                                              Dagster's UI on http://127.0.0.1:3000
+  make demo SOURCE=release MONTHS=2019-01...2019-03     the same with the published files""",
+        highlight=False,
+    )
+
+
+def _source_name() -> str:
+    from taxi_assets.source.resource import TripSource  # noqa: PLC0415
+
+    return TripSource(address=os.environ["TAXI_SOURCE"], landing=str(settings.home() / "landing")).origin().name
+
+
+if __name__ == "__main__":
+    sys.exit(main())
