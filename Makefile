@@ -23,9 +23,9 @@ demo: $(VENV)/.installed ## load sample months of both taxis into DuckDB and sho
 
 .PHONY: dev
 dev: $(VENV)/.installed ## open Dagster's UI on http://127.0.0.1:3000 (PORT=…, SOURCE=sample|release|…)
-	@$(if $(filter command line environment,$(origin SOURCE)),TAXI_SOURCE="$(SOURCE)") \
-	DAGSTER_HOME="$$($(BIN)/python -m taxi_assets.dagster_home)" \
-	$(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port $(PORT)
+	@$(if $(filter command line environment,$(origin SOURCE)),export TAXI_SOURCE="$(SOURCE)";) \
+	DAGSTER_HOME="$$($(BIN)/python -m taxi_assets.dagster_home)" && export DAGSTER_HOME && cd "$$DAGSTER_HOME" && \
+	exec "$(CURDIR)/$(BIN)/dagster" dev --workspace "$(CURDIR)/workspace.yaml" --host 127.0.0.1 --port $(PORT)
 
 .PHONY: test
 test: $(VENV)/.installed-dev ## install what tests need and run them all

@@ -6,7 +6,7 @@ names the months that failed and shows the numbers of all of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -191,25 +191,50 @@ def check_spec(check: MonthCheck, key: dg.AssetKey, partitions: dg.PartitionsDef
     )
 
 
-def combined_result(check: MonthCheck, key: dg.AssetKey, verdicts: Mapping[Month, Verdict]) -> dg.AssetCheckResult:
-    """One result for all months of a run, which names the months that failed and shows everybody's numbers."""
+def results(
+    check: MonthCheck, key: dg.AssetKey, verdicts: Mapping[Month, Verdict]
+) -> Iterator[dg.AssetCheckEvaluation | dg.AssetCheckResult]:
+    """What a run tells Dagster about one check.
+
+    A run over several months has an evaluation for each, so that each partition shows its own, and a result over all
+    of them, which names the months that failed.
+    """
+    if len(verdicts) > 1:
+        for month, verdict in verdicts.items():
+            yield dg.AssetCheckEvaluation(
+                asset_key=key,
+                check_name=check.name,
+                passed=verdict.passed,
+                severity=_severity([verdict]),
+                metadata={**verdict.numbers, **({"note": verdict.note} if verdict.note else {})},
+                # The result over all months blocks; an evaluation that did so too would name its check twice.
+                blocking=False,
+                partition=str(month),
+            )
+    yield _result(check, key, verdicts)
+
+
+def _result(check: MonthCheck, key: dg.AssetKey, verdicts: Mapping[Month, Verdict]) -> dg.AssetCheckResult:
     failed = [month for month, verdict in verdicts.items() if not verdict.passed]
-    is_error = any(verdict.stops for verdict in verdicts.values())
     metadata: dict[str, dg.RawMetadataValue] = {"months": _table(verdicts)}
     if failed:
         metadata["failed months"] = ", ".join(map(str, failed))
     if len(verdicts) == 1:
         (verdict,) = verdicts.values()
         metadata |= verdict.numbers
-    description = f"{len(failed)} of {len(verdicts)} months failed: {', '.join(map(str, failed))}" if failed else None
     return dg.AssetCheckResult(
         asset_key=key,
         check_name=check.name,
         passed=not failed,
-        severity=dg.AssetCheckSeverity.ERROR if is_error or not failed else dg.AssetCheckSeverity.WARN,
+        severity=_severity(verdicts.values()),
         metadata=metadata,
-        description=description,
+        description=f"Failed: {', '.join(map(str, failed))}" if failed else None,
     )
+
+
+def _severity(verdicts: Iterable[Verdict]) -> dg.AssetCheckSeverity:
+    only_warnings = not any(verdict.stops for verdict in verdicts)
+    return dg.AssetCheckSeverity.WARN if only_warnings else dg.AssetCheckSeverity.ERROR
 
 
 def _table(verdicts: Mapping[Month, Verdict]) -> dg.TableMetadataValue:

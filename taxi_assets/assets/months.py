@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 import dagster as dg
 
-from taxi_assets.assets.stages import Metadata, Stage, Workplace
+from taxi_assets.assets.stages import Metadata, Stage, Workplace, raw_key
 from taxi_assets.checks import Verdict
 from taxi_assets.errors import UnexpectedContentError
 from taxi_assets.months import Month
@@ -93,7 +93,10 @@ def carry_month(month: Month, work: Work, at: Workplace) -> MonthReport:
             stopped.add(stage.key)
     is_merged = any(stage.is_last and stage.key in report.materialized for stage in work.stages)
     if is_merged and not report.errors and not at.source.keep_raw_files:
-        at.source.landing_zone().purge(trip_file(work.taxi, month))
+        try:
+            at.source.landing_zone().purge(trip_file(work.taxi, month))
+        except Exception as error:  # the month is merged all the same
+            report.errors[raw_key(work.taxi.table)] = error
     return report
 
 

@@ -9,7 +9,7 @@ from taxi_assets import settings
 from taxi_assets.assets.failures import explained_to_people
 from taxi_assets.assets.months import MonthReport, Work, carry_months
 from taxi_assets.assets.stages import Landing, Loading, Merging, Stage, Workplace
-from taxi_assets.checks import check_spec, combined_result
+from taxi_assets.checks import check_spec, results
 from taxi_assets.errors import TaxiAssetsError
 from taxi_assets.months import Month
 from taxi_assets.partitions import ONE_RUN_PER_RANGE, months_of_run, months_partitions
@@ -80,7 +80,7 @@ def _events(
             key = dg.AssetCheckKey(stage.key, check.name)
             verdicts = {month: report.verdicts[key] for month, report in reports.items() if key in report.verdicts}
             if verdicts:
-                yield combined_result(check, stage.key, verdicts)
+                yield from results(check, stage.key, verdicts)
     if failed:
         raise _failure(failed, months=len(reports))
 

@@ -18,6 +18,7 @@ from taxi_assets.warehouses.duckdb.catalog import COMMENT_PREFIX
 
 _HELD_BY = re.compile(r"Conflicting lock is held in (.*?)\. ")
 _SECONDS_BETWEEN_MESSAGES: Final = 10.0
+_NO_ROOM: Final = ("No space left", "Disk quota exceeded", "File too large")
 
 
 def open_database(
@@ -127,7 +128,7 @@ def explained(path: Path, action: str) -> Iterator[None]:
         raise
     except duckdb.Error as error:
         cause = _first_line(error)
-        if "No space left" in str(error) or isinstance(error, duckdb.OutOfMemoryException):
+        if isinstance(error, duckdb.OutOfMemoryException) or any(words in str(error) for words in _NO_ROOM):
             remedy = "make room on that disk or in memory (the DuckDB resource's memory_limit), then run again"
         else:
             remedy = "the warehouse is as it was before"
