@@ -39,4 +39,4 @@ def dagster_home() -> Path:
 
 
 if __name__ == "__main__":
-    print(dagster_home())  # noqa: T201 - the path is what the command is for
+    print(dagster_home())

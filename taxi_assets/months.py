@@ -8,7 +8,7 @@ from datetime import date
 
 from taxi_assets.errors import UnknownTaxiOrMonthError
 
-_MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
+_MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])", re.ASCII)
 
 
 @dataclass(frozen=True, order=True)

@@ -7,7 +7,6 @@ judge the result (``judge`` and ``checks``). Warehouses differ only in the resou
 from __future__ import annotations
 
 import logging
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -143,11 +142,10 @@ class Loading(Stage):
 
     @override
     def run(self, month: Month, at: Workplace) -> Metadata:
-        start = time.monotonic()
         landed = at.source.landing_zone().landed(trip_file(self._taxi, month))
-        rows = at.warehouse(self._warehouse).load_month(self._taxi, month, landed, at.log)
+        load = at.warehouse(self._warehouse).load_month(self._taxi, month, landed, at.log)
         table = self._taxi.month_table(month)
-        return {"file": landed.path.name, **rows_metadata(rows, seconds=time.monotonic() - start, table=table)}
+        return {"file": landed.path.name, **rows_metadata(load.rows, seconds=load.seconds, table=table)}
 
     @override
     def judge(self, month: Month, at: Workplace) -> Evidence:
@@ -177,11 +175,10 @@ class Merging(Stage):
 
     @override
     def run(self, month: Month, at: Workplace) -> Metadata:
-        start = time.monotonic()
         merge = at.warehouse(self._warehouse).merge_month(self._taxi, month, at.log)
         return {
             "file": self._taxi.csv_name(month),
-            **rows_metadata(merge.rows, seconds=time.monotonic() - start, table=self._taxi.table),
+            **rows_metadata(merge.rows, seconds=merge.seconds, table=self._taxi.table),
             "inserted": merge.inserted,
             "updated": merge.updated,
             "deleted": merge.deleted,

@@ -18,6 +18,8 @@ from taxi_assets.warehouses.base import Warehouse
 
 _SHOWN_FAILURES = 10
 
+Event = dg.MaterializeResult[Any] | dg.AssetCheckResult | dg.AssetCheckEvaluation
+
 
 def trip_stages(taxi: Taxi, warehouses: Sequence[Warehouse]) -> Sequence[Stage]:
     """All stages of a taxi, each after the one it needs."""
@@ -40,7 +42,7 @@ def trip_assets(taxi: Taxi, warehouses: Sequence[Warehouse]) -> dg.AssetsDefinit
         backfill_policy=ONE_RUN_PER_RANGE,
         required_resource_keys={"source", *(warehouse.name for warehouse in warehouses)},
     )
-    def carry_through(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+    def carry_through(context: dg.AssetExecutionContext) -> Iterator[Event]:
         work = Work(taxi, stages, context.selected_asset_keys, context.selected_asset_check_keys)
         at = Workplace(context.resources.source, context.resources, context.log)
         with explained_to_people():
@@ -53,9 +55,7 @@ def trip_assets(taxi: Taxi, warehouses: Sequence[Warehouse]) -> dg.AssetsDefinit
     return carry_through
 
 
-def _events(
-    context: dg.AssetExecutionContext, work: Work, reports: Mapping[Month, MonthReport]
-) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+def _events(context: dg.AssetExecutionContext, work: Work, reports: Mapping[Month, MonthReport]) -> Iterator[Event]:
     """Tell Dagster what became of the months.
 
     An asset that is yielded counts as materialized for all months of the run. So where a month failed, nothing is

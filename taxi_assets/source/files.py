@@ -82,6 +82,7 @@ class LandedFile:
         csv_size: Length of the CSV in bytes, uncompressed.
         rows: Data rows in the CSV, without the header.
         header: Column names in the order of the file.
+        is_plain: Whether counting alone proves that no row has a field too many or too few, and no value is quoted.
         notes: Findings that don't stop the load, as sentences.
         fetched: Whether this call fetched it; False when what had landed before was still current.
         seconds: How long fetching and verifying took.
@@ -95,6 +96,7 @@ class LandedFile:
     csv_size: int
     rows: int
     header: tuple[str, ...]
+    is_plain: bool = False
     notes: tuple[str, ...] = ()
     fetched: bool = True
     seconds: float = 0.0

@@ -190,6 +190,7 @@ def _verified(part: Path, path: Path, file: RawFile, origin: Origin, version: Fi
         csv_size=contents.csv_size,
         rows=contents.rows,
         header=contents.header,
+        is_plain=contents.is_plain,
         notes=_compared_with_published(contents.sha256, file, origin),
     )
 

@@ -70,6 +70,7 @@ def _landed(path: Path, facts: Mapping[str, Any]) -> LandedFile | None:
             csv_size=facts["csv_size"],
             rows=facts["rows"],
             header=tuple(facts["header"]),
+            is_plain=facts["is_plain"],
             notes=tuple(facts["notes"]),
             fetched=False,
         )

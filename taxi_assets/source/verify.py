@@ -33,6 +33,8 @@ class Contents:
         csv_size: Length of the CSV in bytes, uncompressed.
         rows: Lines after the header that are not blank.
         header: Column names in the order of the file, spelled as in the definition.
+        is_plain: Whether its rows hold exactly as many separators as so many columns need, and neither quotes nor
+            underscores, so that a reader that is lenient about either can't have misread it.
     """
 
     size: int
@@ -40,6 +42,7 @@ class Contents:
     csv_size: int
     rows: int
     header: tuple[str, ...]
+    is_plain: bool
 
 
 def verify(path: Path, file: RawFile, *, source: str, announced_size: int | None) -> Contents:
@@ -70,7 +73,14 @@ def verify(path: Path, file: RawFile, *, source: str, announced_size: int | None
         for chunk in _gunzipped(compressed, where) if file.is_gzip else compressed:
             lines.feed(chunk)
     header, rows = lines.finish()
-    return Contents(size=size, sha256=digest.hexdigest(), csv_size=lines.size, rows=rows, header=header)
+    return Contents(
+        size=size,
+        sha256=digest.hexdigest(),
+        csv_size=lines.size,
+        rows=rows,
+        header=header,
+        is_plain=lines.is_plain(rows, len(header)),
+    )
 
 
 def _hashed_chunks(stream: BinaryIO, digest: hashlib._Hash) -> Iterator[bytes]:
@@ -136,6 +146,8 @@ class _Lines:
         self._header: tuple[str, ...] | None = None
         self._rows = 0
         self._line_is_open = False
+        self._separators = 0
+        self._has_marks = False
 
     def feed(self, chunk: bytes) -> None:
         """Take the next piece of the CSV."""
@@ -163,12 +175,18 @@ class _Lines:
             )
         return self._header, rows
 
+    def is_plain(self, rows: int, columns: int) -> bool:
+        """See :class:`Contents`."""
+        return not self._has_marks and self._separators == rows * (columns - 1)
+
     def _checked_header(self, first_line: bytes) -> tuple[str, ...]:
         if _is_web_page(self._start):
             raise _damaged(self._where, "holds a web page, not a CSV")
         return _header(first_line, self._file, self._where)
 
     def _count(self, chunk: bytes) -> None:
+        self._separators += chunk.count(b",")
+        self._has_marks = self._has_marks or b'"' in chunk or b"_" in chunk
         first_end = chunk.find(b"\n")
         if first_end < 0:
             self._line_is_open = self._line_is_open or not _is_blank(chunk)

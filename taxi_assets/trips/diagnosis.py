@@ -21,8 +21,8 @@ from taxi_assets.errors import DamagedFileError, TaxiAssetsError, UnexpectedCont
 from taxi_assets.source.files import LandedFile
 from taxi_assets.taxis import Column, Taxi
 
-_NUMBER = re.compile(r" *[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)? *")
-_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
+_NUMBER = re.compile(r" *[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)? *", re.ASCII)
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", re.ASCII)
 _INTEGER_LIMIT = 2**31
 _DECIMAL_LIMIT = 10**10
 _SHOWN = 3
@@ -30,6 +30,11 @@ _SHOWN = 3
 
 def explain_refusal(landed: LandedFile, taxi: Taxi, error: duckdb.Error) -> TaxiAssetsError | duckdb.Error:
     """The error to raise instead of DuckDB's: about the file where the file is at fault, else DuckDB's own."""
+    return describe_problems(landed, taxi) or error
+
+
+def describe_problems(landed: LandedFile, taxi: Taxi) -> TaxiAssetsError | None:
+    """Read the file line by line, and return the error that says what is wrong with it, or None."""
     try:
         findings = list(islice(find_problems(landed, taxi), _SHOWN + 1))
     except (EOFError, zlib.error, gzip.BadGzipFile) as damage:
@@ -39,7 +44,7 @@ def explain_refusal(landed: LandedFile, taxi: Taxi, error: duckdb.Error) -> Taxi
     except OSError as cause:
         return DamagedFileError(f"{landed.path} can't be read ({cause.strerror}): fetch it again.")
     if not findings:
-        return error
+        return None
     shown = "; ".join(findings[:_SHOWN])
     more = "; and more" if len(findings) > _SHOWN else ""
     return UnexpectedContentError(
@@ -106,5 +111,5 @@ def _timestamp_fault(value: str) -> str | None:
 
 
 def _printable(value: str) -> str:
-    shown = value.encode("utf-8", "backslashreplace").decode("utf-8")
+    shown = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in value)
     return shown if len(shown) <= 60 else shown[:60] + "…"  # noqa: PLR2004 - enough to recognise a value

@@ -14,7 +14,7 @@ from taxi_assets.months import Month
 from taxi_assets.source.files import LandedFile
 from taxi_assets.sql import identifier, render
 from taxi_assets.taxis import Column, Kind, Taxi
-from taxi_assets.trips.diagnosis import explain_refusal
+from taxi_assets.trips.diagnosis import describe_problems, explain_refusal
 
 COLUMN_TYPES: Final[dict[Kind, str]] = {
     "integer": "INTEGER",
@@ -63,6 +63,10 @@ def stage_month(
         shortest_text=_shortest_text,
         is_unchanged=_is_unchanged,
     )
+    # DuckDB takes an empty field too many, which shifts the rest of its row, and digits with underscores.
+    problems = None if landed.is_plain else describe_problems(landed, taxi)
+    if problems:
+        raise problems
     values = {"path": str(landed.path), "filename": taxi.csv_name(month), "file_month": month.first_day}
     try:
         rows = _count(connection.execute(statement, values))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal, Protocol
 
@@ -23,6 +23,19 @@ TableRole = Literal["month", "main"]
 
 
 @dataclass(frozen=True)
+class MonthLoad:
+    """What loading a month's table came to.
+
+    Attributes:
+        rows: Rows of the monthly table, which are those of the file.
+        seconds: How long the work took, without waiting for others.
+    """
+
+    rows: int
+    seconds: float = field(default=0.0, compare=False)
+
+
+@dataclass(frozen=True)
 class MonthMerge:
     """What merging a month changed in the main table.
 
@@ -31,12 +44,14 @@ class MonthMerge:
         inserted: Rows that were not there before.
         updated: Rows that were there with other values.
         deleted: Rows that the file no longer has.
+        seconds: How long the work took, without waiting for others.
     """
 
     rows: int
     inserted: int
     updated: int
     deleted: int
+    seconds: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -88,8 +103,8 @@ class MonthProfile:
 class TripsWarehouse(Protocol):
     """Where trips are kept. Every method is atomic: after a failure the warehouse is as it was."""
 
-    def load_month(self, taxi: Taxi, month: Month, landed: LandedFile, log: logging.Logger) -> int:
-        """Make the monthly table hold exactly the rows of the landed file, and return their number.
+    def load_month(self, taxi: Taxi, month: Month, landed: LandedFile, log: logging.Logger) -> MonthLoad:
+        """Make the monthly table hold exactly the rows of the landed file.
 
         Raises:
             UnexpectedContentError: A row or value of the file is not what the taxi's definition says.

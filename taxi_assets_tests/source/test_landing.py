@@ -117,6 +117,7 @@ def test_a_landed_file_lies_beside_a_manifest_that_people_can_read(zone, web, tm
         "csv_size": len(made_csv()),
         "rows": 2_000,
         "header": list(GREEN.header),
+        "is_plain": True,
         "notes": [],
         "mtime_ns": path.stat().st_mtime_ns,
     }

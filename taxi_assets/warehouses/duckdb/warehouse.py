@@ -6,9 +6,11 @@ its own name becomes a view of the main table, so that nothing is stored twice.
 
 import logging
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,7 +25,7 @@ from taxi_assets.sql import identifier, render
 from taxi_assets.taxis import Taxi
 from taxi_assets.trips.staging import COLUMN_TYPES, stage_month
 from taxi_assets.trips.zones import stage_zones
-from taxi_assets.warehouses.base import MonthMerge, MonthProfile, TableRole, table_columns
+from taxi_assets.warehouses.base import MonthLoad, MonthMerge, MonthProfile, TableRole, table_columns
 from taxi_assets.warehouses.duckdb.catalog import comment, drop_own, kind_of, refuse_foreign_table, single_row
 from taxi_assets.warehouses.duckdb.connection import explained, open_database, transaction
 from taxi_assets.warehouses.duckdb.tables import read_table, write_table
@@ -79,22 +81,27 @@ class DuckDBWarehouse(DuckDBResource):
         with self._connection(_log) as connection:
             yield connection
 
-    def load_month(self, taxi: Taxi, month: Month, landed: LandedFile, log: logging.Logger) -> int:
+    def load_month(self, taxi: Taxi, month: Month, landed: LandedFile, log: logging.Logger) -> MonthLoad:
         """See :class:`taxi_assets.warehouses.base.TripsWarehouse`."""
         table = taxi.month_table(month)
-        with self._loading(f"load {table}", log) as connection, transaction(connection):
-            drop_own(connection, table)
-            rows = stage_month(connection, taxi, month, landed, table=table)
-            comment(connection, "TABLE", table, f"{taxi.title} trips of {month}, not merged yet.")
-        return rows
+        with self._loading(f"load {table}", log) as connection:
+            start = time.monotonic()
+            with transaction(connection):
+                drop_own(connection, table)
+                rows = stage_month(connection, taxi, month, landed, table=table)
+                comment(connection, "TABLE", table, f"{taxi.title} trips of {month}, not merged yet.")
+            return MonthLoad(rows, time.monotonic() - start)
 
     def merge_month(self, taxi: Taxi, month: Month, log: logging.Logger) -> MonthMerge:
         """See :class:`taxi_assets.warehouses.base.TripsWarehouse`."""
         month_table = taxi.month_table(month)
-        with self._loading(f"merge {month_table} into {taxi.table}", log) as connection, transaction(connection):
+        with self._loading(f"merge {month_table} into {taxi.table}", log) as connection:
+            start = time.monotonic()
             match kind_of(connection, month_table):
                 case "TABLE":
-                    return _merge(connection, taxi, month)
+                    with transaction(connection):
+                        merge = _merge(connection, taxi, month)
+                    return replace(merge, seconds=time.monotonic() - start)
                 case "VIEW":
                     return MonthMerge(_rows_of_month(connection, taxi, month), inserted=0, updated=0, deleted=0)
                 case _:
@@ -106,7 +113,7 @@ class DuckDBWarehouse(DuckDBResource):
     def profile_month(self, taxi: Taxi, month: Month, role: TableRole, log: logging.Logger) -> MonthProfile:
         """See :class:`taxi_assets.warehouses.base.TripsWarehouse`."""
         table = taxi.month_table(month) if role == "month" else taxi.table
-        with self._connection(log) as connection, explained(self.path, f"measure {table}"):
+        with explained(self.path, f"measure {table}"), self._connection(log) as connection:
             if kind_of(connection, table) is None:
                 raise WarehouseError(f"{self.path} has no table {table}: materialize {month} of {taxi.table} first.")
             statement = render(__package__, "profile_month.sql", taxi=taxi, table=table)
@@ -124,7 +131,7 @@ class DuckDBWarehouse(DuckDBResource):
 
     def count_zones(self, log: logging.Logger) -> tuple[int, int]:
         """See :class:`taxi_assets.warehouses.base.TripsWarehouse`."""
-        with self._connection(log) as connection, explained(self.path, f"count {ZONES_TABLE}"):
+        with explained(self.path, f"count {ZONES_TABLE}"), self._connection(log) as connection:
             if kind_of(connection, ZONES_TABLE) is None:
                 raise WarehouseError(f"{self.path} has no table {ZONES_TABLE}: materialize duckdb/{ZONES_TABLE} first.")
             statement = f'SELECT count(*), count(DISTINCT "LocationID") FROM {identifier(ZONES_TABLE)}'

@@ -1,0 +1,186 @@
+"""What each check says about a month, from the numbers alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from taxi_assets.checks import CHECKS, Evidence, MonthCheck, Verdict
+from taxi_assets.published import PublishedFile
+from taxi_assets.source.files import FileVersion, LandedFile
+from taxi_assets.source.origin import RELEASE_ADDRESS, SAMPLE_NAME
+from taxi_assets.warehouses.base import MonthProfile
+from taxi_assets_tests.csv_files import made_trips
+from taxi_assets_tests.project import GREEN, JANUARY, Project
+
+LANDED = LandedFile(Path("file"), "https://mirror.example", FileVersion(1), 1, "", 1, 1_000, GREEN.header)
+COUNTED = PublishedFile(1_000, "counted", None, None, None, None)
+CLEAN = MonthProfile(1_000, 0, 0, 0, 0, {"fare_amount": 0}, {"fare_amount": 0}, {"fare_amount": 0}, {})
+
+
+def check(name: str) -> MonthCheck:
+    (found,) = {check.name: check for check in [*CHECKS["month"], *CHECKS["main"]] if check.name == name}.values()
+    return found
+
+
+def judge(
+    name: str, *, landed: LandedFile | None = LANDED, published: PublishedFile | None = COUNTED, **numbers: Any
+) -> Verdict:
+    """The verdict about a month without fault, but for these numbers."""
+    return check(name).judge(Evidence(replace(CLEAN, **numbers), landed, published))
+
+
+@pytest.mark.parametrize("name", [check.name for check in CHECKS["month"]])
+def test_a_month_without_fault_passes(name: str):
+    verdict = judge(name)
+    assert verdict.passed
+    assert not verdict.stops
+
+
+def test_the_main_table_is_checked_for_rows_and_ids():
+    assert [check.name for check in CHECKS["main"]] == ["rows_match_file", "ids_are_unique"]
+    assert {check.name for check in CHECKS["month"] if check.blocking} == {
+        "rows_match_file",
+        "ids_are_unique",
+        "rows_match_published",
+    }
+
+
+@pytest.mark.parametrize(("rows", "difference"), [(999, -1), (1_001, 1), (0, -1_000)])
+def test_another_number_of_rows_than_in_the_file_stops(rows: int, difference: int):
+    verdict = judge("rows_match_file", rows=rows)
+    assert not verdict.passed
+    assert verdict.stops
+    assert verdict.numbers == {"rows": rows, "rows in file": 1_000, "difference": difference}
+
+
+def test_a_month_whose_file_never_landed_here_warns():
+    verdict = judge("rows_match_file", landed=None)
+    assert not verdict.passed
+    assert not verdict.stops
+    assert "no raw file" in verdict.note
+
+
+def test_ids_that_repeat_stop():
+    verdict = judge("ids_are_unique", repeated_ids=2)
+    assert verdict.stops
+    assert verdict.numbers["repeated ids"] == 2
+
+
+@pytest.mark.parametrize(
+    ("origin", "known_from", "stops"),
+    [
+        (RELEASE_ADDRESS, "counted", True),
+        (RELEASE_ADDRESS, "derived", False),
+        (RELEASE_ADDRESS, "parquet", False),
+        (RELEASE_ADDRESS, "unsourced", False),
+        ("https://mirror.example", "counted", False),
+        ("folder /data", "counted", False),
+    ],
+)
+def test_a_published_count_that_is_missed_stops_only_where_file_and_count_are_sure(
+    origin: str, known_from: str, stops: bool
+):
+    published = replace(COUNTED, rows=1_010, rows_known_from=known_from)
+    verdict = judge("rows_match_published", landed=replace(LANDED, origin=origin), published=published)
+    assert not verdict.passed
+    assert verdict.stops == stops
+    assert verdict.numbers == {"rows": 1_000, "published rows": 1_010, "difference": -10}
+    assert known_from in verdict.note
+
+
+def test_the_published_count_does_not_concern_the_sample():
+    verdict = judge("rows_match_published", landed=replace(LANDED, origin=SAMPLE_NAME), rows=5)
+    assert verdict.passed
+    assert "sample" in verdict.note
+
+
+def test_a_month_without_a_known_count_passes_and_says_so():
+    verdict = judge("rows_match_published", published=None)
+    assert verdict.passed
+    assert "no published count" in verdict.note
+
+
+def test_a_published_count_that_is_missed_without_a_file_here_warns():
+    verdict = judge("rows_match_published", landed=None, rows=5)
+    assert not verdict.passed
+    assert not verdict.stops
+
+
+def test_a_required_value_that_is_missing_fails_and_names_the_column():
+    verdict = judge("required_values_are_there", missing={"fare_amount": 0, "PULocationID": 3})
+    assert not verdict.passed
+    assert verdict.numbers == {"missing fare_amount": 0, "missing PULocationID": 3}
+    assert not check("required_values_are_there").blocking
+
+
+@pytest.mark.parametrize(("outside", "passed"), [(0, True), (10, True), (11, False), (1_000, False)])
+def test_more_than_one_pickup_in_a_hundred_outside_the_month_warns(outside: int, passed: bool):
+    verdict = judge("pickups_are_in_month", outside_month=outside)
+    assert verdict.passed == passed
+    assert not verdict.stops
+    assert verdict.numbers == {"outside the month": outside, "share": outside / 1_000}
+
+
+def test_a_month_without_rows_has_no_share_outside():
+    assert judge("pickups_are_in_month", rows=0).passed
+
+
+@pytest.mark.parametrize(
+    ("numbers", "found"),
+    [
+        ({"too_low": {"fare_amount": 4}}, "fare_amount too low"),
+        ({"too_high": {"trip_distance": 4}}, "trip_distance too high"),
+        ({"backwards": 4}, "dropoff before pickup"),
+        ({"longer_than_a_day": 4}, "longer than a day"),
+    ],
+)
+def test_implausible_values_are_counted_by_kind_and_warn(numbers: dict[str, Any], found: str):
+    verdict = judge("values_are_plausible", **numbers)
+    assert not verdict.passed
+    assert not verdict.stops
+    assert verdict.numbers == {"rows": 1_000, found: 4}
+
+
+def test_the_numbers_are_those_of_the_table(project: Project):
+    """What the warehouse measures, with one row for each number."""
+    trips = made_trips(GREEN, JANUARY, 300)
+    trips[0]["lpep_pickup_datetime"] = "2018-12-31 23:59:59"
+    trips[1]["lpep_dropoff_datetime"] = "2019-01-01 00:00:00"
+    trips[2]["lpep_dropoff_datetime"] = "2019-01-02 00:02:01"
+    trips[3]["fare_amount"] = "-0.01"
+    trips[4]["fare_amount"] = "10000.01"
+    trips[5]["PULocationID"] = "266"
+    trips[6]["DOLocationID"] = ""
+    trips[7]["lpep_pickup_datetime"] = "2019-02-01 00:00:00"
+    trips[7]["lpep_dropoff_datetime"] = "2019-02-01 00:00:00"
+    trips[8]["lpep_pickup_datetime"] = "2019-01-31 23:59:59"
+    trips[8]["lpep_dropoff_datetime"] = "2019-02-01 23:59:59"
+    project.put(trips)
+    checks = project.run().checks("duckdb/green_tripdata_month")
+    assert {name: evaluation.passed for name, evaluation in checks.items()} == {
+        "rows_match_file": True,
+        "ids_are_unique": True,
+        "rows_match_published": False,
+        "required_values_are_there": False,
+        "pickups_are_in_month": True,
+        "values_are_plausible": False,
+    }
+    assert numbers(checks["required_values_are_there"])["missing DOLocationID"] == 1
+    assert numbers(checks["pickups_are_in_month"])["outside the month"] == 2
+    assert numbers(checks["values_are_plausible"]) == {
+        "rows": 300,
+        "fare_amount too low": 1,
+        "fare_amount too high": 1,
+        "PULocationID too high": 1,
+        "dropoff before pickup": 1,
+        "longer than a day": 1,
+    }
+
+
+def numbers(evaluation: dg.AssetCheckEvaluation) -> dict[str, Any]:
+    return {name: value.value for name, value in evaluation.metadata.items() if not name.endswith("months")}
