@@ -135,6 +135,16 @@ def get_taxi(name: str) -> Taxi:
     return taxis[name]
 
 
+def taxi_of_main_table(table: str) -> Taxi | None:
+    """The taxi whose main table that is, if it is one's."""
+    return next((taxi for taxi in all_taxis().values() if taxi.table == table), None)
+
+
+def taxi_of_month_asset(table: str) -> Taxi | None:
+    """The taxi whose monthly tables that asset stands for, if it is one's."""
+    return next((taxi for taxi in all_taxis().values() if taxi.month_asset == table), None)
+
+
 def _taxi(name: str, data: Mapping[str, Any]) -> Taxi:
     return Taxi(
         name=name,

@@ -139,13 +139,9 @@ class DuckDBWarehouse(DuckDBResource):
         return zones, numbers
 
     def read(self, table: str, months: Sequence[Month] | None, log: logging.Logger = _log) -> duckdb.DuckDBPyRelation:
-        """A lazy relation over a table, or over those months of it.
+        """See :class:`taxi_assets.warehouses.io_manager.Tables`.
 
-        ``<taxi>_tripdata_month`` stands for the monthly tables. The database stays open until the relation, and
-        whatever was made from it, is gone.
-
-        Raises:
-            WarehouseError: There is no such table, or it has no months.
+        The database stays open until the relation, and whatever was made from it, is gone.
         """
         with explained(self.path, f"read {table}"):
             return read_table(self.connect(log), table, months)
@@ -153,18 +149,7 @@ class DuckDBWarehouse(DuckDBResource):
     def write(
         self, table: str, rows: Any, months: Sequence[Month] | None, *, description: str, log: logging.Logger = _log
     ) -> int:
-        """Make a table hold exactly these rows, or those months of it, and return the number of rows written.
-
-        Args:
-            table: Name of the table, which is created where it is missing.
-            rows: A DataFrame, an Arrow table or reader, or a DuckDB relation.
-            months: The months to replace by the column ``file_month``; None replaces the table.
-            description: What the table's comment says.
-            log: Where waiting is reported.
-
-        Raises:
-            WarehouseError: The rows are no table, their months can't be told, or the table is not ours.
-        """
+        """See :class:`taxi_assets.warehouses.io_manager.Tables`."""
         with self._loading(f"write {table}", log) as connection, transaction(connection):
             return write_table(connection, table, rows, months, description)
 

@@ -1,0 +1,95 @@
+"""Hands a warehouse's tables to assets that ask for them, and keeps what assets return.
+
+An asset names what it wants by its type: ``pd.DataFrame``, ``pa.RecordBatchReader`` (in batches, for months that
+don't fit in memory) or ``duckdb.DuckDBPyRelation`` (nothing is read until it is asked for). It gets its partition, or
+all months of a range, or the whole table where it has no partitions. Trips look the same from every warehouse.
+"""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any, Final, Protocol
+
+import dagster as dg
+import duckdb
+import pandas as pd
+import pyarrow as pa
+
+from taxi_assets.errors import WarehouseError
+from taxi_assets.months import Month
+
+_BATCH_ROWS: Final = 100_000
+
+
+class Tables(Protocol):
+    """What an I/O manager needs of a warehouse."""
+
+    def read(self, table: str, months: Sequence[Month] | None) -> duckdb.DuckDBPyRelation:
+        """A lazy relation over a table, or over those months of it.
+
+        ``<taxi>_tripdata_month`` stands for the monthly tables.
+
+        Raises:
+            WarehouseError: There is no such table.
+        """
+
+    def write(self, table: str, rows: Any, months: Sequence[Month] | None, *, description: str) -> int:
+        """Make a table hold exactly these rows, or those months of it, and return the number of rows written.
+
+        Args:
+            table: Name of the table, which is created where it is missing.
+            rows: A DataFrame, an Arrow table or reader, or a DuckDB relation.
+            months: The months to replace by the column ``file_month``; None replaces the table.
+            description: What the table's comment says.
+
+        Raises:
+            WarehouseError: The rows are no table, their months can't be told, or the table is not ours.
+        """
+
+
+class TablesIOManager(dg.ConfigurableIOManager):
+    """Reads and writes tables of a warehouse, which its subclasses name.
+
+    A returned value replaces the table of the asset's name; where the asset is partitioned, it replaces the rows of
+    the run's months, by the column ``file_month``, which is added for a single month where the value lacks it.
+    """
+
+    def load_input(self, context: dg.InputContext) -> pd.DataFrame | pa.RecordBatchReader | duckdb.DuckDBPyRelation:
+        """The upstream asset's table, or the months of it that the run is about, as the type that the asset names.
+
+        Raises:
+            WarehouseError: There is no such table, or the asset names a type that can't be given.
+        """
+        months = _months(context.asset_partition_keys) if context.has_asset_partitions else None
+        relation = self.tables.read(context.asset_key.path[-1], months)
+        wanted = context.dagster_type.typing_type
+        if wanted in (duckdb.DuckDBPyRelation, Any):
+            return relation
+        if wanted is pd.DataFrame:
+            return relation.df()
+        if wanted is pa.RecordBatchReader:
+            return relation.to_arrow_reader(_BATCH_ROWS)
+        raise WarehouseError(
+            f"{context.asset_key.to_user_string()} can't be given as {getattr(wanted, '__name__', wanted)}: "
+            "ask for pd.DataFrame, pa.RecordBatchReader or duckdb.DuckDBPyRelation."
+        )
+
+    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
+        """Keep what an asset returned, in one transaction.
+
+        Raises:
+            WarehouseError: The value is no table, its months can't be told, or the table is not ours.
+        """
+        months = _months(context.asset_partition_keys) if context.has_asset_partitions else None
+        table = context.asset_key.path[-1]
+        rows = self.tables.write(table, obj, months, description=f"Asset {context.asset_key.to_user_string()}.")
+        count_key = "dagster/row_count" if months is None or len(months) > 1 else "dagster/partition_row_count"
+        context.add_output_metadata({count_key: rows, "dagster/table_name": table})
+
+    @property
+    @abstractmethod
+    def tables(self) -> Tables:
+        """The warehouse that keeps the tables."""
+
+
+def _months(keys: Sequence[str]) -> list[Month]:
+    return [Month.parse(key) for key in keys]

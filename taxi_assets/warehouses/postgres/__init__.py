@@ -1,0 +1,26 @@
+"""PostgreSQL, 14 to 18: the monthly table is a partition of the main table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from taxi_assets.warehouses.base import Warehouse
+from taxi_assets.warehouses.postgres.io_manager import PostgresIOManager
+from taxi_assets.warehouses.postgres.settings import connection_fields, is_configured
+from taxi_assets.warehouses.postgres.warehouse import COLUMN_TYPES, ID_TYPE, PostgresWarehouse
+
+
+def _resources() -> Mapping[str, Any]:
+    warehouse = PostgresWarehouse(**connection_fields())
+    return {"postgres": warehouse, "postgres_io_manager": PostgresIOManager(warehouse=warehouse)}
+
+
+WAREHOUSE: Final = Warehouse(
+    name="postgres",
+    title="PostgreSQL",
+    column_types=COLUMN_TYPES,
+    id_type=ID_TYPE,
+    is_configured=is_configured,
+    resources=_resources,
+)

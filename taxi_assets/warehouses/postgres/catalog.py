@@ -1,0 +1,108 @@
+"""The server's catalog: what a name stands for, whether it is ours, and comments, by which we know our own."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal
+
+import psycopg
+from psycopg import sql
+
+from taxi_assets.errors import WarehouseError
+
+COMMENT_PREFIX: Final = "taxi_assets: "
+"""How the comment on every table of this project begins."""
+
+Connection = psycopg.Connection[Any]
+TableKind = Literal["table", "partitioned", "partition", "other"]
+
+_KINDS: Final[dict[tuple[str, bool], TableKind]] = {
+    ("r", False): "table",
+    ("r", True): "partition",
+    ("p", False): "partitioned",
+}
+
+
+def kind_of(connection: Connection, name: str) -> TableKind | None:
+    """What stands under that name in our schema, or None where there is nothing."""
+    row = connection.execute(
+        "SELECT relkind, relispartition FROM pg_class"
+        " WHERE relnamespace = current_schema()::regnamespace AND relname = %s",
+        (name,),
+    ).fetchone()
+    return _KINDS.get((row[0], row[1]), "other") if row else None
+
+
+def refuse_foreign_table(connection: Connection, name: str) -> None:
+    """Make sure that a table is ours.
+
+    Raises:
+        WarehouseError: It is somebody else's.
+    """
+    row = connection.execute(
+        "SELECT obj_description(oid, 'pg_class') FROM pg_class"
+        " WHERE relnamespace = current_schema()::regnamespace AND relname = %s",
+        (name,),
+    ).fetchone()
+    if row is not None and not (row[0] or "").startswith(COMMENT_PREFIX):
+        raise WarehouseError(
+            f"There is a table {name} that this project did not make: nothing was changed; rename it, or name another "
+            "schema in TAXI_POSTGRES_SCHEMA, then run again."
+        )
+
+
+def drop_own(connection: Connection, name: str) -> None:
+    """Drop the table of that name if there is one and it is ours.
+
+    Raises:
+        WarehouseError: It is somebody else's.
+    """
+    if kind_of(connection, name):
+        refuse_foreign_table(connection, name)
+        connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(name)))
+
+
+def comment_on_table(connection: Connection, name: str, text: str) -> None:
+    """Comment on a table, and so mark it as ours."""
+    statement = sql.SQL("COMMENT ON TABLE {} IS {}")
+    connection.execute(statement.format(sql.Identifier(name), sql.Literal(COMMENT_PREFIX + text)))
+
+
+def comment_on_column(connection: Connection, table: str, column: str, text: str) -> None:
+    """Comment on a column."""
+    statement = sql.SQL("COMMENT ON COLUMN {}.{} IS {}")
+    connection.execute(statement.format(sql.Identifier(table), sql.Identifier(column), sql.Literal(text)))
+
+
+def column_types(connection: Connection, table: str) -> dict[str, str]:
+    """Type of each column of a table, as the server writes it."""
+    return dict(
+        connection.execute(
+            "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute"
+            " WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped",
+            (sql.Identifier(table).as_string(connection),),
+        ).fetchall()
+    )
+
+
+def secondary_indexes(connection: Connection, table: str) -> list[str]:
+    """Statements that make every index of a partitioned table but its primary key, for a table named ``{}``.
+
+    A partition that has them already is attached without building anything under a lock.
+    """
+    rows = connection.execute(
+        """
+        SELECT replace(
+            pg_get_indexdef(pg_index.indexrelid),
+            format(' INDEX %%I ON ONLY %%I.%%I ', index_name.relname, current_schema(), %(table)s::text),
+            ' INDEX ON {} '
+        )
+        FROM pg_index
+        JOIN pg_class AS index_name ON index_name.oid = pg_index.indexrelid
+        JOIN pg_class AS main ON main.oid = pg_index.indrelid
+        WHERE main.relname = %(table)s
+            AND main.relnamespace = current_schema()::regnamespace
+            AND NOT pg_index.indisprimary
+        """,
+        {"table": table},
+    ).fetchall()
+    return [row[0] for row in rows]

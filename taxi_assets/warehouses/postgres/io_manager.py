@@ -1,0 +1,17 @@
+"""Hands PostgreSQL tables to assets that ask for them, and keeps what assets return."""
+
+from typing_extensions import override
+
+from taxi_assets.warehouses.io_manager import Tables, TablesIOManager
+from taxi_assets.warehouses.postgres.warehouse import PostgresWarehouse
+
+
+class PostgresIOManager(TablesIOManager):
+    """Reads and writes tables of the PostgreSQL server."""
+
+    warehouse: PostgresWarehouse
+
+    @property
+    @override
+    def tables(self) -> Tables:
+        return self.warehouse

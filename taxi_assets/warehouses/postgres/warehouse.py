@@ -1,0 +1,335 @@
+"""Trips in PostgreSQL.
+
+The main table is partitioned by the file's month, and the monthly table is that partition: it is filled and indexed
+beside the main table, and swapped in by one short transaction. So merging copies nothing, nothing is stored twice,
+and what users put on the main table (views, grants, indexes) stays.
+"""
+
+import logging
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+import adbc_driver_manager
+import duckdb
+from psycopg import sql
+from psycopg.rows import dict_row
+from pydantic import Field
+
+from taxi_assets.errors import WarehouseError
+from taxi_assets.months import Month
+from taxi_assets.source.files import LandedFile
+from taxi_assets.sql import identifier, render
+from taxi_assets.taxis import Kind, Taxi, taxi_of_main_table, taxi_of_month_asset
+from taxi_assets.trips.staging import stage_month
+from taxi_assets.trips.zones import stage_zones
+from taxi_assets.warehouses.base import MonthLoad, MonthMerge, MonthProfile, TableRole, table_columns
+from taxi_assets.warehouses.postgres import catalog
+from taxi_assets.warehouses.postgres.catalog import Connection
+from taxi_assets.warehouses.postgres.copying import copy_trips
+from taxi_assets.warehouses.postgres.locks import in_short_transaction, turn
+from taxi_assets.warehouses.postgres.resource import PostgresResource
+from taxi_assets.warehouses.postgres.tables import read_query, table_query, trips_query, write_rows
+from taxi_assets.zones import ZONES_COLUMNS, ZONES_DESCRIPTION, ZONES_TABLE
+
+ID_TYPE: Final = "uuid"
+COLUMN_TYPES: Final[dict[Kind, str]] = {
+    "integer": "integer",
+    "decimal": "numeric",
+    "timestamp": "timestamp without time zone",
+    "text": "text",
+}
+_KEY: Final = ("unique_row_id", "file_month")
+_STAGED: Final = "staged_trips"
+
+_log = logging.getLogger(__name__)
+
+
+class PostgresWarehouse(PostgresResource):
+    """The PostgreSQL server as a warehouse."""
+
+    lock_wait_seconds: float = Field(
+        default=3600.0, description="How long to wait for other loads of the same month, or for readers of main."
+    )
+    memory_limit: str = Field(
+        default="256MiB", description="Memory that DuckDB may use while it types a month, before it spills to disk."
+    )
+
+    def load_month(self, taxi: Taxi, month: Month, landed: LandedFile, log: logging.Logger) -> MonthLoad:
+        """See :class:`taxi_assets.warehouses.base.TripsWarehouse`."""
+        month_table, coming = taxi.month_table(month), _coming_table(taxi, month)
+        with self._turn(taxi, month, f"load {month_table}", log) as connection:
+            start = time.monotonic()
+            self._create_schema(connection)
+            self._create_main_table(connection, taxi, log)
+            if catalog.kind_of(connection, month_table):
+                catalog.refuse_foreign_table(connection, month_table)
+            catalog.drop_own(connection, coming)
+            _create_month_table(connection, taxi, month, coming)
+            rows = self._fill(taxi, month, landed, coming)
+            _index(connection, coming)
+            if catalog.kind_of(connection, month_table) != "partition":
+                # Not in main yet: the table has its own name from the start.
+                with connection.transaction():
+                    catalog.drop_own(connection, month_table)
+                    _rename(connection, coming, month_table)
+            return MonthLoad(rows, time.monotonic() - start)
+
+    def merge_month(self, taxi: Taxi, month: Month, log: logging.Logger) -> MonthMerge:
+        """See :class:`taxi_assets.warehouses.base.TripsWarehouse`."""
+        month_table, coming = taxi.month_table(month), _coming_table(taxi, month)
+        with self._turn(taxi, month, f"merge {month_table} into {taxi.table}", log) as connection:
+            match catalog.kind_of(connection, coming), catalog.kind_of(connection, month_table):
+                case "table", "partition":
+                    return self._replace_partition(connection, taxi, month, log)
+                case _, "partition":
+                    return MonthMerge(_count(connection, month_table), inserted=0, updated=0, deleted=0)
+                case _, "table":
+                    return self._add_partition(connection, taxi, month, log)
+                case _:
+                    raise WarehouseError(
+                        f"PostgreSQL at {self.place} has no table {month_table}: "
+                        f"materialize postgres/{taxi.month_asset} for {month} first."
+                    )
+
+    def profile_month(self, taxi: Taxi, month: Month, role: TableRole, log: logging.Logger) -> MonthProfile:  # noqa: ARG002 - part of the interface
+        """See :class:`taxi_assets.warehouses.base.TripsWarehouse`."""
+        with self.explained(f"measure {taxi.table}"), self.get_connection() as connection:
+            table = taxi.table if role == "main" else _latest_month_table(connection, taxi, month)
+            if catalog.kind_of(connection, table) is None:
+                raise WarehouseError(
+                    f"PostgreSQL at {self.place} has no table {table}: materialize {month} of {taxi.table} first."
+                )
+            statement = render(__package__, "profile_month.sql", taxi=taxi, table=table)
+            cursor = connection.cursor(row_factory=dict_row)
+            row = cursor.execute(statement.encode(), {"file_month": month.first_day}).fetchone()
+            return MonthProfile.from_row(row or {})
+
+    def replace_zones(self, landed: LandedFile, log: logging.Logger) -> int:
+        """See :class:`taxi_assets.warehouses.base.TripsWarehouse`."""
+        with duckdb.connect() as source:
+            stage_zones(source, landed, table=ZONES_TABLE)
+            names = ", ".join(f"{identifier(c.name)} AS {identifier(c.name.lower())}" for c in ZONES_COLUMNS)
+            rows = source.table(ZONES_TABLE).select(names).to_arrow_table()
+        return self.write(ZONES_TABLE, rows, None, description=ZONES_DESCRIPTION, log=log)
+
+    def count_zones(self, log: logging.Logger) -> tuple[int, int]:  # noqa: ARG002 - part of the interface
+        """See :class:`taxi_assets.warehouses.base.TripsWarehouse`."""
+        with self.explained(f"count {ZONES_TABLE}"), self.get_connection() as connection:
+            self._require(connection, ZONES_TABLE)
+            statement = "SELECT count(*), count(DISTINCT locationid) FROM {}"
+            query = sql.SQL(statement).format(sql.Identifier(ZONES_TABLE))
+            ((zones, numbers),) = connection.execute(query).fetchall()
+            return zones, numbers
+
+    def read(self, table: str, months: Sequence[Month] | None) -> duckdb.DuckDBPyRelation:
+        """See :class:`taxi_assets.warehouses.io_manager.Tables`."""
+        with self.explained(f"read {table}"), self.get_connection() as connection:
+            monthly, main = taxi_of_month_asset(table), taxi_of_main_table(table)
+            if monthly and not months:
+                raise WarehouseError(f"{table} has one table per month: ask for a partition or a range of them.")
+            tables = [_latest_month_table(connection, monthly, m) for m in months or ()] if monthly else [table]
+            for name in tables:
+                self._require(connection, name)
+        taxi = monthly or main
+        query, shape = trips_query(taxi, tables, months) if taxi else table_query(table, months)
+        return read_query(self.conninfo(), self.schema_name, query, shape)
+
+    def write(
+        self, table: str, rows: Any, months: Sequence[Month] | None, *, description: str, log: logging.Logger = _log
+    ) -> int:
+        """See :class:`taxi_assets.warehouses.io_manager.Tables`."""
+        with (
+            self.explained(f"write {table}"),
+            self.get_connection() as connection,
+            turn(connection, table, self.lock_wait_seconds, log),
+        ):
+            self._create_schema(connection)
+            catalog.refuse_foreign_table(connection, table)
+            exists = catalog.kind_of(connection, table) is not None
+            with self._copying(table):
+                return write_rows(
+                    self.conninfo(),
+                    self.schema_name,
+                    table,
+                    rows=rows,
+                    months=months,
+                    description=description,
+                    exists=exists,
+                )
+
+    def _require(self, connection: Connection, table: str) -> None:
+        if catalog.kind_of(connection, table) is None:
+            raise WarehouseError(
+                f"PostgreSQL at {self.place} has no table {table}: materialize the asset that makes it first."
+            )
+
+    @contextmanager
+    def _copying(self, table: str) -> Iterator[None]:
+        """Turn the errors of a binary copy into a sentence."""
+        try:
+            yield
+        except adbc_driver_manager.Error as error:
+            cause = " ".join(str(error).split())
+            raise WarehouseError(
+                f"Copying {table} to PostgreSQL at {self.place} failed ({cause}): "
+                "what was there before is as it was; run again once the server is well."
+            ) from error
+
+    @contextmanager
+    def _turn(self, taxi: Taxi, month: Month, action: str, log: logging.Logger) -> Iterator[Connection]:
+        """A connection that alone writes this month; other months don't wait."""
+        with (
+            self.explained(action),
+            self.get_connection() as connection,
+            turn(connection, taxi.month_table(month), self.lock_wait_seconds, log),
+        ):
+            yield connection
+
+    def _create_schema(self, connection: Connection) -> None:
+        found = connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", (self.schema_name,)).fetchone()
+        if not found:
+            connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(self.schema_name)))
+
+    def _create_main_table(self, connection: Connection, taxi: Taxi, log: logging.Logger) -> None:
+        """Create the main table unless it is there, and make sure that it is ours and has the taxi's columns."""
+        columns = _columns(taxi)
+        if catalog.kind_of(connection, taxi.table) is None:
+            with turn(connection, taxi.table, self.lock_wait_seconds, log), connection.transaction():
+                if catalog.kind_of(connection, taxi.table) is None:
+                    values = {"taxi": taxi, "table": taxi.table, "columns": columns, "keys": _KEY}
+                    connection.execute(render(__package__, "create_main_table.sql", **values).encode())
+                    text = f"{taxi.title} trips, all months. {taxi.description}"
+                    catalog.comment_on_table(connection, taxi.table, text)
+                    for name, _, description in columns:
+                        catalog.comment_on_column(connection, taxi.table, name, description)
+        catalog.refuse_foreign_table(connection, taxi.table)
+        types = catalog.column_types(connection, taxi.table)
+        wrong = [name for name, type_name, _ in columns if types.get(name) != type_name.lower()]
+        if wrong:
+            raise WarehouseError(
+                f"The table {taxi.table} lacks the column {wrong[0]} or keeps it with another type: "
+                "rename that table, and the next run makes a new one."
+            )
+
+    def _fill(self, taxi: Taxi, month: Month, landed: LandedFile, table: str) -> int:
+        with tempfile.TemporaryDirectory(prefix="taxi_assets_") as spill:
+            config: dict[str, str | bool | int | float | list[str]] = {
+                "memory_limit": self.memory_limit,
+                "preserve_insertion_order": False,
+                "temp_directory": spill,
+            }
+            with duckdb.connect(config=config) as source:
+                rows = stage_month(source, taxi, month, landed, table=_STAGED)
+                with self._copying(taxi.month_table(month)):
+                    copy_trips(
+                        source,
+                        taxi,
+                        staged=_STAGED,
+                        rows=rows,
+                        conninfo=self.conninfo(),
+                        schema=self.schema_name,
+                        table=table,
+                    )
+        return rows
+
+    def _add_partition(self, connection: Connection, taxi: Taxi, month: Month, log: logging.Logger) -> MonthMerge:
+        table = taxi.month_table(month)
+        rows = _count(connection, table)
+        _build_secondary_indexes(connection, taxi, table)
+        in_short_transaction(
+            connection,
+            taxi.table,
+            "SHARE UPDATE EXCLUSIVE",
+            statements=lambda: _attach(connection, taxi, month),
+            wait_seconds=self.lock_wait_seconds,
+            log=log,
+        )
+        return MonthMerge(rows, inserted=rows, updated=0, deleted=0)
+
+    def _replace_partition(self, connection: Connection, taxi: Taxi, month: Month, log: logging.Logger) -> MonthMerge:
+        old, new = taxi.month_table(month), _coming_table(taxi, month)
+        columns = [name for name, _, _ in _columns(taxi) if name not in _KEY]
+        statement = render(__package__, "count_changes.sql", old=old, new=new, value_columns=columns)
+        inserted, updated, deleted = connection.execute(statement.encode()).fetchall()[0]
+        rows = _count(connection, new)
+        if inserted or updated or deleted:
+            _build_secondary_indexes(connection, taxi, new)
+
+            def swap() -> None:
+                names = {"main": sql.Identifier(taxi.table), "old": sql.Identifier(old)}
+                connection.execute(sql.SQL("ALTER TABLE {main} DETACH PARTITION {old}").format(**names))
+                connection.execute(sql.SQL("DROP TABLE {old}").format(**names))
+                _rename(connection, new, old)
+                _attach(connection, taxi, month)
+
+            in_short_transaction(
+                connection,
+                taxi.table,
+                "ACCESS EXCLUSIVE",
+                statements=swap,
+                wait_seconds=self.lock_wait_seconds,
+                log=log,
+            )
+        else:
+            catalog.drop_own(connection, new)
+        return MonthMerge(rows, inserted=inserted, updated=updated, deleted=deleted)
+
+
+def _coming_table(taxi: Taxi, month: Month) -> str:
+    """Name of a month's table while it is filled, and until it takes the place of the partition that main has."""
+    return f"{taxi.month_table(month)}_coming"
+
+
+def _latest_month_table(connection: Connection, taxi: Taxi, month: Month) -> str:
+    coming = _coming_table(taxi, month)
+    return coming if catalog.kind_of(connection, coming) else taxi.month_table(month)
+
+
+def _columns(taxi: Taxi) -> Sequence[tuple[str, str, str]]:
+    """Columns with their names folded to lower case, as PostgreSQL does with names that nobody quotes."""
+    return [(name.lower(), kind, text) for name, kind, text in table_columns(taxi, ID_TYPE, {**COLUMN_TYPES})]
+
+
+def _create_month_table(connection: Connection, taxi: Taxi, month: Month, table: str) -> None:
+    """An empty table that can become a partition of main: the same columns, and only this month's rows."""
+    with connection.transaction():
+        connection.execute(
+            sql.SQL(
+                "CREATE TABLE {} (LIKE {}"
+                " INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE INCLUDING COMMENTS,"
+                " CHECK (file_month = {}))"
+            ).format(sql.Identifier(table), sql.Identifier(taxi.table), sql.Literal(month.first_day))
+        )
+        catalog.comment_on_table(connection, table, f"{taxi.title} trips of {month}.")
+
+
+def _index(connection: Connection, table: str) -> None:
+    connection.execute("SET maintenance_work_mem = '256MB'")
+    keys = sql.SQL(", ").join(map(sql.Identifier, _KEY))
+    connection.execute(sql.SQL("ALTER TABLE {} ADD PRIMARY KEY ({})").format(sql.Identifier(table), keys))
+
+
+def _build_secondary_indexes(connection: Connection, taxi: Taxi, table: str) -> None:
+    name = sql.Identifier(table).as_string(connection)
+    for statement in catalog.secondary_indexes(connection, taxi.table):
+        connection.execute(statement.replace("{}", name, 1).encode())
+
+
+def _attach(connection: Connection, taxi: Taxi, month: Month) -> None:
+    connection.execute(
+        sql.SQL("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES IN ({})").format(
+            sql.Identifier(taxi.table), sql.Identifier(taxi.month_table(month)), sql.Literal(str(month.first_day))
+        )
+    )
+
+
+def _rename(connection: Connection, old: str, new: str) -> None:
+    connection.execute(sql.SQL("ALTER TABLE {} RENAME TO {}").format(sql.Identifier(old), sql.Identifier(new)))
+
+
+def _count(connection: Connection, table: str) -> int:
+    ((rows,),) = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))).fetchall()
+    return int(rows)

@@ -1,0 +1,57 @@
+"""What an asset returns, as one kind of thing: a stream of Arrow batches that say which month they belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+
+from taxi_assets.errors import WarehouseError
+from taxi_assets.months import Month
+from taxi_assets.sql import literal
+
+_BATCH_ROWS: Final = 100_000
+
+
+def arrow_stream(table: str, rows: Any, months: Sequence[Month] | None) -> pa.RecordBatchReader:
+    """The rows as a stream that can be read once, with a column ``file_month`` where there are months.
+
+    Args:
+        table: Name of the table that they are for, for messages.
+        rows: A DataFrame, an Arrow table or reader, or a DuckDB relation.
+        months: The months that they belong to; None where the table has no months.
+
+    Raises:
+        WarehouseError: The rows are no table, or there are several months and no column says which.
+    """
+    stream = _stream(table, rows)
+    if months is None or "file_month" in stream.schema.names:
+        return stream
+    if len(months) > 1:
+        raise WarehouseError(
+            f"The rows for {table} don't say which of the {len(months)} months they belong to: "
+            "give them a column file_month, or write one month at a time."
+        )
+    month = f"CAST({literal(str(months[0].first_day))} AS DATE)"
+    relation = duckdb.connect().from_arrow(stream).select(f'{month} AS "file_month", *')
+    return relation.to_arrow_reader(_BATCH_ROWS)
+
+
+def _stream(table: str, rows: Any) -> pa.RecordBatchReader:
+    match rows:
+        case duckdb.DuckDBPyRelation():
+            return rows.to_arrow_reader(_BATCH_ROWS)
+        case pd.DataFrame():
+            return pa.Table.from_pandas(rows, preserve_index=False).to_reader()
+        case pa.Table():
+            return rows.to_reader()
+        case pa.RecordBatchReader():
+            return rows
+        case _:
+            raise WarehouseError(
+                f"{table} can't be made from a {type(rows).__name__}: "
+                "return a pandas DataFrame, an Arrow table or reader, or a DuckDB relation."
+            )
