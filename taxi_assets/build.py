@@ -12,6 +12,7 @@ import dagster as dg
 from taxi_assets import settings
 from taxi_assets.assets.trips import trip_assets
 from taxi_assets.assets.zones import zones_assets, zones_checks
+from taxi_assets.jobs import remove_month_job
 from taxi_assets.source.resource import TripSource
 from taxi_assets.taxis import all_taxis
 from taxi_assets.warehouses import configured_warehouses
@@ -47,6 +48,7 @@ def build_definitions(
         return dg.Definitions(
             assets=[*(trip_assets(taxi, included) for taxi in all_taxis().values()), *zones_assets(included)],
             asset_checks=zones_checks(included),
+            jobs=[remove_month_job(included)],
             resources={**from_settings, **(resources or {})},
             loggers=loggers,
             # A step of these assets takes seconds, and a process of its own would cost as much again.

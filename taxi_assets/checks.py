@@ -7,7 +7,7 @@ names the months that failed and shows the numbers of all of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import dagster as dg
@@ -32,11 +32,14 @@ class Evidence:
         profile: What the warehouse measured.
         landed: The raw file that the rows come from, if one is known here.
         published: What is known of the published file, if anything.
+        elsewhere: What other warehouses measured of the same month in their main table, by their names, or why that
+            can't be said.
     """
 
     profile: MonthProfile
     landed: LandedFile | None
     published: PublishedFile | None
+    elsewhere: Mapping[str, MonthProfile | str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,33 @@ def _values_are_plausible(evidence: Evidence) -> Verdict:
     return Verdict(passed=not found, is_error=False, numbers={"rows": profile.rows, **found})
 
 
+def _same_in_all_warehouses(evidence: Evidence) -> Verdict:
+    here = evidence.profile
+    numbers: dict[str, Number] = {"rows": here.rows}
+    unlike: list[str] = []
+    unknown: list[str] = []
+    for name, there in evidence.elsewhere.items():
+        if isinstance(there, str):
+            unknown.append(f"not compared with {name}: {there}")
+            continue
+        numbers[f"rows in {name}"] = there.rows
+        if there.rows == 0:
+            unknown.append(f"not compared with {name}, which does not have the month")
+            continue
+        unlike += [f"{what} unlike {name}" for what in _differences(here, there)]
+    return Verdict(passed=not unlike, numbers=numbers, note="; ".join(unlike + unknown))
+
+
+def _differences(here: MonthProfile, there: MonthProfile) -> Iterator[str]:
+    if here.rows != there.rows:
+        yield "rows"
+    if here.id_digest != there.id_digest:
+        yield "ids"
+    for column, total in here.sums.items():
+        if total != there.sums[column]:
+            yield f"sum of {column}"
+
+
 _ROWS_MATCH_FILE: Final = MonthCheck(
     "rows_match_file",
     "The table holds exactly as many rows of the month as its raw file.",
@@ -182,6 +212,14 @@ CHECKS: Final[Mapping[TableRole, Sequence[MonthCheck]]] = {
     ),
     "main": (_ROWS_MATCH_FILE, _IDS_ARE_UNIQUE),
 }
+
+SAME_IN_ALL_WAREHOUSES: Final = MonthCheck(
+    "same_in_all_warehouses",
+    "The month has the same number of rows, the same set of ids and the same sums as in the other warehouses that "
+    "have it.",
+    blocking=False,
+    judge=_same_in_all_warehouses,
+)
 
 
 def check_spec(check: MonthCheck, key: dg.AssetKey, partitions: dg.PartitionsDefinition[str]) -> dg.AssetCheckSpec:

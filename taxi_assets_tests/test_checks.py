@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 
-from taxi_assets.checks import CHECKS, Evidence, MonthCheck, Verdict
+from taxi_assets.checks import CHECKS, SAME_IN_ALL_WAREHOUSES, Evidence, MonthCheck, Verdict
 from taxi_assets.published import PublishedFile
 from taxi_assets.source.files import FileVersion, LandedFile
 from taxi_assets.source.origin import RELEASE_ADDRESS, SAMPLE_NAME
@@ -19,7 +20,9 @@ from taxi_assets_tests.project import GREEN, JANUARY, Project
 
 LANDED = LandedFile(Path("file"), "https://mirror.example", FileVersion(1), 1, "", 1, 1_000, GREEN.header)
 COUNTED = PublishedFile(1_000, "counted", None, None, None, None)
-CLEAN = MonthProfile(1_000, 0, 0, 0, 0, {"fare_amount": 0}, {"fare_amount": 0}, {"fare_amount": 0}, {})
+CLEAN = MonthProfile(
+    1_000, 0, 0, 0, 0, {"fare_amount": 0}, {"fare_amount": 0}, {"fare_amount": 0}, {"fare_amount": Decimal(5)}, 77
+)
 
 
 def check(name: str) -> MonthCheck:
@@ -184,3 +187,23 @@ def test_the_numbers_are_those_of_the_table(project: Project):
 
 def numbers(evaluation: dg.AssetCheckEvaluation) -> dict[str, Any]:
     return {name: value.value for name, value in evaluation.metadata.items() if not name.endswith("months")}
+
+
+OTHER_SUM = replace(CLEAN, sums={"fare_amount": Decimal("5.01")})
+
+
+@pytest.mark.parametrize(
+    ("there", "passed", "note"),
+    [
+        pytest.param(CLEAN, True, "", id="the same"),
+        pytest.param(replace(CLEAN, rows=999), False, "rows unlike other", id="other rows"),
+        pytest.param(replace(CLEAN, id_digest=78), False, "ids unlike other", id="other ids"),
+        pytest.param(OTHER_SUM, False, "sum of fare_amount unlike other", id="other sum"),
+        pytest.param(replace(OTHER_SUM, rows=0), True, "which does not have the month", id="not loaded there"),
+        pytest.param("it is away", True, "not compared with other: it is away", id="not reachable"),
+    ],
+)
+def test_a_month_is_compared_with_other_warehouses(there: MonthProfile | str, passed: bool, note: str) -> None:
+    verdict = SAME_IN_ALL_WAREHOUSES.judge(Evidence(CLEAN, LANDED, COUNTED, elsewhere={"other": there}))
+    assert verdict.passed == passed
+    assert note in verdict.note

@@ -9,21 +9,22 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import dagster as dg
 from typing_extensions import override
 
 from taxi_assets.assets.metadata import column_schema, file_metadata, raw_column_schema, rows_metadata
-from taxi_assets.checks import CHECKS, Evidence, MonthCheck
+from taxi_assets.checks import CHECKS, SAME_IN_ALL_WAREHOUSES, Evidence, MonthCheck
+from taxi_assets.errors import TaxiAssetsError
 from taxi_assets.months import Month
 from taxi_assets.partitions import months_partitions
 from taxi_assets.published import published_file
 from taxi_assets.source.files import trip_file
 from taxi_assets.source.resource import TripSource
 from taxi_assets.taxis import Taxi
-from taxi_assets.warehouses.base import TableRole, TripsWarehouse, Warehouse
+from taxi_assets.warehouses.base import MonthProfile, TableRole, TripsWarehouse, Warehouse
 
 OWNERS = ["team:taxi-data"]
 
@@ -155,11 +156,11 @@ class Loading(Stage):
 class Merging(Stage):
     """The month as a slice of the main table."""
 
-    checks = CHECKS["main"]
     is_last = True
 
-    def __init__(self, taxi: Taxi, warehouse: Warehouse) -> None:
-        self._taxi, self._warehouse = taxi, warehouse
+    def __init__(self, taxi: Taxi, warehouse: Warehouse, compared_with: Sequence[Warehouse] = ()) -> None:
+        self._taxi, self._warehouse, self._compared_with = taxi, warehouse, compared_with
+        self.checks = [*CHECKS["main"], *([SAME_IN_ALL_WAREHOUSES] if compared_with else [])]
         self.after = warehouse.key(taxi.month_asset)
         self.spec = _table_spec(
             taxi,
@@ -186,7 +187,14 @@ class Merging(Stage):
 
     @override
     def judge(self, month: Month, at: Workplace) -> Evidence:
-        return _evidence(self._taxi, self._warehouse, month, "main", at)
+        elsewhere = {warehouse.name: self._profile_elsewhere(warehouse, month, at) for warehouse in self._compared_with}
+        return replace(_evidence(self._taxi, self._warehouse, month, "main", at), elsewhere=elsewhere)
+
+    def _profile_elsewhere(self, warehouse: Warehouse, month: Month, at: Workplace) -> MonthProfile | str:
+        try:
+            return at.warehouse(warehouse).profile_month(self._taxi, month, "main", at.log)
+        except TaxiAssetsError as error:
+            return str(error)
 
 
 def raw_key(table: str) -> dg.AssetKey:

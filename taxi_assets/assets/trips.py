@@ -23,8 +23,11 @@ Event = dg.MaterializeResult[Any] | dg.AssetCheckResult | dg.AssetCheckEvaluatio
 
 def trip_stages(taxi: Taxi, warehouses: Sequence[Warehouse]) -> Sequence[Stage]:
     """All stages of a taxi, each after the one it needs."""
-    tables = [stage for warehouse in warehouses for stage in (Loading(taxi, warehouse), Merging(taxi, warehouse))]
-    return [Landing(taxi), *tables]
+    stages: list[Stage] = [Landing(taxi)]
+    for place, warehouse in enumerate(warehouses):
+        # A month is compared with the warehouses that have had it before this one.
+        stages += [Loading(taxi, warehouse), Merging(taxi, warehouse, compared_with=warehouses[:place])]
+    return stages
 
 
 def trip_assets(taxi: Taxi, warehouses: Sequence[Warehouse]) -> dg.AssetsDefinition:

@@ -68,6 +68,7 @@ class MonthProfile:
         too_low: Values below the minimum of each column that has one.
         too_high: Values above the maximum of each column that has one.
         sums: Exact sum of each decimal column; null where the column is empty.
+        id_digest: Sum of the first 60 bits of all ids: the same for the same set of ids, in whatever order.
     """
 
     rows: int
@@ -79,6 +80,7 @@ class MonthProfile:
     too_low: Mapping[str, int]
     too_high: Mapping[str, int]
     sums: Mapping[str, Decimal | None]
+    id_digest: int
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> MonthProfile:
@@ -97,6 +99,7 @@ class MonthProfile:
             too_low=by_column("too_low "),
             too_high=by_column("too_high "),
             sums=by_column("sum "),
+            id_digest=int(row["id_digest"]),
         )
 
 
@@ -123,6 +126,13 @@ class TripsWarehouse(Protocol):
 
         Raises:
             WarehouseError: There is no such table, or the warehouse refuses.
+        """
+
+    def remove_month(self, taxi: Taxi, month: Month, log: logging.Logger) -> int:
+        """Remove one month from the monthly and the main table, and return how many rows main had of it.
+
+        Raises:
+            WarehouseError: There is no such month, or the warehouse refuses.
         """
 
     def replace_zones(self, landed: LandedFile, log: logging.Logger) -> int:

@@ -121,6 +121,19 @@ class DuckDBWarehouse(DuckDBResource):
             names = [column[0] for column in profile.description]
             return MonthProfile.from_row(dict(zip(names, single_row(profile), strict=True)))
 
+    def remove_month(self, taxi: Taxi, month: Month, log: logging.Logger) -> int:
+        """See :class:`taxi_assets.warehouses.base.TripsWarehouse`."""
+        month_table = taxi.month_table(month)
+        with self._loading(f"remove {month_table}", log) as connection, transaction(connection):
+            if kind_of(connection, month_table) is None:
+                raise WarehouseError(f"{self.path} has no {month_table}: there is nothing to remove.")
+            drop_own(connection, month_table)
+            if kind_of(connection, taxi.table) is None:
+                return 0
+            refuse_foreign_table(connection, taxi.table)
+            statement = f'DELETE FROM {identifier(taxi.table)} WHERE "file_month" = $file_month'
+            return int(single_row(connection.execute(statement, {"file_month": month.first_day}))[0])
+
     def replace_zones(self, landed: LandedFile, log: logging.Logger) -> int:
         """See :class:`taxi_assets.warehouses.base.TripsWarehouse`."""
         with self._loading(f"load {ZONES_TABLE}", log) as connection, transaction(connection):

@@ -107,6 +107,29 @@ class PostgresWarehouse(PostgresResource):
             row = cursor.execute(statement.encode(), {"file_month": month.first_day}).fetchone()
             return MonthProfile.from_row(row or {})
 
+    def remove_month(self, taxi: Taxi, month: Month, log: logging.Logger) -> int:
+        """See :class:`taxi_assets.warehouses.base.TripsWarehouse`."""
+        month_table, coming = taxi.month_table(month), _coming_table(taxi, month)
+        with self._turn(taxi, month, f"remove {month_table}", log) as connection:
+            kind = catalog.kind_of(connection, month_table)
+            if kind is None:
+                raise WarehouseError(f"PostgreSQL at {self.place} has no {month_table}: there is nothing to remove.")
+            catalog.drop_own(connection, coming)
+            if kind != "partition":
+                catalog.drop_own(connection, month_table)
+                return 0
+            catalog.refuse_foreign_table(connection, month_table)
+            rows = _count(connection, month_table)
+            in_short_transaction(
+                connection,
+                taxi.table,
+                "ACCESS EXCLUSIVE",
+                statements=lambda: _drop_partition(connection, taxi, month),
+                wait_seconds=self.lock_wait_seconds,
+                log=log,
+            )
+            return rows
+
     def replace_zones(self, landed: LandedFile, log: logging.Logger) -> int:
         """See :class:`taxi_assets.warehouses.base.TripsWarehouse`."""
         with duckdb.connect() as source:
@@ -259,9 +282,7 @@ class PostgresWarehouse(PostgresResource):
             _build_secondary_indexes(connection, taxi, new)
 
             def swap() -> None:
-                names = {"main": sql.Identifier(taxi.table), "old": sql.Identifier(old)}
-                connection.execute(sql.SQL("ALTER TABLE {main} DETACH PARTITION {old}").format(**names))
-                connection.execute(sql.SQL("DROP TABLE {old}").format(**names))
+                _drop_partition(connection, taxi, month)
                 _rename(connection, new, old)
                 _attach(connection, taxi, month)
 
@@ -324,6 +345,12 @@ def _attach(connection: Connection, taxi: Taxi, month: Month) -> None:
             sql.Identifier(taxi.table), sql.Identifier(taxi.month_table(month)), sql.Literal(str(month.first_day))
         )
     )
+
+
+def _drop_partition(connection: Connection, taxi: Taxi, month: Month) -> None:
+    names = {"main": sql.Identifier(taxi.table), "month": sql.Identifier(taxi.month_table(month))}
+    connection.execute(sql.SQL("ALTER TABLE {main} DETACH PARTITION {month}").format(**names))
+    connection.execute(sql.SQL("DROP TABLE {month}").format(**names))
 
 
 def _rename(connection: Connection, old: str, new: str) -> None:
