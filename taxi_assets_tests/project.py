@@ -16,6 +16,7 @@ from taxi_assets.build import build_definitions
 from taxi_assets.months import Month
 from taxi_assets.source.resource import TripSource
 from taxi_assets.taxis import Taxi, get_taxi
+from taxi_assets.warehouses.base import Warehouse
 from taxi_assets.warehouses.duckdb import WAREHOUSE
 from taxi_assets.warehouses.duckdb.io_manager import DuckDBIOManager
 from taxi_assets.warehouses.duckdb.warehouse import DuckDBWarehouse
@@ -77,7 +78,13 @@ class Outcome:
 
 
 class Project:
-    """A source folder, a home with landing zone and warehouse, and a Dagster instance in memory."""
+    """A source folder, a home with landing zone and warehouse, and a Dagster instance in memory.
+
+    Attributes:
+        kind: The warehouse that runs load into.
+    """
+
+    kind: Warehouse = WAREHOUSE
 
     def __init__(self, folder: Path, *, address: str | None = None) -> None:
         self.folder = folder
@@ -96,15 +103,18 @@ class Project:
     def warehouse(self, **settings: Any) -> DuckDBWarehouse:
         return DuckDBWarehouse(database=str(self.database), **settings)
 
-    def definitions(self, *, keep_raw_files: bool = True, **warehouse_settings: Any) -> dg.Definitions:
-        warehouse = self.warehouse(**warehouse_settings)
-        source = TripSource(
+    def trip_source(self, *, keep_raw_files: bool = True) -> TripSource:
+        return TripSource(
             address=self.address,
             landing=str(self.landing),
             keep_raw_files=keep_raw_files,
             attempts=2,
             backoff_seconds=0.01,
         )
+
+    def definitions(self, *, keep_raw_files: bool = True, **warehouse_settings: Any) -> dg.Definitions:
+        warehouse = self.warehouse(**warehouse_settings)
+        source = self.trip_source(keep_raw_files=keep_raw_files)
         resources = {"source": source, "duckdb": warehouse, "duckdb_io_manager": DuckDBIOManager(warehouse=warehouse)}
         return build_definitions(warehouses=[WAREHOUSE], resources=resources)
 
@@ -128,8 +138,8 @@ class Project:
         """
         keys = {
             "raw": dg.AssetKey(["raw", taxi.table]),
-            "month": WAREHOUSE.key(taxi.month_asset),
-            "main": WAREHOUSE.key(taxi.table),
+            "month": self.kind.key(taxi.month_asset),
+            "main": self.kind.key(taxi.table),
         }
         judged = (stages if checks else ()) if isinstance(checks, bool) else checks
         selection = dg.AssetSelection.assets(*(keys[stage] for stage in stages)).without_checks()

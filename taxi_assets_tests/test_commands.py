@@ -11,6 +11,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from taxi_assets.months import Month
+from taxi_assets.source.sample import write_trips
+from taxi_assets.taxis import get_taxi
 from taxi_assets_tests.paths import PROJECT
 
 
@@ -96,6 +99,24 @@ def test_the_demo_says_in_one_sentence_what_it_can_t_do(tmp_path: Path, options:
     assert result.returncode == 1
     assert sentence in " ".join(result.stdout.split())
     assert "Traceback" not in result.stdout + result.stderr
+
+
+def test_the_demo_loads_months_from_a_folder_that_has_no_zones(tmp_path: Path) -> None:
+    file = tmp_path / "mirror" / "green" / "green_tripdata_2019-01.csv.gz"
+    file.parent.mkdir(parents=True)
+    with file.open("wb") as target:
+        write_trips(get_taxi("green"), Month(2019, 1), target, rows=500)
+    result = demo(tmp_path, "--source", str(tmp_path / "mirror"), "--months", "2019-01", "--taxi", "green")
+    assert result.returncode == 0
+    assert [row[:4] for row in table_rows(result.stdout)] == [["green", "2019-01", "500", "500"]]
+    assert "taxi_zone_lookup.csv is not in the folder" in " ".join(result.stdout.split())
+
+
+def test_the_demo_shows_what_was_loaded_and_what_was_not(tmp_path: Path) -> None:
+    (tmp_path / "mirror").mkdir()
+    result = demo(tmp_path, "--source", str(tmp_path / "mirror"), "--months", "2019-01", "--taxi", "green")
+    assert result.returncode == 1
+    assert "green_tripdata_2019-01.csv.gz is not in the folder" in " ".join(result.stdout.split())
 
 
 def materialize(folder: Path, select: str, *months: str) -> subprocess.CompletedProcess[str]:

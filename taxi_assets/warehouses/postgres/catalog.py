@@ -15,6 +15,7 @@ COMMENT_PREFIX: Final = "taxi_assets: "
 Connection = psycopg.Connection[Any]
 TableKind = Literal["table", "partitioned", "partition", "other"]
 
+_IN_OUR_SCHEMA: Final = "relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())"
 _KINDS: Final[dict[tuple[str, bool], TableKind]] = {
     ("r", False): "table",
     ("r", True): "partition",
@@ -25,8 +26,7 @@ _KINDS: Final[dict[tuple[str, bool], TableKind]] = {
 def kind_of(connection: Connection, name: str) -> TableKind | None:
     """What stands under that name in our schema, or None where there is nothing."""
     row = connection.execute(
-        "SELECT relkind, relispartition FROM pg_class"
-        " WHERE relnamespace = current_schema()::regnamespace AND relname = %s",
+        f"SELECT relkind, relispartition FROM pg_class WHERE {_IN_OUR_SCHEMA} AND relname = %s",
         (name,),
     ).fetchone()
     return _KINDS.get((row[0], row[1]), "other") if row else None
@@ -39,8 +39,7 @@ def refuse_foreign_table(connection: Connection, name: str) -> None:
         WarehouseError: It is somebody else's.
     """
     row = connection.execute(
-        "SELECT obj_description(oid, 'pg_class') FROM pg_class"
-        " WHERE relnamespace = current_schema()::regnamespace AND relname = %s",
+        f"SELECT obj_description(oid, 'pg_class') FROM pg_class WHERE {_IN_OUR_SCHEMA} AND relname = %s",
         (name,),
     ).fetchone()
     if row is not None and not (row[0] or "").startswith(COMMENT_PREFIX):
@@ -85,24 +84,27 @@ def column_types(connection: Connection, table: str) -> dict[str, str]:
 
 
 def secondary_indexes(connection: Connection, table: str) -> list[str]:
-    """Statements that make every index of a partitioned table but its primary key, for a table named ``{}``.
+    """Statements that make every index and unique constraint of a partitioned table, for a table named ``{}``.
+
+    The primary key is not among them.
 
     A partition that has them already is attached without building anything under a lock.
     """
     rows = connection.execute(
         """
-        SELECT replace(
-            pg_get_indexdef(pg_index.indexrelid),
-            format(' INDEX %%I ON ONLY %%I.%%I ', index_name.relname, current_schema(), %(table)s::text),
-            ' INDEX ON {} '
+        SELECT coalesce(
+            'ALTER TABLE {} ADD ' || pg_get_constraintdef(pg_constraint.oid),
+            replace(
+                pg_get_indexdef(pg_index.indexrelid),
+                format(' INDEX %%I ON ONLY %%I.%%I ', index_name.relname, current_schema(), %(table)s::text),
+                ' INDEX ON {} '
+            )
         )
         FROM pg_index
         JOIN pg_class AS index_name ON index_name.oid = pg_index.indexrelid
-        JOIN pg_class AS main ON main.oid = pg_index.indrelid
-        WHERE main.relname = %(table)s
-            AND main.relnamespace = current_schema()::regnamespace
-            AND NOT pg_index.indisprimary
+        LEFT JOIN pg_constraint ON conindid = pg_index.indexrelid AND conrelid = pg_index.indrelid
+        WHERE pg_index.indrelid = %(quoted)s::regclass AND NOT pg_index.indisprimary
         """,
-        {"table": table},
+        {"table": table, "quoted": sql.Identifier(table).as_string(connection)},
     ).fetchall()
     return [row[0] for row in rows]

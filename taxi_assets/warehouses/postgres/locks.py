@@ -20,16 +20,18 @@ _SECONDS_BETWEEN_MESSAGES: Final = 10.0
 
 
 @contextmanager
-def turn(connection: Connection, name: str, wait_seconds: float, log: logging.Logger) -> Iterator[None]:
+def turn(connection: Connection, schema: str, name: str, *, wait_seconds: float, log: logging.Logger) -> Iterator[None]:
     """Hold the name for the length of the block, as one of all that ask for it; the server ends it with the session.
+
+    The schema is named, not looked up, since it may come into being meanwhile.
 
     Raises:
         WarehouseBusyError: Another session held it for longer than ``wait_seconds``.
     """
-    key = "hashtextextended(current_database() || '.' || current_schema() || '.' || %s, 0)"
+    key = "hashtextextended(current_database() || '.' || %s || '.' || %s, 0)"
 
     def take() -> bool:
-        row = connection.execute(f"SELECT pg_try_advisory_lock({key})", (name,)).fetchone()
+        row = connection.execute(f"SELECT pg_try_advisory_lock({key})", (schema, name)).fetchone()
         return bool(row and row[0])
 
     _keep_trying(take, lambda: f"another load of {name}", name, wait_seconds, log)
@@ -37,7 +39,7 @@ def turn(connection: Connection, name: str, wait_seconds: float, log: logging.Lo
         yield
     finally:
         if not connection.closed:
-            connection.execute(f"SELECT pg_advisory_unlock({key})", (name,))
+            connection.execute(f"SELECT pg_advisory_unlock({key})", (schema, name))
 
 
 def in_short_transaction(
@@ -49,7 +51,7 @@ def in_short_transaction(
     wait_seconds: float,
     log: logging.Logger,
 ) -> None:
-    """Lock a table and run the statements in one transaction.
+    """Lock a table, but not its partitions, and run the statements in one transaction.
 
     Somebody who waits for a lock makes all who come after wait too; so each attempt is short, and the pauses between
     attempts let readers through.
@@ -62,7 +64,7 @@ def in_short_transaction(
         try:
             with connection.transaction():
                 connection.execute(f"SET LOCAL lock_timeout = '{_ATTEMPT}'")
-                connection.execute(sql.SQL("LOCK TABLE {} IN " + mode + " MODE").format(sql.Identifier(table)))
+                connection.execute(sql.SQL("LOCK TABLE ONLY {} IN " + mode + " MODE").format(sql.Identifier(table)))
                 statements()
         except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
             return False

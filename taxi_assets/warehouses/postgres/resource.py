@@ -69,7 +69,7 @@ class PostgresResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     @contextmanager
     def get_connection(self) -> Iterator[psycopg.Connection[Any]]:
-        """A connection for the length of a ``with`` block: autocommit, UTC, and the schema first in the search path.
+        """A connection for the length of a ``with`` block: autocommit, and no schema but ours in the search path.
 
         Raises:
             SettingsError: A setting is missing or can't be read.
@@ -80,7 +80,7 @@ class PostgresResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         except psycopg.OperationalError as error:
             raise self._cannot_connect(error) from error
         with connection:
-            connection.execute(sql.SQL("SET search_path TO {}, public").format(sql.Identifier(self.schema_name)))
+            connection.execute(sql.SQL("SET search_path TO {}").format(sql.Identifier(self.schema_name)))
             yield connection
 
     def _cannot_connect(self, error: psycopg.OperationalError) -> WarehouseError:

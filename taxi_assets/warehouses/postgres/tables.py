@@ -31,7 +31,7 @@ def read_query(conninfo: str, schema: str, query: str, shape: str) -> duckdb.Duc
     """
     connection = adbc_driver_postgresql.dbapi.connect(conninfo)
     cursor = connection.cursor()
-    cursor.execute(f"SET search_path TO {identifier(schema)}, public")
+    cursor.execute(f"SET search_path TO {identifier(schema)}")
     cursor.execute(query)
     rows = duckdb.connect().from_arrow(_closing(cursor.fetch_record_batch(), connection))
     return rows.select(shape)

@@ -9,7 +9,7 @@ import logging
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final
 
 import adbc_driver_manager
@@ -60,21 +60,22 @@ class PostgresWarehouse(PostgresResource):
     def load_month(self, taxi: Taxi, month: Month, landed: LandedFile, log: logging.Logger) -> MonthLoad:
         """See :class:`taxi_assets.warehouses.base.TripsWarehouse`."""
         month_table, coming = taxi.month_table(month), _coming_table(taxi, month)
+        loading = _loading_table(taxi, month)
         with self._turn(taxi, month, f"load {month_table}", log) as connection:
             start = time.monotonic()
-            self._create_schema(connection)
+            self._create_schema(connection, log)
             self._create_main_table(connection, taxi, log)
             if catalog.kind_of(connection, month_table):
                 catalog.refuse_foreign_table(connection, month_table)
-            catalog.drop_own(connection, coming)
-            _create_month_table(connection, taxi, month, coming)
-            rows = self._fill(taxi, month, landed, coming)
-            _index(connection, coming)
-            if catalog.kind_of(connection, month_table) != "partition":
-                # Not in main yet: the table has its own name from the start.
-                with connection.transaction():
-                    catalog.drop_own(connection, month_table)
-                    _rename(connection, coming, month_table)
+            catalog.drop_own(connection, loading)
+            _create_month_table(connection, taxi, month, loading)
+            rows = self._fill(taxi, month, landed, loading)
+            _index(connection, loading)
+            # Only a whole month gets a name under which it is merged; one that is not in main yet has its own at once.
+            ready = coming if catalog.kind_of(connection, month_table) == "partition" else month_table
+            with connection.transaction():
+                catalog.drop_own(connection, ready)
+                _rename(connection, loading, ready)
             return MonthLoad(rows, time.monotonic() - start)
 
     def merge_month(self, taxi: Taxi, month: Month, log: logging.Logger) -> MonthMerge:
@@ -114,6 +115,7 @@ class PostgresWarehouse(PostgresResource):
             kind = catalog.kind_of(connection, month_table)
             if kind is None:
                 raise WarehouseError(f"PostgreSQL at {self.place} has no {month_table}: there is nothing to remove.")
+            catalog.drop_own(connection, _loading_table(taxi, month))
             catalog.drop_own(connection, coming)
             if kind != "partition":
                 catalog.drop_own(connection, month_table)
@@ -167,9 +169,9 @@ class PostgresWarehouse(PostgresResource):
         with (
             self.explained(f"write {table}"),
             self.get_connection() as connection,
-            turn(connection, table, self.lock_wait_seconds, log),
+            self._alone(connection, table, log),
         ):
-            self._create_schema(connection)
+            self._create_schema(connection, log)
             catalog.refuse_foreign_table(connection, table)
             exists = catalog.kind_of(connection, table) is not None
             with self._copying(table):
@@ -207,20 +209,26 @@ class PostgresWarehouse(PostgresResource):
         with (
             self.explained(action),
             self.get_connection() as connection,
-            turn(connection, taxi.month_table(month), self.lock_wait_seconds, log),
+            self._alone(connection, taxi.month_table(month), log),
         ):
             yield connection
 
-    def _create_schema(self, connection: Connection) -> None:
+    def _alone(self, connection: Connection, name: str, log: logging.Logger) -> AbstractContextManager[None]:
+        """Hold the name in our schema for the length of the block."""
+        return turn(connection, self.schema_name, name, wait_seconds=self.lock_wait_seconds, log=log)
+
+    def _create_schema(self, connection: Connection, log: logging.Logger) -> None:
         found = connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", (self.schema_name,)).fetchone()
         if not found:
-            connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(self.schema_name)))
+            # Even with IF NOT EXISTS, one of two sessions that create it at once would fail.
+            with self._alone(connection, "", log):
+                connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(self.schema_name)))
 
     def _create_main_table(self, connection: Connection, taxi: Taxi, log: logging.Logger) -> None:
         """Create the main table unless it is there, and make sure that it is ours and has the taxi's columns."""
         columns = _columns(taxi)
         if catalog.kind_of(connection, taxi.table) is None:
-            with turn(connection, taxi.table, self.lock_wait_seconds, log), connection.transaction():
+            with self._alone(connection, taxi.table, log), connection.transaction():
                 if catalog.kind_of(connection, taxi.table) is None:
                     values = {"taxi": taxi, "table": taxi.table, "columns": columns, "keys": _KEY}
                     connection.execute(render(__package__, "create_main_table.sql", **values).encode())
@@ -299,8 +307,13 @@ class PostgresWarehouse(PostgresResource):
         return MonthMerge(rows, inserted=inserted, updated=updated, deleted=deleted)
 
 
+def _loading_table(taxi: Taxi, month: Month) -> str:
+    """Name of a month's table while it is filled; what a load that was killed left there is never merged."""
+    return f"{taxi.month_table(month)}_loading"
+
+
 def _coming_table(taxi: Taxi, month: Month) -> str:
-    """Name of a month's table while it is filled, and until it takes the place of the partition that main has."""
+    """Name of a month's whole table until it takes the place of the partition that main has."""
     return f"{taxi.month_table(month)}_coming"
 
 
@@ -320,7 +333,7 @@ def _create_month_table(connection: Connection, taxi: Taxi, month: Month, table:
         connection.execute(
             sql.SQL(
                 "CREATE TABLE {} (LIKE {}"
-                " INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE INCLUDING COMMENTS,"
+                " INCLUDING DEFAULTS INCLUDING GENERATED INCLUDING CONSTRAINTS INCLUDING STORAGE INCLUDING COMMENTS,"
                 " CHECK (file_month = {}))"
             ).format(sql.Identifier(table), sql.Identifier(taxi.table), sql.Literal(month.first_day))
         )
