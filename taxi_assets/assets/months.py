@@ -10,18 +10,20 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import dagster as dg
 
 from taxi_assets.assets.stages import Metadata, Stage, Workplace, raw_key
-from taxi_assets.checks import Verdict
+from taxi_assets.checks import MonthCheck, Verdict
 from taxi_assets.errors import UnexpectedContentError
 from taxi_assets.months import Month
 from taxi_assets.source.files import trip_file
 from taxi_assets.taxis import Taxi
+from taxi_assets.warehouses.base import Warehouse
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,15 @@ class Work:
     stages: Sequence[Stage]
     assets: Set[dg.AssetKey]
     checks: Set[dg.AssetCheckKey]
+
+    def checks_of(self, stage: Stage) -> Mapping[dg.AssetCheckKey, MonthCheck]:
+        """The checks of a stage that are asked for."""
+        keys = {dg.AssetCheckKey(stage.key, check.name): check for check in stage.checks}
+        return {key: check for key, check in keys.items() if key in self.checks}
+
+    def concerns(self, stage: Stage) -> bool:
+        """Whether anything of a stage is asked for."""
+        return stage.key in self.assets or bool(self.checks_of(stage))
 
 
 @dataclass
@@ -82,15 +93,20 @@ def carry_month(month: Month, work: Work, at: Workplace) -> MonthReport:
     """Carry one month through its stages; where one fails, those after it are left alone."""
     report = MonthReport(month)
     stopped: set[dg.AssetKey] = set()
-    for stage in work.stages:
-        if stage.after in stopped:
-            stopped.add(stage.key)
-            continue
-        try:
-            _do(stage, work, at, report)
-        except Exception as error:  # whatever it is, it must not stop the other months
-            report.errors[stage.key] = error
-            stopped.add(stage.key)
+    with ExitStack() as stack:
+        session = _Session(at, stack)
+        for stage in work.stages:
+            if stage.after in stopped:
+                stopped.add(stage.key)
+                continue
+            if not work.concerns(stage):
+                continue
+            try:
+                session.switch_to(stage.warehouse)
+                _do(stage, work, at, report)
+            except Exception as error:  # whatever it is, it must not stop the other months
+                report.errors[stage.key] = error
+                stopped.add(stage.key)
     is_merged = any(stage.is_last and stage.key in report.materialized for stage in work.stages)
     if is_merged and not report.errors and not at.source.keep_raw_files:
         try:
@@ -109,8 +125,7 @@ def _do(stage: Stage, work: Work, at: Workplace, report: MonthReport) -> None:
     """
     if stage.key in work.assets:
         report.materialized[stage.key] = stage.run(report.month, at)
-    wanted = {dg.AssetCheckKey(stage.key, check.name): check for check in stage.checks}
-    wanted = {key: check for key, check in wanted.items() if key in work.checks}
+    wanted = work.checks_of(stage)
     if not wanted:
         return
     evidence = stage.judge(report.month, at)
@@ -123,6 +138,25 @@ def _do(stage: Stage, work: Work, at: Workplace, report: MonthReport) -> None:
             f"({', '.join(f'{name} {value}' for name, value in numbers.items())}): "
             "nothing downstream of it was touched; look at the raw file, then run again."
         )
+
+
+class _Session:
+    """At most one warehouse that is kept open, so that a month's stages there needn't open it again and again."""
+
+    def __init__(self, at: Workplace, stack: ExitStack) -> None:
+        self._at = at
+        self._stack = stack
+        self._of: Warehouse | None = None
+
+    def switch_to(self, warehouse: Warehouse | None) -> None:
+        """Close what is open unless it is this one, and open this one."""
+        if warehouse is self._of:
+            return
+        self._of = None
+        self._stack.close()
+        if warehouse is not None:
+            self._stack.enter_context(self._at.warehouse(warehouse).session(self._at.log))
+            self._of = warehouse
 
 
 class _Progress:

@@ -59,12 +59,14 @@ class Stage(ABC):
         after: Key of the asset that must be there first, if any.
         checks: What is checked about it.
         is_last: Whether it ends a month's way in its warehouse.
+        warehouse: The warehouse that it works in, if any.
     """
 
     spec: dg.AssetSpec
     after: dg.AssetKey | None = None
     checks: Sequence[MonthCheck] = ()
     is_last: bool = False
+    warehouse: Warehouse | None = None
 
     @property
     def key(self) -> dg.AssetKey:
@@ -127,7 +129,8 @@ class Loading(Stage):
     checks = CHECKS["month"]
 
     def __init__(self, taxi: Taxi, warehouse: Warehouse) -> None:
-        self._taxi, self._warehouse = taxi, warehouse
+        self._taxi = taxi
+        self._warehouse = self.warehouse = warehouse
         self.after = raw_key(taxi.table)
         self.spec = _table_spec(
             taxi,
@@ -159,7 +162,8 @@ class Merging(Stage):
     is_last = True
 
     def __init__(self, taxi: Taxi, warehouse: Warehouse, compared_with: Sequence[Warehouse] = ()) -> None:
-        self._taxi, self._warehouse, self._compared_with = taxi, warehouse, compared_with
+        self._taxi, self._compared_with = taxi, compared_with
+        self._warehouse = self.warehouse = warehouse
         self.checks = [*CHECKS["main"], *([SAME_IN_ALL_WAREHOUSES] if compared_with else [])]
         self.after = warehouse.key(taxi.month_asset)
         self.spec = _table_spec(

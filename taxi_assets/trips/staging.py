@@ -11,9 +11,11 @@ import duckdb
 
 from taxi_assets.errors import UnexpectedContentError
 from taxi_assets.months import Month
+from taxi_assets.ownership import COMMENT_PREFIX
 from taxi_assets.source.files import LandedFile
 from taxi_assets.sql import identifier, render
 from taxi_assets.taxis import Column, Kind, Taxi
+from taxi_assets.transactions import transaction
 from taxi_assets.trips.diagnosis import describe_problems, explain_refusal
 
 COLUMN_TYPES: Final[dict[Kind, str]] = {
@@ -39,12 +41,14 @@ def stage_month(
     landed: LandedFile,
     *,
     table: str,
-    temporary: bool = False,
 ) -> int:
     """Create ``table`` with one month's typed trips and their ids, and return its number of rows.
 
     The columns are ``unique_row_id``, ``filename``, ``file_month`` and the taxi's own; every row of the file is
     there exactly once. Memory is bounded by the connection's limit, whatever the month's size.
+
+    The table is there, without its final ids, before this is done: the caller gives it its name afterwards. Doing it
+    all in one transaction would make DuckDB write the month twice.
 
     Raises:
         UnexpectedContentError: A row has too few or too many fields, or a value is not of its column's kind.
@@ -52,10 +56,9 @@ def stage_month(
     """
     statement = render(
         __package__,
-        "create_month_table.sql",
+        "insert_month.sql",
         taxi=taxi,
         table=table,
-        temporary=temporary,
         identity=[taxi.column(name) for name in taxi.identity],
         file_columns=[taxi.column(name) for name in landed.header],
         column_types=COLUMN_TYPES,
@@ -68,6 +71,10 @@ def stage_month(
     if problems:
         raise problems
     values = {"path": str(landed.path), "filename": taxi.csv_name(month), "file_month": month.first_day}
+    comment = f"{COMMENT_PREFIX}{taxi.title} trips of {month}, being loaded."
+    names = {"taxi": taxi, "table": table, "comment": comment, "column_types": COLUMN_TYPES}
+    with transaction(connection):
+        connection.execute(render(__package__, "create_month_table.sql", **names))
     try:
         rows = _count(connection.execute(statement, values))
     except duckdb.Error as error:
@@ -77,7 +84,8 @@ def stage_month(
             f"{landed.path} has {landed.rows:,} rows by its line ends, but {rows:,} could be read: "
             "a quoted field spans lines or the file has changed since it landed, so fetch it again or look at it."
         )
-    connection.execute(render(__package__, "number_repeated_ids.sql", taxi=taxi, table=table))
+    with transaction(connection):
+        connection.execute(render(__package__, "number_repeated_ids.sql", taxi=taxi, table=table))
     return rows
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal, Protocol
@@ -105,6 +106,13 @@ class MonthProfile:
 
 class TripsWarehouse(Protocol):
     """Where trips are kept. Every method is atomic: after a failure the warehouse is as it was."""
+
+    def session(self, log: logging.Logger) -> AbstractContextManager[None]:
+        """Keep open for the length of a block what is costly to open for each call.
+
+        Raises:
+            WarehouseError: It can't be opened.
+        """
 
     def load_month(self, taxi: Taxi, month: Month, landed: LandedFile, log: logging.Logger) -> MonthLoad:
         """Make the monthly table hold exactly the rows of the landed file.

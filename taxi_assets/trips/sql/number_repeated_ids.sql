@@ -1,12 +1,21 @@
 -- Trips of one file that agree in everything the id is made of get ids of their own: the first keeps the plain id,
 -- the n-th gets md5(id || '#n'). The order is that of all columns, so it depends on the rows and not on their place
 -- in the file. Grouping by a 64-bit hash keeps memory small; the window function then looks at the true ids.
-UPDATE {{ table | identifier }} AS "trips"
-SET "unique_row_id" = md5("repeated"."unique_row_id" || '#' || "repeated"."ordinal")
+--
+-- The few rows are taken out and put back, because an update would make DuckDB write whole columns anew.
+CREATE OR REPLACE TEMPORARY TABLE "renumbered_trips" AS
+SELECT
+    "place",
+    md5("unique_row_id" || '#' || "ordinal") AS "unique_row_id",
+    "filename",
+    "file_month",
+{% for column in taxi.columns %}
+    {{ column.name | identifier }}{{ "," if not loop.last }}
+{% endfor %}
 FROM (
     SELECT
-        "place",
-        "unique_row_id",
+        "rowid" AS "place",
+        *,
         row_number() OVER (
             PARTITION BY "unique_row_id"
             ORDER BY
@@ -14,15 +23,20 @@ FROM (
                 {{ column.name | identifier }} NULLS FIRST{{ "," if not loop.last }}
 {% endfor %}
         ) AS "ordinal"
-    FROM (
-        SELECT "rowid" AS "place", *
+    FROM {{ table | identifier }}
+    WHERE hash("unique_row_id") IN (
+        SELECT hash("unique_row_id")
         FROM {{ table | identifier }}
-        WHERE hash("unique_row_id") IN (
-            SELECT hash("unique_row_id")
-            FROM {{ table | identifier }}
-            GROUP BY ALL
-            HAVING count(*) > 1
-        )
+        GROUP BY ALL
+        HAVING count(*) > 1
     )
-) AS "repeated"
-WHERE "trips"."rowid" = "repeated"."place" AND "repeated"."ordinal" > 1
+)
+WHERE "ordinal" > 1;
+
+DELETE FROM {{ table | identifier }}
+WHERE "rowid" IN (SELECT "place" FROM "renumbered_trips");
+
+INSERT INTO {{ table | identifier }} BY NAME
+SELECT * EXCLUDE ("place") FROM "renumbered_trips";
+
+DROP TABLE "renumbered_trips";

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import duckdb
 
 from taxi_assets.errors import WarehouseError
+from taxi_assets.ownership import COMMENT_PREFIX
 from taxi_assets.sql import identifier, literal
-
-COMMENT_PREFIX: Final = "taxi_assets: "
-"""How the comment on every table and view of this project begins."""
 
 
 def kind_of(connection: duckdb.DuckDBPyConnection, name: str) -> str | None:

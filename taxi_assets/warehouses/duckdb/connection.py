@@ -14,7 +14,7 @@ from typing import Any, Final
 import duckdb
 
 from taxi_assets.errors import TaxiAssetsError, WarehouseBusyError, WarehouseError
-from taxi_assets.warehouses.duckdb.catalog import COMMENT_PREFIX
+from taxi_assets.ownership import COMMENT_PREFIX
 
 _HELD_BY = re.compile(r"Conflicting lock is held in (.*?)\. ")
 _SECONDS_BETWEEN_MESSAGES: Final = 10.0
@@ -101,22 +101,6 @@ def _refuse_foreign_database(connection: duckdb.DuckDBPyConnection, path: Path) 
             f"{path} is a DuckDB database that this project did not make (it holds {names}): "
             "nothing was changed; set TAXI_HOME to another folder or move the file away."
         )
-
-
-@contextmanager
-def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """All of the statements inside, or none of them."""
-    connection.begin()
-    try:
-        yield
-        connection.commit()
-    except BaseException:
-        # After a fatal error DuckDB has ended the transaction itself, and asking again would hide the cause.
-        try:
-            connection.rollback()
-        except duckdb.Error:
-            logging.getLogger(__name__).debug("no transaction was left to roll back", exc_info=True)
-        raise
 
 
 @contextmanager

@@ -23,19 +23,20 @@ from taxi_assets.months import Month
 from taxi_assets.source.files import LandedFile
 from taxi_assets.sql import identifier, render
 from taxi_assets.taxis import Taxi
+from taxi_assets.transactions import transaction
 from taxi_assets.trips.staging import COLUMN_TYPES, stage_month
 from taxi_assets.trips.zones import stage_zones
 from taxi_assets.warehouses.base import MonthLoad, MonthMerge, MonthProfile, TableRole, table_columns
 from taxi_assets.warehouses.duckdb.catalog import comment, drop_own, kind_of, refuse_foreign_table, single_row
-from taxi_assets.warehouses.duckdb.connection import explained, open_database, transaction
+from taxi_assets.warehouses.duckdb.connection import explained, open_database
 from taxi_assets.warehouses.duckdb.tables import read_table, write_table
 from taxi_assets.zones import ZONES_DESCRIPTION, ZONES_TABLE
 
 ID_TYPE: Final = "VARCHAR"
 
 _log = logging.getLogger(__name__)
-# One load at a time in this process: a load keeps all cores busy, and two would share one memory limit.
-_loading: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+# One month at a time in this process: a load keeps all cores busy, and two would share one memory limit.
+_loading: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
 
 
 class DuckDBWarehouse(DuckDBResource):
@@ -46,7 +47,7 @@ class DuckDBWarehouse(DuckDBResource):
     """
 
     memory_limit: str = Field(
-        default="512MiB",
+        default="256MiB",
         description="Memory that DuckDB may use before it spills to disk.",
     )
     lock_wait_seconds: float = Field(
@@ -81,15 +82,30 @@ class DuckDBWarehouse(DuckDBResource):
         with self._connection(_log) as connection:
             yield connection
 
+    @contextmanager
+    def session(self, log: logging.Logger) -> Iterator[None]:
+        """See :class:`taxi_assets.warehouses.base.TripsWarehouse`: the file is opened and closed once."""
+        with self._loading("open the database", log):
+            yield
+
     def load_month(self, taxi: Taxi, month: Month, landed: LandedFile, log: logging.Logger) -> MonthLoad:
         """See :class:`taxi_assets.warehouses.base.TripsWarehouse`."""
         table = taxi.month_table(month)
         with self._loading(f"load {table}", log) as connection:
             start = time.monotonic()
-            with transaction(connection):
-                drop_own(connection, table)
-                rows = stage_month(connection, taxi, month, landed, table=table)
-                comment(connection, "TABLE", table, f"{taxi.title} trips of {month}, not merged yet.")
+            coming = f"{table}_coming"
+            if kind_of(connection, table):
+                refuse_foreign_table(connection, table)
+            drop_own(connection, coming)
+            try:
+                rows = stage_month(connection, taxi, month, landed, table=coming)
+                with transaction(connection):
+                    drop_own(connection, table)
+                    connection.execute(f"ALTER TABLE {identifier(coming)} RENAME TO {identifier(table)}")
+                    comment(connection, "TABLE", table, f"{taxi.title} trips of {month}, not merged yet.")
+            except BaseException:
+                drop_own(connection, coming)
+                raise
             return MonthLoad(rows, time.monotonic() - start)
 
     def merge_month(self, taxi: Taxi, month: Month, log: logging.Logger) -> MonthMerge:

@@ -8,9 +8,7 @@ import psycopg
 from psycopg import sql
 
 from taxi_assets.errors import WarehouseError
-
-COMMENT_PREFIX: Final = "taxi_assets: "
-"""How the comment on every table of this project begins."""
+from taxi_assets.ownership import COMMENT_PREFIX
 
 Connection = psycopg.Connection[Any]
 TableKind = Literal["table", "partitioned", "partition", "other"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 import adbc_driver_postgresql.dbapi
@@ -10,31 +11,60 @@ import duckdb
 import pyarrow as pa
 
 from taxi_assets.months import Month
+from taxi_assets.ownership import COMMENT_PREFIX
 from taxi_assets.sql import identifier, literal
 from taxi_assets.taxis import Taxi
 from taxi_assets.trips.staging import COLUMN_TYPES
 from taxi_assets.warehouses.base import table_columns
-from taxi_assets.warehouses.postgres.catalog import COMMENT_PREFIX
 from taxi_assets.warehouses.rows import arrow_stream
 
 _BATCH_ROWS: Final = 50_000
 
 
 def read_query(conninfo: str, schema: str, query: str, shape: str) -> duckdb.DuckDBPyRelation:
-    """A DuckDB relation over the rows of a query, which are fetched as they are needed.
+    """A DuckDB relation over the rows of a query, which are fetched as they are needed, and anew for each reading.
 
     Args:
         conninfo: The connection as libpq reads it.
-        schema: Schema that unqualified tables are looked for in.
+        schema: Schema that tables are looked for in.
         query: What the server runs.
         shape: The select list that gives the rows their names and types in DuckDB.
+
+    Raises:
+        adbc_driver_manager.Error: The server refused.
     """
-    connection = adbc_driver_postgresql.dbapi.connect(conninfo)
-    cursor = connection.cursor()
-    cursor.execute(f"SET search_path TO {identifier(schema)}")
-    cursor.execute(query)
-    rows = duckdb.connect().from_arrow(_closing(cursor.fetch_record_batch(), connection))
-    return rows.select(shape)
+    return duckdb.connect().from_arrow(_QueryRows(conninfo, schema, query)).select(shape)
+
+
+class _QueryRows:
+    """The rows of a query as Arrow's stream interface wants them.
+
+    Each reading has a connection of its own for as long as it lasts, so that a relation which nobody reads to its end
+    keeps no table from being replaced.
+    """
+
+    def __init__(self, conninfo: str, schema: str, query: str) -> None:
+        self._conninfo, self._schema, self._query = conninfo, schema, query
+        with self._reader(f"SELECT * FROM ({query}) AS rows LIMIT 0") as nothing:
+            self._columns = nothing.schema
+
+    def __arrow_c_schema__(self) -> object:
+        return self._columns.__arrow_c_schema__()
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        reader = pa.RecordBatchReader.from_batches(self._columns, self._batches())
+        return reader.__arrow_c_stream__(requested_schema)
+
+    def _batches(self) -> Iterator[pa.RecordBatch]:
+        with self._reader(self._query) as reader:
+            yield from reader
+
+    @contextmanager
+    def _reader(self, query: str) -> Iterator[pa.RecordBatchReader]:
+        with adbc_driver_postgresql.dbapi.connect(self._conninfo) as connection, connection.cursor() as cursor:
+            cursor.execute(f"SET search_path TO {identifier(self._schema)}")
+            cursor.execute(query)
+            yield cursor.fetch_record_batch()
 
 
 def trips_query(taxi: Taxi, tables: Sequence[str], months: Sequence[Month] | None) -> tuple[str, str]:
@@ -81,10 +111,11 @@ def write_rows(
     stream = arrow_stream(table, rows, months)
     quoted = f"{identifier(schema)}.{identifier(table)}"
     with adbc_driver_postgresql.dbapi.connect(conninfo) as connection, connection.cursor() as cursor:
-        if exists and months is None:
+        if exists and months is None and _shape(cursor, quoted) != _names_and_types(stream.schema):
             cursor.execute(f"DROP TABLE {quoted}")
             exists = False
         if exists:
+            # A table that stays keeps its views and grants, and does not make its readers wait.
             cursor.execute(f"DELETE FROM {quoted}{_where(months)}")
         written: int = cursor.adbc_ingest(table, stream, mode="append" if exists else "create", db_schema_name=schema)
         if not exists:
@@ -93,18 +124,17 @@ def write_rows(
     return written
 
 
+def _shape(cursor: adbc_driver_postgresql.dbapi.Cursor, quoted: str) -> list[tuple[str, pa.DataType]]:
+    cursor.execute(f"SELECT * FROM {quoted} LIMIT 0")
+    return _names_and_types(cursor.fetch_arrow_table().schema)
+
+
+def _names_and_types(schema: pa.Schema) -> list[tuple[str, pa.DataType]]:
+    return [(field.name, field.type) for field in schema]
+
+
 def _where(months: Sequence[Month] | None) -> str:
     if months is None:
         return ""
     days = ", ".join(f"DATE {literal(str(month.first_day))}" for month in months)
     return f' WHERE "file_month" IN ({days})'
-
-
-def _closing(reader: pa.RecordBatchReader, connection: Any) -> pa.RecordBatchReader:
-    """The same batches; the connection lives until the last one was read or the reader is gone."""
-
-    def batches() -> Any:
-        with connection:
-            yield from reader
-
-    return pa.RecordBatchReader.from_batches(reader.schema, batches())

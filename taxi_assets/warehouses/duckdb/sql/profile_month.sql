@@ -2,7 +2,7 @@
 SELECT
     count(*) AS "rows",
     count(*) - count(DISTINCT "unique_row_id") AS "repeated_ids",
-    coalesce(sum(CAST('0x' || left("unique_row_id", 15) AS BIGINT)), 0) AS "id_digest",
+    coalesce(sum(TRY_CAST('0x' || left("unique_row_id", 15) AS BIGINT)), 0) AS "id_digest",
     count(*) FILTER (
         {{ taxi.pickup | identifier }} < $file_month
         OR {{ taxi.pickup | identifier }} >= $file_month + INTERVAL 1 MONTH

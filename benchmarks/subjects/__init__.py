@@ -1,0 +1,17 @@
+"""The subjects in the order of the page. A subject is a function that measures on a bench and reports a section."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from benchmarks.harness import Bench
+from benchmarks.report import Section
+from benchmarks.subjects import growth, load, memory, orchestration
+
+SUBJECTS: Final[Mapping[str, Callable[[Bench], Section]]] = {
+    "load": load.measure,
+    "growth": growth.measure,
+    "memory": memory.measure,
+    "orchestration": orchestration.measure,
+}

@@ -1,0 +1,137 @@
+"""Tasks that load a landed month into DuckDB: the project's way, DuckDB's bare way, and ways in between."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from benchmarks.tasks.files import landed_file
+from benchmarks.tasks.statements import StatementCatcher, TimedWarehouse, without_ids
+from benchmarks.tasks.stopwatch import Stopwatch
+from taxi_assets.errors import TaxiAssetsError
+from taxi_assets.months import Month
+from taxi_assets.sql import identifier, literal
+from taxi_assets.taxis import Taxi, get_taxi
+from taxi_assets.trips.staging import COLUMN_TYPES, stage_month
+from taxi_assets.warehouses.duckdb.warehouse import DuckDBWarehouse
+
+_log = logging.getLogger(__name__)
+
+
+def load(landing: str, database: str, taxi: str, month: str) -> dict[str, Any]:
+    """The project's way: load a landed month and merge it into the main table."""
+    return _load(DuckDBWarehouse(database=database), landing, taxi, month)
+
+
+def timed_load(landing: str, database: str, taxi: str, month: str) -> dict[str, Any]:
+    """The same, with the seconds of each of its statements."""
+    warehouse = TimedWarehouse(database=database)
+    return {**_load(warehouse, landing, taxi, month), "parts": warehouse.seconds}
+
+
+def _load(warehouse: DuckDBWarehouse, landing: str, taxi: str, month: str) -> dict[str, Any]:
+    known_taxi, known_month = get_taxi(taxi), Month.parse(month)
+    landed = landed_file(landing, known_taxi, known_month)
+    with Stopwatch() as watch:
+        warehouse.load_month(known_taxi, known_month, landed, _log)
+        merge = warehouse.merge_month(known_taxi, known_month, _log)
+    if merge.rows != landed.rows:
+        raise TaxiAssetsError(f"The file has {landed.rows} rows, but the main table holds {merge.rows} of it.")
+    return {
+        "seconds": watch.seconds,
+        "rows": merge.rows,
+        "inserted": merge.inserted,
+        "updated": merge.updated,
+        "deleted": merge.deleted,
+    }
+
+
+def bare(landing: str, database: str, taxi: str, month: str) -> dict[str, Any]:
+    """What DuckDB itself makes of the file when nothing is asked for: it guesses types, and there are no ids."""
+    landed = landed_file(landing, get_taxi(taxi), Month.parse(month))
+    statement = f"CREATE TABLE trips AS SELECT * FROM read_csv({literal(str(landed.path))})"
+    return _create(database, statement, config={})
+
+
+def bare_within_limits(landing: str, database: str, taxi: str, month: str) -> dict[str, Any]:
+    """The same with the settings of the project's connections: bounded memory, rows in any order."""
+    landed = landed_file(landing, get_taxi(taxi), Month.parse(month))
+    statement = f"CREATE TABLE trips AS SELECT * FROM read_csv({literal(str(landed.path))})"
+    return _create(database, statement, config=_config())
+
+
+def typed(landing: str, database: str, taxi: str, month: str) -> dict[str, Any]:
+    """Declared types instead of guessed ones, taken on trust: DuckDB may round what does not fit."""
+    known_taxi = get_taxi(taxi)
+    landed = landed_file(landing, known_taxi, Month.parse(month))
+    columns = ", ".join(
+        f"{literal(name)}: {literal(COLUMN_TYPES[known_taxi.column(name).kind])}" for name in landed.header
+    )
+    reader = f"read_csv({literal(str(landed.path))}, header = true, auto_detect = false, columns = {{{columns}}})"
+    return _create(database, f"CREATE TABLE trips AS SELECT * FROM {reader}", config=_config())
+
+
+def checked(landing: str, database: str, taxi: str, month: str) -> dict[str, Any]:
+    """The project's own statement, which proves that no value is changed by its type, but without the ids."""
+    statement, values = _staging_statement(landing, get_taxi(taxi), Month.parse(month))
+    return _create(database, without_ids(statement, "trips"), values, config=_config())
+
+
+def with_ids(landing: str, database: str, taxi: str, month: str) -> dict[str, Any]:
+    """The project's own statement, with ids."""
+    statement, values = _staging_statement(landing, get_taxi(taxi), Month.parse(month))
+    return _create(database, statement, values, config=_config())
+
+
+def add_months(database: str, taxi: str, month: str, months: list[str]) -> dict[str, Any]:
+    """Fill the main table: copy the rows of one month, under other ids, as those of others that come one by one."""
+    known_taxi, known_month = get_taxi(taxi), Month.parse(month)
+    table = identifier(known_taxi.table)
+    with duckdb.connect(database) as connection:
+        for other in map(Month.parse, months):
+            connection.execute(
+                f"""
+                INSERT INTO {table} BY NAME
+                SELECT * REPLACE (
+                    md5("unique_row_id" || $suffix) AS "unique_row_id",
+                    $filename AS "filename",
+                    CAST($day AS DATE) AS "file_month"
+                )
+                FROM {table} WHERE "file_month" = $copied
+                """,
+                {
+                    "suffix": str(other),
+                    "filename": known_taxi.csv_name(other),
+                    "day": other.first_day,
+                    "copied": known_month.first_day,
+                },
+            )
+    return {"bytes": Path(database).stat().st_size}
+
+
+def _create(
+    database: str, statement: str, values: dict[str, Any] | None = None, *, config: Mapping[str, str | bool]
+) -> dict[str, Any]:
+    """Open a database, run the one statement, and close it, which writes everything to its file."""
+    with Stopwatch() as watch:
+        connection = duckdb.connect(database, config=dict(config))
+        ((rows,),) = connection.execute(statement, values or {}).fetchall()
+        connection.close()
+    return {"seconds": watch.seconds, "rows": rows}
+
+
+def _config() -> Mapping[str, str | bool]:
+    limit: str = DuckDBWarehouse.model_fields["memory_limit"].default
+    return {"memory_limit": limit, "preserve_insertion_order": False}
+
+
+def _staging_statement(landing: str, taxi: Taxi, month: Month) -> tuple[str, dict[str, Any]]:
+    """The statement that makes a table called trips of a landed month."""
+    catcher = StatementCatcher()
+    return catcher.caught_from(
+        lambda connection: stage_month(connection, taxi, month, landed_file(landing, taxi, month), table="trips")
+    )

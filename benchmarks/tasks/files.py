@@ -1,0 +1,119 @@
+"""Tasks about raw files: made, corrected and landed."""
+
+from __future__ import annotations
+
+import gzip
+import logging
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.tasks.stopwatch import Stopwatch
+from taxi_assets.months import Month
+from taxi_assets.source.files import LandedFile, trip_file, zones_file
+from taxi_assets.source.resource import TripSource
+from taxi_assets.source.sample import SampleOrigin, write_trips
+from taxi_assets.taxis import Taxi, get_taxi
+
+_COMPRESS_LEVEL: Final = 6  # gzip's own default, as published files have it
+_LINES_AT_ONCE: Final = 50_000
+_CHANGED_EVERY, _VANISHED_EVERY = 100, 1_000
+
+_log = logging.getLogger(__name__)
+
+
+def make_months(cache: str, taxis: list[str], months: list[str], rows: int | None) -> dict[str, Any]:
+    """Make the files of those months, as far as they are not there, in a folder that serves as a source.
+
+    Args:
+        cache: Where such folders are kept.
+        taxis: Names of the taxis.
+        months: The months.
+        rows: Rows of each file; the sample's own numbers for None.
+    """
+    source = Path(cache) / _sample_version() / ("own-size" if rows is None else f"{rows}-rows")
+    files = 0
+    with Stopwatch() as watch:
+        for taxi in map(get_taxi, taxis):
+            for month in map(Month.parse, months):
+                files += _make_file(source / taxi.file_path(month), taxi, month, rows)
+    return {"source": str(source), "files": files, "seconds": watch.seconds}
+
+
+def _sample_version() -> str:
+    """What changes with the content of the sample's files, which then are made anew."""
+    version, _, _ = (SampleOrigin().version(zones_file()).etag or "").partition("/")
+    return version
+
+
+def _make_file(path: Path, taxi: Taxi, month: Month, rows: int | None) -> bool:
+    """Make one file unless it is there, and say whether it was made."""
+    if path.exists():
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".part")
+    with draft.open("wb") as stream:
+        write_trips(taxi, month, stream, rows=rows, compress_level=_COMPRESS_LEVEL)
+    draft.replace(path)
+    return True
+
+
+def correct_month(source: str, corrected: str, taxi: str, month: str) -> dict[str, Any]:
+    """Make a corrected edition of a month's file in another folder.
+
+    One row in a hundred has another total; one in a thousand is gone; one in a thousand is there once more with
+    another fare, which makes it a new trip.
+    """
+    known_taxi, known_month = get_taxi(taxi), Month.parse(month)
+    target = Path(corrected) / known_taxi.file_path(known_month)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        gzip.open(Path(source) / known_taxi.file_path(known_month), "rb") as lines,
+        gzip.open(target, "wb", compresslevel=1) as out,
+    ):
+        out.write(next(lines))
+        corrections = _corrected(lines, known_taxi)
+        while batch := b"".join(islice(corrections, _LINES_AT_ONCE)):
+            out.write(batch)
+    return {}
+
+
+def _corrected(lines: Iterator[bytes], taxi: Taxi) -> Iterator[bytes]:
+    total, fare = taxi.header.index("total_amount"), taxi.header.index("fare_amount")
+    for number, line in enumerate(lines):
+        if number % _VANISHED_EVERY == 1:
+            continue
+        yield _with(line, total, b"12.34") if number % _CHANGED_EVERY == 0 else line
+        if number % _VANISHED_EVERY == 2:  # noqa: PLR2004 - just another place than those above
+            yield _with(line, fare, b"4321.5")
+
+
+def _with(line: bytes, place: int, value: bytes) -> bytes:
+    fields = line.rstrip(b"\r\n").split(b",")
+    fields[place] = value
+    return b",".join(fields) + b"\r\n"
+
+
+def land(source: str, landing: str, taxi: str, month: str) -> dict[str, Any]:
+    """Land a month from a folder: copy, verify, flush to the disk."""
+    known_taxi, known_month = get_taxi(taxi), Month.parse(month)
+    file = trip_file(known_taxi, known_month)
+    read_once(Path(source) / file.path)
+    with Stopwatch() as watch:
+        landed = TripSource(address=source, landing=landing).land(file, _log)
+    return {"seconds": watch.seconds, "rows": landed.rows, "csv_size": landed.csv_size, "fetched": landed.fetched}
+
+
+def landed_file(landing: str, taxi: Taxi, month: Month) -> LandedFile:
+    """The landed file of a month, in the system's cache."""
+    landed = TripSource(landing=landing).landing_zone().landed(trip_file(taxi, month))
+    read_once(landed.path)
+    return landed
+
+
+def read_once(path: Path) -> None:
+    """Have the system cache a file, so that reading it again is not a measurement of the disk."""
+    with path.open("rb") as stream:
+        while stream.read(1024 * 1024):
+            continue

@@ -1,0 +1,103 @@
+"""The statements of a load, looked at one by one: caught before they run, or timed while they do."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+import duckdb
+from pydantic import PrivateAttr
+from typing_extensions import override
+
+from taxi_assets.errors import TaxiAssetsError
+from taxi_assets.sql import identifier
+from taxi_assets.warehouses.duckdb.warehouse import DuckDBWarehouse
+
+_COMMENT_LINES = re.compile(r"\A(?:--.*\n)*")
+_WORDS_OF_KIND = 2
+
+_log = logging.getLogger(__name__)
+
+
+class StatementCatcher:
+    """Stands in for a connection to learn the first statement that is sent to it; nothing is executed."""
+
+    class _Caught(Exception):  # noqa: N818 - no error, but a way out
+        """Ends the call as soon as the statement is known."""
+
+    def caught_from(self, call: Callable[[duckdb.DuckDBPyConnection], Any]) -> tuple[str, dict[str, Any]]:
+        """Make the call, and return the first statement that it sends, with its values."""
+        try:
+            call(cast("duckdb.DuckDBPyConnection", self))
+        except self._Caught:
+            return self._statement, self._values
+        raise TaxiAssetsError("The call sent no statement to its connection.")
+
+    def execute(self, statement: str, values: dict[str, Any]) -> None:
+        """Keep the statement and end the call."""
+        self._statement, self._values = statement, values
+        raise self._Caught
+
+
+def without_ids(statement: str, table: str) -> str:
+    """A statement that creates a table of trips, changed so that their ids are neither kept nor computed."""
+    head = f"CREATE TABLE {identifier(table)} AS\n"
+    _, found, query = statement.partition(head)
+    if not found:
+        raise TaxiAssetsError(f"The statement does not create a table {table}.")
+    return f'{head}SELECT * EXCLUDE ("unique_row_id") FROM (\n{query}\n)'
+
+
+class TimedWarehouse(DuckDBWarehouse):
+    """The real warehouse, which notes how long each of its statements takes."""
+
+    _seconds: dict[str, float] = PrivateAttr(default_factory=dict)
+    _opened: int = PrivateAttr(default=0)
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Seconds by ``<number of the connection> <kind of statement>``, such as ``1 CREATE TABLE``, in their order."""
+        return self._seconds
+
+    @override
+    def connect(self, log: logging.Logger = _log) -> duckdb.DuckDBPyConnection:
+        self._opened += 1
+        with self._timed("open"):
+            connection = super().connect(log)
+        return cast("duckdb.DuckDBPyConnection", _TimedConnection(connection, self._timed))
+
+    @contextmanager
+    def _timed(self, kind: str) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            name = f"{self._opened} {kind}"
+            self._seconds[name] = self._seconds.get(name, 0.0) + time.perf_counter() - start
+
+
+class _TimedConnection:
+    """A connection that times what is asked of it, and is the real one in everything else."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, timed: Any) -> None:
+        self._connection, self._timed = connection, timed
+
+    def execute(self, statement: str, *values: Any) -> duckdb.DuckDBPyConnection:
+        words = _COMMENT_LINES.sub("", statement).split()
+        with self._timed(" ".join(words[:_WORDS_OF_KIND] if words[0] in {"CREATE", "DROP"} else words[:1])):
+            return self._connection.execute(statement, *values)
+
+    def commit(self) -> None:
+        with self._timed("commit"):
+            self._connection.commit()
+
+    def close(self) -> None:
+        with self._timed("close"):
+            self._connection.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
