@@ -36,16 +36,14 @@ _STEPS: Final = {
 
 _STATEMENTS: Final = {
     "1 open": "open the database",
-    "1 CREATE TABLE": "read, type, check, compute ids, into the monthly table",
-    "1 UPDATE": "find trips that repeat an id, and number them",
-    "1 commit": "commit the monthly table",
-    "1 close": "close: write the monthly table to the disk",
-    "2 open": "open the database again, for the merge",
-    "2 DELETE": "look for trips that vanished",
-    "2 UPDATE": "look for trips that changed",
-    "2 INSERT": "write the trips into the main table",
-    "2 commit": "commit the main table",
-    "2 close": "close: write the main table to the disk",
+    "2 INSERT": "read, type, check, compute ids, into the monthly table",
+    "2 CREATE OR": "find trips that repeat an id, and number them",
+    "2 commit": "commit the monthly table",
+    "3 DELETE": "look for trips that vanished",
+    "3 UPDATE": "look for trips that changed",
+    "3 INSERT": "write the trips into the main table",
+    "3 commit": "commit the main table",
+    "1 close": "close: write what is left to the disk",
 }
 
 

@@ -10,13 +10,13 @@ from typing import Any
 import duckdb
 
 from benchmarks.tasks.files import landed_file
-from benchmarks.tasks.statements import StatementCatcher, TimedWarehouse, without_ids
+from benchmarks.tasks.statements import TimedWarehouse, creating
 from benchmarks.tasks.stopwatch import Stopwatch
 from taxi_assets.errors import TaxiAssetsError
 from taxi_assets.months import Month
 from taxi_assets.sql import identifier, literal
-from taxi_assets.taxis import Taxi, get_taxi
-from taxi_assets.trips.staging import COLUMN_TYPES, stage_month
+from taxi_assets.taxis import get_taxi
+from taxi_assets.trips.staging import COLUMN_TYPES, insert_statement
 from taxi_assets.warehouses.duckdb.warehouse import DuckDBWarehouse
 
 _log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ def timed_load(landing: str, database: str, taxi: str, month: str) -> dict[str, 
 def _load(warehouse: DuckDBWarehouse, landing: str, taxi: str, month: str) -> dict[str, Any]:
     known_taxi, known_month = get_taxi(taxi), Month.parse(month)
     landed = landed_file(landing, known_taxi, known_month)
-    with Stopwatch() as watch:
+    with Stopwatch() as watch, warehouse.session(_log):
         warehouse.load_month(known_taxi, known_month, landed, _log)
         merge = warehouse.merge_month(known_taxi, known_month, _log)
     if merge.rows != landed.rows:
@@ -77,14 +77,12 @@ def typed(landing: str, database: str, taxi: str, month: str) -> dict[str, Any]:
 
 def checked(landing: str, database: str, taxi: str, month: str) -> dict[str, Any]:
     """The project's own statement, which proves that no value is changed by its type, but without the ids."""
-    statement, values = _staging_statement(landing, get_taxi(taxi), Month.parse(month))
-    return _create(database, without_ids(statement, "trips"), values, config=_config())
+    return _create_by_own_statement(landing, database, taxi, month, with_ids=False)
 
 
 def with_ids(landing: str, database: str, taxi: str, month: str) -> dict[str, Any]:
     """The project's own statement, with ids."""
-    statement, values = _staging_statement(landing, get_taxi(taxi), Month.parse(month))
-    return _create(database, statement, values, config=_config())
+    return _create_by_own_statement(landing, database, taxi, month, with_ids=True)
 
 
 def add_months(database: str, taxi: str, month: str, months: list[str]) -> dict[str, Any]:
@@ -129,9 +127,9 @@ def _config() -> Mapping[str, str | bool]:
     return {"memory_limit": limit, "preserve_insertion_order": False}
 
 
-def _staging_statement(landing: str, taxi: Taxi, month: Month) -> tuple[str, dict[str, Any]]:
-    """The statement that makes a table called trips of a landed month."""
-    catcher = StatementCatcher()
-    return catcher.caught_from(
-        lambda connection: stage_month(connection, taxi, month, landed_file(landing, taxi, month), table="trips")
-    )
+def _create_by_own_statement(landing: str, database: str, taxi: str, month: str, *, with_ids: bool) -> dict[str, Any]:
+    """Make a table of a landed month by the project's own statement."""
+    known_taxi, known_month = get_taxi(taxi), Month.parse(month)
+    landed = landed_file(landing, known_taxi, known_month)
+    statement, values = insert_statement(known_taxi, known_month, landed, table="trips")
+    return _create(database, creating(statement, "trips", with_ids=with_ids), values, config=_config())

@@ -1,11 +1,11 @@
-"""The statements of a load, looked at one by one: caught before they run, or timed while they do."""
+"""The statements of a load, looked at one by one: changed before they run, or timed while they do."""
 
 from __future__ import annotations
 
 import logging
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -23,33 +23,13 @@ _WORDS_OF_KIND = 2
 _log = logging.getLogger(__name__)
 
 
-class StatementCatcher:
-    """Stands in for a connection to learn the first statement that is sent to it; nothing is executed."""
-
-    class _Caught(Exception):  # noqa: N818 - no error, but a way out
-        """Ends the call as soon as the statement is known."""
-
-    def caught_from(self, call: Callable[[duckdb.DuckDBPyConnection], Any]) -> tuple[str, dict[str, Any]]:
-        """Make the call, and return the first statement that it sends, with its values."""
-        try:
-            call(cast("duckdb.DuckDBPyConnection", self))
-        except self._Caught:
-            return self._statement, self._values
-        raise TaxiAssetsError("The call sent no statement to its connection.")
-
-    def execute(self, statement: str, values: dict[str, Any]) -> None:
-        """Keep the statement and end the call."""
-        self._statement, self._values = statement, values
-        raise self._Caught
-
-
-def without_ids(statement: str, table: str) -> str:
-    """A statement that creates a table of trips, changed so that their ids are neither kept nor computed."""
-    head = f"CREATE TABLE {identifier(table)} AS\n"
-    _, found, query = statement.partition(head)
+def creating(statement: str, table: str, *, with_ids: bool) -> str:
+    """A statement that inserts trips into a table, changed so that it creates the table, with ids or without."""
+    _, found, query = statement.partition(f"INSERT INTO {identifier(table)}\n")
     if not found:
-        raise TaxiAssetsError(f"The statement does not create a table {table}.")
-    return f'{head}SELECT * EXCLUDE ("unique_row_id") FROM (\n{query}\n)'
+        raise TaxiAssetsError(f"The statement does not insert into a table {table}.")
+    columns = "*" if with_ids else '* EXCLUDE ("unique_row_id")'
+    return f"CREATE TABLE {identifier(table)} AS\nSELECT {columns} FROM (\n{query}\n)"
 
 
 class TimedWarehouse(DuckDBWarehouse):

@@ -5,7 +5,7 @@ Warehouses share this step: DuckDB keeps the table, others stream it on.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import duckdb
 
@@ -54,23 +54,11 @@ def stage_month(
         UnexpectedContentError: A row has too few or too many fields, or a value is not of its column's kind.
         duckdb.Error: DuckDB failed for a reason that is not in the file, such as a full disk.
     """
-    statement = render(
-        __package__,
-        "insert_month.sql",
-        taxi=taxi,
-        table=table,
-        identity=[taxi.column(name) for name in taxi.identity],
-        file_columns=[taxi.column(name) for name in landed.header],
-        column_types=COLUMN_TYPES,
-        reader_types=_READER_TYPES,
-        shortest_text=_shortest_text,
-        is_unchanged=_is_unchanged,
-    )
     # DuckDB takes an empty field too many, which shifts the rest of its row, and digits with underscores.
     problems = None if landed.is_plain else describe_problems(landed, taxi)
     if problems:
         raise problems
-    values = {"path": str(landed.path), "filename": taxi.csv_name(month), "file_month": month.first_day}
+    statement, values = insert_statement(taxi, month, landed, table=table)
     comment = f"{COMMENT_PREFIX}{taxi.title} trips of {month}, being loaded."
     names = {"taxi": taxi, "table": table, "comment": comment, "column_types": COLUMN_TYPES}
     with transaction(connection):
@@ -87,6 +75,23 @@ def stage_month(
     with transaction(connection):
         connection.execute(render(__package__, "number_repeated_ids.sql", taxi=taxi, table=table))
     return rows
+
+
+def insert_statement(taxi: Taxi, month: Month, landed: LandedFile, *, table: str) -> tuple[str, dict[str, Any]]:
+    """The statement that reads a landed file into ``table``, and its values."""
+    statement = render(
+        __package__,
+        "insert_month.sql",
+        taxi=taxi,
+        table=table,
+        identity=[taxi.column(name) for name in taxi.identity],
+        file_columns=[taxi.column(name) for name in landed.header],
+        column_types=COLUMN_TYPES,
+        reader_types=_READER_TYPES,
+        shortest_text=_shortest_text,
+        is_unchanged=_is_unchanged,
+    )
+    return statement, {"path": str(landed.path), "filename": taxi.csv_name(month), "file_month": month.first_day}
 
 
 def _shortest_text(column: Column) -> str:
