@@ -18,7 +18,12 @@ _TAXIS: Final = ["green", "yellow"]
 _START_LIMIT: Final = 5.0
 _MONTH_LIMIT: Final = 0.25
 
-_LOAD_PARTS: Final = {"land": "landing", "load": "loading", "merge": "merging"}
+_LOAD_PARTS: Final = {
+    "land": "landing",
+    "open and close": "opening and closing the warehouse",
+    "load": "loading",
+    "merge": "merging",
+}
 
 _ONE, _ONE_BY_ONE, _AT_ONCE, _DIRECT = "one month", "range, one by one", "range", "range without Dagster"
 

@@ -33,19 +33,22 @@ def direct_calls(source: str, landing: str, database: str, taxis: list[str], mon
     """The same months by the same functions, one after another: landed, loaded, measured, merged, measured."""
     trip_source = TripSource(address=source, landing=landing)
     warehouse = DuckDBWarehouse(database=database)
-    seconds = {"land": 0.0, "load": 0.0, "merge": 0.0, "measure": 0.0}
+    seconds = {"land": 0.0, "open and close": 0.0, "load": 0.0, "merge": 0.0, "measure": 0.0}
     for taxi in map(get_taxi, taxis):
         for month in parse_month_range(months):
             with Stopwatch() as landing_watch:
                 landed = trip_source.land(trip_file(taxi, month), _log)
-            with Stopwatch() as load_watch:
-                warehouse.load_month(taxi, month, landed, _log)
-            with Stopwatch() as measure_watch:
-                warehouse.profile_month(taxi, month, "month", _log)
-            with Stopwatch() as merge_watch:
-                warehouse.merge_month(taxi, month, _log)
-            with Stopwatch() as measure_again_watch:
-                warehouse.profile_month(taxi, month, "main", _log)
+            with Stopwatch() as session_watch, warehouse.session(_log):
+                with Stopwatch() as load_watch:
+                    warehouse.load_month(taxi, month, landed, _log)
+                with Stopwatch() as measure_watch:
+                    warehouse.profile_month(taxi, month, "month", _log)
+                with Stopwatch() as merge_watch:
+                    warehouse.merge_month(taxi, month, _log)
+                with Stopwatch() as measure_again_watch:
+                    warehouse.profile_month(taxi, month, "main", _log)
+            inside = (load_watch, measure_watch, merge_watch, measure_again_watch)
+            seconds["open and close"] += session_watch.seconds - sum(watch.seconds for watch in inside)
             seconds["land"] += landing_watch.seconds
             seconds["load"] += load_watch.seconds
             seconds["merge"] += merge_watch.seconds

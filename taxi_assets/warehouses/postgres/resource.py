@@ -3,17 +3,32 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
+import adbc_driver_manager
 import dagster as dg
 import psycopg
-from psycopg import sql
+from psycopg import errors, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pydantic import Field
 
 from taxi_assets.errors import SettingsError, TaxiAssetsError, WarehouseBusyError, WarehouseError
 
 _log = logging.getLogger(__name__)
+
+_REMEDIES: Final = {
+    errors.DiskFull.sqlstate: "make room on the server, then run again",
+    errors.OutOfMemory.sqlstate: "make room on the server, then run again",
+    errors.InsufficientPrivilege.sqlstate: (
+        "grant the user CREATE on the schema, or name another one in TAXI_POSTGRES_SCHEMA"
+    ),
+    errors.UniqueViolation.sqlstate: "drop the unique index of yours that these rows break, then run again",
+    errors.QueryCanceled.sqlstate: "raise the server's statement_timeout for this user, then run again",
+    errors.DependentObjectsStillExist.sqlstate: (
+        "let what depends on the monthly table use the main table instead, with a filter on file_month"
+    ),
+}
+"""What to do about an error, by its SQLSTATE, whichever driver met it."""
 
 
 class PostgresResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -40,13 +55,13 @@ class PostgresResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             "application_name": "taxi_assets",
         }
         if self.url:
-            try:
-                return make_conninfo(self.url, **timeout)
-            except psycopg.ProgrammingError:
-                # The cause would show the address with its password.
+            conninfo = _read_url(self.url, **timeout)
+            if conninfo is None:
                 raise SettingsError(
-                    "TAXI_POSTGRES_URL can't be read as a connection: write postgresql://user:password@host:port/database."
-                ) from None
+                    "TAXI_POSTGRES_URL can't be read as a connection: write "
+                    "postgresql://user:password@host:port/database, with @ / % in the password as %40 %2F %25."
+                )
+            return conninfo
         for field in ("host", "database", "user"):
             if not getattr(self, field):
                 raise SettingsError(
@@ -86,13 +101,17 @@ class PostgresResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     def _cannot_connect(self, error: psycopg.OperationalError) -> WarehouseError:
         cause = " ".join(str(error).split())
         if "authentication failed" in cause or "no password supplied" in cause:
-            remedy = "check user and password in TAXI_POSTGRES_URL or TAXI_POSTGRES_USER and TAXI_POSTGRES_PASSWORD"
+            remedy = f"check user and password in {self._set_by('user', 'password')}"
         elif "does not exist" in cause:
-            remedy = "check the names of database and user in TAXI_POSTGRES_URL, or create them"
+            remedy = f"check the names of database and user in {self._set_by('database', 'user')}, or create them"
         else:
-            remedy = "start the server, or check host and port in TAXI_POSTGRES_URL"
+            remedy = f"start the server, or check host and port in {self._set_by('host', 'port')}"
         problem = WarehouseBusyError if "starting up" in cause or "too many" in cause else WarehouseError
         return problem(f"PostgreSQL at {self.place} can't be connected to ({cause}): {remedy}.")
+
+    def _set_by(self, *fields: str) -> str:
+        """The variables that these fields come from."""
+        return "TAXI_POSTGRES_URL" if self.url else " and ".join(f"TAXI_POSTGRES_{field.upper()}" for field in fields)
 
     @contextmanager
     def explained(self, action: str) -> Iterator[None]:
@@ -102,20 +121,28 @@ class PostgresResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         except TaxiAssetsError:
             raise
         except psycopg.Error as error:
-            raise _in_words(action, self.place, error) from error
+            cause = (error.diag.message_primary or str(error)).strip().partition("\n")[0]
+            raise _in_words(action, self.place, cause, error.sqlstate) from error
+        except adbc_driver_manager.Error as error:
+            raise _in_words(action, self.place, " ".join(str(error).split()), error.sqlstate) from error
 
 
-def _in_words(action: str, place: str, error: psycopg.Error) -> WarehouseError:
-    cause = (error.diag.message_primary or str(error)).strip().partition("\n")[0].rstrip(".")
-    match error:
-        case psycopg.errors.DiskFull() | psycopg.errors.OutOfMemory():
-            remedy = "make room on the server, then run again"
-        case psycopg.errors.InsufficientPrivilege():
-            remedy = "grant the user CREATE on the schema, or name another one in TAXI_POSTGRES_SCHEMA"
-        case psycopg.errors.QueryCanceled():
-            remedy = "raise the server's statement_timeout for this user, then run again"
-        case psycopg.errors.DependentObjectsStillExist():
-            remedy = "let what depends on the monthly table use the main table instead, with a filter on file_month"
-        case _:
-            remedy = "main is as it was before; run again"
-    return WarehouseError(f"PostgreSQL could not {action} at {place} ({cause}): {remedy}.")
+def _read_url(url: str, **timeout: str | int | None) -> str | None:
+    """The URL as libpq's key words, or None where it is none.
+
+    libpq's own words about a URL would show parts of the password, and so would those about a host or port that a
+    password with an unescaped @ or / has bent.
+    """
+    try:
+        conninfo = make_conninfo(url, **timeout)
+    except psycopg.ProgrammingError:
+        return None
+    parts = conninfo_to_dict(conninfo)
+    ports = str(parts.get("port") or "").split(",")
+    is_bent = "@" in str(parts.get("host") or "") or any(port and not port.isdecimal() for port in ports)
+    return None if is_bent else conninfo
+
+
+def _in_words(action: str, place: str, cause: str, sqlstate: str | None) -> WarehouseError:
+    remedy = _REMEDIES.get(sqlstate or "", "main is as it was before; run again")
+    return WarehouseError(f"PostgreSQL could not {action} at {place} ({cause.rstrip('.')}): {remedy}.")

@@ -1,0 +1,1 @@
+"""The PostgreSQL warehouse, against a real server."""

@@ -1,0 +1,205 @@
+"""Whatever happens to the server, the connection or the file: main is the old month or the new one."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from taxi_assets_tests.csv_files import csv_bytes, made_trips, put_csv, put_sample
+from taxi_assets_tests.postgres.brakes import copy_brake, swap_brake, wait_until_braked
+from taxi_assets_tests.postgres.project import PostgresProject, changes
+from taxi_assets_tests.postgres.server import Server
+from taxi_assets_tests.project import FEBRUARY, GREEN, JANUARY, Outcome
+
+MAIN = "green_tripdata"
+LOADED_TABLES = [MAIN, f"{MAIN}_2019_01", f"{MAIN}_2019_02"]
+NEW_ROWS = 80
+
+
+@pytest.fixture
+def on_own_server(own_server: Server, tmp_path: Path) -> Iterator[PostgresProject]:
+    """January and February on a server that the test may stop, and a new January in the source."""
+    project = PostgresProject(tmp_path, own_server.url, "trips")
+    for month in (JANUARY, FEBRUARY):
+        project.put(made_trips(GREEN, month, 60), month)
+    assert project.run("2019-01...2019-02", checks=False).success
+    project.put(made_trips(GREEN, JANUARY, NEW_ROWS))
+    yield project
+    project.query("DROP EVENT TRIGGER IF EXISTS swap_brake")
+    project.query("DROP SCHEMA trips CASCADE")
+
+
+@contextmanager
+def loading(project: PostgresProject, **settings: float) -> Iterator[Future[Outcome]]:
+    """A load of January that runs meanwhile."""
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(lambda: project.run(checks=False, **settings))
+
+
+def assert_old_and_then_new(project: PostgresProject, outcome: Outcome, before: dict[str, object]) -> None:
+    """The load failed in one sentence, main is as it was, and the next load does all without leaving anything."""
+    assert not outcome.success
+    assert "\n" not in outcome.failure
+    assert project.digest(MAIN) == before[MAIN]
+    assert project.digest(f"{MAIN}_2019_01") == before[f"{MAIN}_2019_01"]
+    assert project.run(stages=("main",), checks=False).materialized(f"postgres/{MAIN}")["2019-01"]["inserted"] in (
+        0,
+        NEW_ROWS - 60,
+    ), "what was left behind is whole or not merged"
+    assert project.run().success
+    assert project.query(f"SELECT count(*) FROM {MAIN}_2019_01") == [(NEW_ROWS,)]
+    assert project.digest(f"{MAIN}_2019_02") == before[f"{MAIN}_2019_02"]
+    assert project.tables() == LOADED_TABLES
+
+
+@pytest.mark.parametrize("brake", [copy_brake, swap_brake])
+def test_a_server_that_stops_at_once_keeps_the_old_month(own_server: Server, on_own_server: PostgresProject, brake):
+    project = on_own_server
+    with brake(project) as session, loading(project) as load:
+        before = project.everything()
+        wait_until_braked(session)
+        own_server.stop(signal.SIGQUIT)
+        outcome = load.result()
+        own_server.start()
+    assert "run again" in outcome.failure
+    assert_old_and_then_new(project, outcome, before)
+
+
+@pytest.mark.parametrize("brake", [copy_brake, swap_brake])
+def test_a_connection_that_is_cut_keeps_the_old_month(on_own_server: PostgresProject, brake):
+    project = on_own_server
+    with brake(project) as session, loading(project) as load:
+        before = project.everything()
+        for pid in wait_until_braked(session):
+            session.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
+        session.execute("SELECT pg_advisory_unlock_all()")
+        outcome = load.result()
+    assert "run again" in outcome.failure
+    assert_old_and_then_new(project, outcome, before)
+
+
+def test_half_of_a_month_whose_other_half_was_cut_off_is_never_merged(loaded: PostgresProject):
+    """The parts of a month are copied over several connections, of which one may end well."""
+    loaded.put(made_trips(GREEN, JANUARY, NEW_ROWS))
+    with copy_brake(loaded) as session, loading(loaded) as load:
+        before = loaded.everything()
+        first, *_ = wait_until_braked(session)
+        session.execute("SELECT pg_terminate_backend(%s, 5000)", (first,))
+        session.execute("SELECT pg_advisory_unlock_all()")
+        outcome = load.result()
+    assert_old_and_then_new(loaded, outcome, before)
+
+
+@pytest.fixture
+def limited_files(own_server: Server) -> Iterator[None]:
+    """The server can't let any file grow beyond 2 MiB, as on a full disk."""
+    own_server.stop()
+    own_server.start(largest_file=2 * 2**20)
+    yield
+    own_server.stop()
+    own_server.start()
+
+
+def test_a_server_that_can_t_write_keeps_the_old_month(
+    on_own_server: PostgresProject, limited_files: None, own_server: Server
+):
+    project = on_own_server
+    before = project.everything()
+    put_sample(project.source, GREEN, JANUARY, 20_000)
+    outcome = project.run(checks=False)
+    assert "could not extend file" in outcome.failure
+    assert "\n" not in outcome.failure
+    assert project.everything()[MAIN] == before[MAIN]
+    project.put(made_trips(GREEN, JANUARY, NEW_ROWS))
+    assert project.run().success
+    assert project.tables() == LOADED_TABLES
+
+
+@pytest.mark.parametrize("brake", [True, False], ids=["in the copy", "at once"])
+def test_a_statement_timeout_keeps_the_old_month(loaded: PostgresProject, brake: bool):
+    loaded.put(made_trips(GREEN, JANUARY, NEW_ROWS))
+    hurried = PostgresProject(
+        loaded.folder,
+        make_conninfo(loaded.url, options=f"-c statement_timeout={300 if brake else 1}"),
+        loaded.schema,
+    )
+    with copy_brake(loaded):
+        before = loaded.everything()
+        outcome = hurried.run(checks=False)
+    assert "canceling statement due to statement timeout" in outcome.failure
+    assert "raise the server's statement_timeout" in outcome.failure
+    assert_old_and_then_new(loaded, outcome, before)
+
+
+@pytest.fixture
+def restricted(loaded: PostgresProject) -> Iterator[PostgresProject]:
+    """The same project for a role that may read and write the tables, but not create any."""
+    role, password = f"writer_{loaded.schema}", "s3cret"
+    loaded.query(f"CREATE ROLE {role} LOGIN PASSWORD '{password}'")
+    loaded.query(f"GRANT USAGE ON SCHEMA {loaded.schema} TO {role}")
+    loaded.query(f"GRANT ALL ON ALL TABLES IN SCHEMA {loaded.schema} TO {role}")
+    url = make_conninfo(loaded.url, user=role, password=password)
+    yield PostgresProject(loaded.folder, url, loaded.schema)
+    loaded.query(f"DROP OWNED BY {role}")
+    loaded.query(f"DROP ROLE {role}")
+
+
+def test_a_role_that_may_not_create_tables_is_told_what_to_grant(loaded: PostgresProject, restricted: PostgresProject):
+    before = loaded.everything()
+    loaded.put(made_trips(GREEN, JANUARY, NEW_ROWS))
+    outcome = restricted.run(checks=False)
+    assert "permission denied for schema" in outcome.failure
+    assert outcome.failure.endswith("grant the user CREATE on the schema, or name another one in TAXI_POSTGRES_SCHEMA.")
+    assert loaded.everything() == before
+    restricted.put_zones()
+    assert not restricted.run_zones().success
+    assert loaded.everything() == before
+
+
+def test_a_role_that_may_not_create_the_schema_is_told_what_to_grant(restricted: PostgresProject):
+    restricted.schema = f"missing_{restricted.schema}"
+    outcome = restricted.run(checks=False)
+    assert "permission denied for database" in outcome.failure
+    assert "TAXI_POSTGRES_SCHEMA" in outcome.failure
+
+
+def test_a_bad_value_is_named_and_nothing_changes_on_the_server(loaded: PostgresProject):
+    before = loaded.everything()
+    trips = made_trips(GREEN, JANUARY, 60)
+    trips[41]["fare_amount"] = "twelve"
+    put_csv(loaded.source, GREEN, JANUARY, csv_bytes(GREEN.header, trips))
+    outcome = loaded.run()
+    assert "twelve" in outcome.failure
+    assert "fare_amount" in outcome.failure
+    assert "line 43" in outcome.failure
+    assert "\n" not in outcome.failure
+    assert {name: loaded.everything()[name] for name in LOADED_TABLES} == {name: before[name] for name in LOADED_TABLES}
+    loaded.put(made_trips(GREEN, JANUARY, 60))
+    assert changes(loaded) == [(0, 0, 0)]
+    assert loaded.everything() == before
+
+
+def test_a_bad_value_in_the_first_month_ever_leaves_no_trip(project: PostgresProject):
+    trips = made_trips(GREEN, JANUARY, 10)
+    trips[3]["lpep_pickup_datetime"] = "yesterday"
+    project.put(trips)
+    assert "yesterday" in project.run().failure
+    assert project.query(f"SELECT count(*) FROM {MAIN}") == [(0,)]
+    project.put(made_trips(GREEN, JANUARY, 10))
+    assert changes(project) == [(10, 0, 0)]
+    assert project.tables() == LOADED_TABLES[:2]
+
+
+def test_nothing_is_left_of_a_month_that_is_removed(loaded: PostgresProject):
+    loaded.put(made_trips(GREEN, JANUARY, NEW_ROWS))
+    assert loaded.run(stages=("raw", "month"), checks=False).success
+    assert loaded.postgres().remove_month(GREEN, JANUARY, logging.getLogger(__name__)) == 60
+    assert loaded.tables() == [MAIN, f"{MAIN}_2019_02"]
+    assert changes(loaded) == [(NEW_ROWS, 0, 0)]
