@@ -104,12 +104,12 @@ def _shortest_text(column: Column) -> str:
 
 
 def _is_unchanged(column: Column) -> str:
-    """SQL that tells whether a value's final type holds exactly what the file says; null for an empty field."""
+    """SQL that tells whether a value's final type holds exactly what the file says; an empty field is unchanged."""
     name = identifier(column.name)
     typed = f"CAST({name} AS {COLUMN_TYPES[column.kind]})"
     if column.kind == "timestamp":
-        return f"CAST({typed} AS VARCHAR) = {name} AND strlen({name}) = 19"
-    return f"CAST({typed} AS DOUBLE) = {name}"
+        return f"coalesce(CAST({typed} AS VARCHAR) = {name} AND strlen({name}) = 19, true)"
+    return f"CAST({typed} AS DOUBLE) IS NOT DISTINCT FROM {name}"
 
 
 def _count(result: duckdb.DuckDBPyConnection) -> int:

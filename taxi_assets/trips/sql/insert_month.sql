@@ -20,7 +20,7 @@ FROM (
         CAST({{ column.name | identifier }} AS {{ column_types[column.kind] }}) AS {{ column.name | identifier }},
 {% endfor %}
 {% for column in taxi.columns if column.kind != "text" %}
-        {{ "AND " if not loop.first }}coalesce({{ is_unchanged(column) }}, true)
+        {{ "AND " if not loop.first }}{{ is_unchanged(column) }}
 {% endfor %}
         AS "is_unchanged"
     FROM read_csv(
@@ -31,6 +31,9 @@ FROM (
         quote = '"',
         escape = '"',
         nullstr = '',
+        -- Small pieces keep both ends of a single gzip stream from leaving cores idle.
+        max_line_size = 65536,
+        buffer_size = 8388608,
         columns = {
 {% for column in file_columns %}
             {{ column.name | literal }}: {{ reader_types[column.kind] | literal }}{{ "," if not loop.last }}

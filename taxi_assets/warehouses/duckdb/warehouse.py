@@ -213,8 +213,9 @@ def _merge(connection: duckdb.DuckDBPyConnection, taxi: Taxi, month: Month) -> M
         result = connection.execute(render(__package__, statement, **names), {"file_month": month.first_day})
         return int(single_row(result)[0])
 
-    deleted = changed_rows("delete_vanished_trips.sql")
-    updated = changed_rows("update_changed_trips.sql")
+    is_new = _rows_of_month(connection, taxi, month) == 0
+    deleted = 0 if is_new else changed_rows("delete_vanished_trips.sql")
+    updated = 0 if is_new else changed_rows("update_changed_trips.sql")
     inserted = changed_rows("insert_new_trips.sql")
     rows = _rows_of_month(connection, taxi, month)
     connection.execute(f"DROP TABLE {identifier(month_table)}")
