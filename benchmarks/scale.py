@@ -28,7 +28,7 @@ class Scale:
 
 
 FULL: Final = Scale(
-    rows=1_500_000, large_rows=8_000_000, repetitions=5, long_repetitions=3, first_month="2019-01", is_full=True
+    rows=1_500_000, large_rows=8_000_000, repetitions=3, long_repetitions=2, first_month="2019-01", is_full=True
 )
 QUICK: Final = Scale(
     rows=100_000, large_rows=500_000, repetitions=1, long_repetitions=1, first_month="2021-05", is_full=False
