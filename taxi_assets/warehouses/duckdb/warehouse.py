@@ -9,7 +9,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -104,7 +104,9 @@ class DuckDBWarehouse(DuckDBResource):
                     connection.execute(f"ALTER TABLE {identifier(coming)} RENAME TO {identifier(table)}")
                     comment(connection, "TABLE", table, f"{taxi.title} trips of {month}, not merged yet.")
             except BaseException:
-                drop_own(connection, coming)
+                # After a full disk even this may fail; then the next load does it, and the first error is the one to see.
+                with suppress(duckdb.Error):
+                    drop_own(connection, coming)
                 raise
             return MonthLoad(rows, time.monotonic() - start)
 
