@@ -30,7 +30,7 @@ def terminal_table(sections: Sequence[Section]) -> Table:
 def _page(sections: Sequence[Section], machine: Mapping[str, str], scale: Scale) -> Iterator[str]:
     yield "# Benchmarks"
     yield ""
-    yield "Written by `make bench`, which measures everything below anew and takes some twenty minutes."
+    yield "Written by `make bench`, which measures everything below anew and takes some ten minutes."
     if not scale.is_full:
         yield ""
         yield "**A quick try with small months, in which fixed costs weigh more: not to be held against the goals.**"

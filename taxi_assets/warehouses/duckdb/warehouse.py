@@ -104,7 +104,7 @@ class DuckDBWarehouse(DuckDBResource):
                     connection.execute(f"ALTER TABLE {identifier(coming)} RENAME TO {identifier(table)}")
                     comment(connection, "TABLE", table, f"{taxi.title} trips of {month}, not merged yet.")
             except BaseException:
-                # After a full disk even this may fail; then the next load does it, and the first error is the one to see.
+                # After a full disk even this may fail: the next load does it, and the first error is the one to see.
                 with suppress(duckdb.Error):
                     drop_own(connection, coming)
                 raise
