@@ -6,12 +6,7 @@ SELECT
 {% endfor %}
 FROM read_csv(
     $path,
-    auto_detect = false,
-    header = true,
-    delim = ',',
-    quote = '"',
-    escape = '"',
-    nullstr = '',
+{% include "csv_dialect.sql" %}
     columns = {
 {% for column in file_columns %}
         {{ column.name | literal }}: 'VARCHAR'{{ "," if not loop.last }}

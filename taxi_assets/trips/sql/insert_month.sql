@@ -25,12 +25,7 @@ FROM (
         AS "is_unchanged"
     FROM read_csv(
         $path,
-        auto_detect = false,
-        header = true,
-        delim = ',',
-        quote = '"',
-        escape = '"',
-        nullstr = '',
+{% include "csv_dialect.sql" %}
         -- Small pieces keep both ends of a single gzip stream from leaving cores idle.
         max_line_size = 65536,
         buffer_size = 8388608,

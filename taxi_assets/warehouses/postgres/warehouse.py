@@ -8,7 +8,7 @@ and what users put on the main table (views, grants, indexes) stays.
 import logging
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Final
 
@@ -126,13 +126,8 @@ class PostgresWarehouse(PostgresResource):
                 return 0
             catalog.refuse_foreign_table(connection, month_table)
             rows = _count(connection, month_table)
-            in_short_transaction(
-                connection,
-                taxi.table,
-                "ACCESS EXCLUSIVE",
-                statements=lambda: _drop_partition(connection, taxi, month),
-                wait_seconds=self.lock_wait_seconds,
-                log=log,
+            self._change_main(
+                connection, taxi, "ACCESS EXCLUSIVE", lambda: _drop_partition(connection, taxi, month), log
             )
             return rows
 
@@ -256,18 +251,19 @@ class PostgresWarehouse(PostgresResource):
                 )
         return rows
 
+    def _change_main(
+        self, connection: Connection, taxi: Taxi, mode: str, statements: Callable[[], None], log: logging.Logger
+    ) -> None:
+        """Change which partitions main has, as soon as those who use it allow the lock."""
+        in_short_transaction(
+            connection, taxi.table, mode, statements=statements, wait_seconds=self.lock_wait_seconds, log=log
+        )
+
     def _add_partition(self, connection: Connection, taxi: Taxi, month: Month, log: logging.Logger) -> MonthMerge:
         table = taxi.month_table(month)
         rows = _count(connection, table)
         _build_secondary_indexes(connection, taxi, table)
-        in_short_transaction(
-            connection,
-            taxi.table,
-            "SHARE UPDATE EXCLUSIVE",
-            statements=lambda: _attach(connection, taxi, month),
-            wait_seconds=self.lock_wait_seconds,
-            log=log,
-        )
+        self._change_main(connection, taxi, "SHARE UPDATE EXCLUSIVE", lambda: _attach(connection, taxi, month), log)
         return MonthMerge(rows, inserted=rows, updated=0, deleted=0)
 
     def _replace_partition(self, connection: Connection, taxi: Taxi, month: Month, log: logging.Logger) -> MonthMerge:
@@ -284,14 +280,7 @@ class PostgresWarehouse(PostgresResource):
                 _rename(connection, new, old)
                 _attach(connection, taxi, month)
 
-            in_short_transaction(
-                connection,
-                taxi.table,
-                "ACCESS EXCLUSIVE",
-                statements=swap,
-                wait_seconds=self.lock_wait_seconds,
-                log=log,
-            )
+            self._change_main(connection, taxi, "ACCESS EXCLUSIVE", swap, log)
         else:
             catalog.drop_own(connection, new)
         return MonthMerge(rows, inserted=inserted, updated=updated, deleted=deleted)
