@@ -14,12 +14,13 @@ from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 from itertools import islice
-
-import duckdb
+from typing import TypeVar
 
 from taxi_assets.errors import DamagedFileError, TaxiAssetsError, UnexpectedContentError
 from taxi_assets.source.files import LandedFile
 from taxi_assets.taxis import Column, Taxi
+
+_Error = TypeVar("_Error", bound=Exception)
 
 _NUMBER = re.compile(r" *[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)? *", re.ASCII)
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", re.ASCII)
@@ -28,7 +29,7 @@ _DECIMAL_LIMIT = 10**10
 _SHOWN = 3
 
 
-def explain_refusal(landed: LandedFile, taxi: Taxi, error: duckdb.Error) -> TaxiAssetsError | duckdb.Error:
+def explain_refusal(landed: LandedFile, taxi: Taxi, error: _Error) -> TaxiAssetsError | _Error:
     """The error to raise instead of DuckDB's: about the file where the file is at fault, else DuckDB's own."""
     return describe_problems(landed, taxi) or error
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from taxi_assets import settings
-from taxi_assets.trips.staging import COLUMN_TYPES
+from taxi_assets.trips.reading import COLUMN_TYPES
 from taxi_assets.warehouses.base import Warehouse
 from taxi_assets.warehouses.duckdb.io_manager import DuckDBIOManager
 from taxi_assets.warehouses.duckdb.warehouse import ID_TYPE, DuckDBWarehouse

@@ -24,7 +24,8 @@ from taxi_assets.source.files import LandedFile
 from taxi_assets.sql import identifier, render
 from taxi_assets.taxis import Taxi
 from taxi_assets.transactions import transaction
-from taxi_assets.trips.staging import COLUMN_TYPES, stage_month
+from taxi_assets.trips.reading import COLUMN_TYPES
+from taxi_assets.trips.staging import stage_month
 from taxi_assets.trips.zones import stage_zones
 from taxi_assets.warehouses.base import MonthLoad, MonthMerge, MonthProfile, TableRole, table_columns
 from taxi_assets.warehouses.duckdb.catalog import comment, drop_own, kind_of, refuse_foreign_table, single_row

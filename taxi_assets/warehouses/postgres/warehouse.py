@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Final
 
 import duckdb
+import pyarrow as pa
 from psycopg import sql
 from psycopg.rows import dict_row
 from pydantic import Field
@@ -22,12 +23,11 @@ from taxi_assets.months import Month
 from taxi_assets.source.files import LandedFile
 from taxi_assets.sql import identifier, render
 from taxi_assets.taxis import Kind, Taxi, taxi_of_main_table, taxi_of_month_asset
-from taxi_assets.trips.staging import stage_month
 from taxi_assets.trips.zones import stage_zones
 from taxi_assets.warehouses.base import MonthLoad, MonthMerge, MonthProfile, TableRole, table_columns
 from taxi_assets.warehouses.postgres import catalog
 from taxi_assets.warehouses.postgres.catalog import Connection
-from taxi_assets.warehouses.postgres.copying import copy_trips
+from taxi_assets.warehouses.postgres.copying import TripsReader, copy_batches, copy_trips
 from taxi_assets.warehouses.postgres.locks import in_short_transaction, turn
 from taxi_assets.warehouses.postgres.resource import PostgresResource
 from taxi_assets.warehouses.postgres.tables import read_query, table_query, trips_query, write_rows
@@ -41,7 +41,6 @@ COLUMN_TYPES: Final[dict[Kind, str]] = {
     "text": "text",
 }
 _KEY: Final = ("unique_row_id", "file_month")
-_STAGED: Final = "staged_trips"
 
 _log = logging.getLogger(__name__)
 
@@ -73,7 +72,7 @@ class PostgresWarehouse(PostgresResource):
             for left_over in (loading, coming):
                 catalog.drop_own(connection, left_over)
             _create_month_table(connection, taxi, month, loading)
-            rows = self._fill(taxi, month, landed, loading)
+            rows = self._fill(connection, taxi, landed, loading)
             _index(connection, loading)
             # Only a whole month gets a name under which it is merged; one that is not in main yet has its own at once.
             ready = coming if catalog.kind_of(connection, month_table) == "partition" else month_table
@@ -231,7 +230,8 @@ class PostgresWarehouse(PostgresResource):
                 "rename that table, and the next run makes a new one."
             )
 
-    def _fill(self, taxi: Taxi, month: Month, landed: LandedFile, table: str) -> int:
+    def _fill(self, connection: Connection, taxi: Taxi, landed: LandedFile, table: str) -> int:
+        """Fill an empty month table with the file's rows, each with its final id."""
         with tempfile.TemporaryDirectory(prefix="taxi_assets_") as spill:
             config: dict[str, str | bool | int | float | list[str]] = {
                 "memory_limit": self.memory_limit,
@@ -239,16 +239,9 @@ class PostgresWarehouse(PostgresResource):
                 "temp_directory": spill,
             }
             with duckdb.connect(config=config) as source:
-                rows = stage_month(source, taxi, month, landed, table=_STAGED)
-                copy_trips(
-                    source,
-                    taxi,
-                    staged=_STAGED,
-                    rows=rows,
-                    conninfo=self.conninfo(),
-                    schema=self.schema_name,
-                    table=table,
-                )
+                trips = TripsReader(source, taxi, landed)
+                rows = copy_trips(trips, landed, conninfo=self.conninfo(), schema=self.schema_name, table=table)
+                _number_repeated_ids(connection, taxi, table, trips.repeated_ids())
         return rows
 
     def _change_main(
@@ -317,6 +310,23 @@ def _create_month_table(connection: Connection, taxi: Taxi, month: Month, table:
             ).format(sql.Identifier(table), sql.Identifier(taxi.table), sql.Literal(month.first_day))
         )
         catalog.comment_on_table(connection, table, f"{taxi.title} trips of {month}.")
+        # What is the same in every row the server adds by itself, which is quicker than sending it.
+        connection.execute(
+            sql.SQL("ALTER TABLE {} ALTER filename SET DEFAULT {}, ALTER file_month SET DEFAULT {}").format(
+                sql.Identifier(table), sql.Literal(taxi.csv_name(month)), sql.Literal(month.first_day)
+            )
+        )
+
+
+def _number_repeated_ids(connection: Connection, taxi: Taxi, table: str, repeated: pa.Array) -> None:
+    """Give trips that agree in everything the id is made of ids of their own."""
+    if not len(repeated):
+        return
+    with connection.transaction():
+        connection.execute("CREATE TEMPORARY TABLE repeated_ids (unique_row_id uuid) ON COMMIT DROP")
+        batch = pa.RecordBatch.from_arrays([repeated], names=["unique_row_id"])
+        copy_batches(connection, sql.Identifier("repeated_ids"), batch.schema, iter([batch]))
+        connection.execute(render(__package__, "number_repeated_ids.sql", taxi=taxi, table=table).encode())
 
 
 def _index(connection: Connection, table: str) -> None:
