@@ -222,7 +222,13 @@ def test_a_view_on_the_zones_stays_and_shows_the_new_ones(project: PostgresProje
 
 @pytest.mark.parametrize(
     "name",
-    ["green_tripdata", "green_tripdata_2019_01", "green_tripdata_2019_01_coming", "green_tripdata_2019_01_loading"],
+    [
+        "green_tripdata",
+        "green_tripdata_2019_01",
+        "green_tripdata_2019_01_coming",
+        "green_tripdata_2019_01_loading",
+        "green_tripdata_2019_01_shape",
+    ],
 )
 def test_a_table_of_that_name_that_is_not_ours_is_refused_and_untouched(project: PostgresProject, name: str):
     project.put(made_trips(GREEN, JANUARY, 10))

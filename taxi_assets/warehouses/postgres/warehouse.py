@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any, Final
+from typing import Any, Final, LiteralString
 
 import duckdb
 import pyarrow as pa
@@ -27,7 +27,7 @@ from taxi_assets.trips.zones import stage_zones
 from taxi_assets.warehouses.base import MonthLoad, MonthMerge, MonthProfile, TableRole, table_columns
 from taxi_assets.warehouses.postgres import catalog
 from taxi_assets.warehouses.postgres.catalog import Connection
-from taxi_assets.warehouses.postgres.copying import TripsReader, copy_batches, copy_trips
+from taxi_assets.warehouses.postgres.copying import TripsReader, copy_batches
 from taxi_assets.warehouses.postgres.locks import in_short_transaction, turn
 from taxi_assets.warehouses.postgres.resource import PostgresResource
 from taxi_assets.warehouses.postgres.tables import read_query, table_query, trips_query, write_rows
@@ -61,24 +61,19 @@ class PostgresWarehouse(PostgresResource):
 
     def load_month(self, taxi: Taxi, month: Month, landed: LandedFile, log: logging.Logger) -> MonthLoad:
         """See :class:`taxi_assets.warehouses.base.TripsWarehouse`."""
-        month_table, coming = taxi.month_table(month), _coming_table(taxi, month)
-        loading = _loading_table(taxi, month)
+        month_table, coming, shape = taxi.month_table(month), _coming_table(taxi, month), _shape_table(taxi, month)
         with self._turn(taxi, month, f"load {month_table}", log) as connection:
             start = time.monotonic()
             self._create_schema(connection, log)
             self._create_main_table(connection, taxi, log)
             if catalog.kind_of(connection, month_table):
                 catalog.refuse_foreign_table(connection, month_table)
-            for left_over in (loading, coming):
+            for left_over in (shape, coming, _loading_table(taxi, month)):
                 catalog.drop_own(connection, left_over)
-            _create_month_table(connection, taxi, month, loading)
-            rows = self._fill(connection, taxi, landed, loading)
-            _index(connection, loading)
-            # Only a whole month gets a name under which it is merged; one that is not in main yet has its own at once.
-            ready = coming if catalog.kind_of(connection, month_table) == "partition" else month_table
-            with connection.transaction():
-                catalog.drop_own(connection, ready)
-                _rename(connection, loading, ready)
+            _create_shape_table(connection, taxi, month)
+            # Only a month that is not in main yet has its own name at once.
+            name = coming if catalog.kind_of(connection, month_table) == "partition" else month_table
+            rows = self._fill(connection, taxi, month, landed, name)
             return MonthLoad(rows, time.monotonic() - start)
 
     def merge_month(self, taxi: Taxi, month: Month, log: logging.Logger) -> MonthMerge:
@@ -118,7 +113,7 @@ class PostgresWarehouse(PostgresResource):
             kind = catalog.kind_of(connection, month_table)
             if kind is None:
                 raise WarehouseError(f"PostgreSQL at {self.place} has no {month_table}: there is nothing to remove.")
-            catalog.drop_own(connection, _loading_table(taxi, month))
+            catalog.drop_own(connection, _shape_table(taxi, month))
             catalog.drop_own(connection, coming)
             if kind != "partition":
                 catalog.drop_own(connection, month_table)
@@ -230,18 +225,29 @@ class PostgresWarehouse(PostgresResource):
                 "rename that table, and the next run makes a new one."
             )
 
-    def _fill(self, connection: Connection, taxi: Taxi, landed: LandedFile, table: str) -> int:
-        """Fill an empty month table with the file's rows, each with its final id."""
+    def _fill(self, connection: Connection, taxi: Taxi, month: Month, landed: LandedFile, name: str) -> int:
+        """Make a table of that name with the file's rows, each with its final id, in one transaction.
+
+        Rows that are copied into a table of the same transaction can be written as frozen: nobody will have to look up
+        whether their transaction was committed, and write their page again to note it.
+        """
+        loading, shape = _loading_table(taxi, month), _shape_table(taxi, month)
         with tempfile.TemporaryDirectory(prefix="taxi_assets_") as spill:
             config: dict[str, str | bool | int | float | list[str]] = {
                 "memory_limit": self.memory_limit,
                 "preserve_insertion_order": False,
                 "temp_directory": spill,
             }
-            with duckdb.connect(config=config) as source:
+            with duckdb.connect(config=config) as source, connection.transaction():
                 trips = TripsReader(source, taxi, landed)
-                rows = copy_trips(trips, landed, conninfo=self.conninfo(), schema=self.schema_name, table=table)
-                _number_repeated_ids(connection, taxi, table, trips.repeated_ids())
+                _create_table_like(connection, loading, shape, "INCLUDING ALL")
+                catalog.comment_on_table(connection, loading, f"{taxi.title} trips of {month}.")
+                rows = copy_batches(connection, loading, trips.schema, trips, options="FORMAT binary, FREEZE")
+                _number_repeated_ids(connection, taxi, loading, trips.repeated_ids())
+                _index(connection, loading)
+                catalog.drop_own(connection, name)
+                _rename(connection, loading, name)
+                catalog.drop_own(connection, shape)
         return rows
 
     def _change_main(
@@ -279,8 +285,13 @@ class PostgresWarehouse(PostgresResource):
         return MonthMerge(rows, inserted=inserted, updated=updated, deleted=deleted)
 
 
+def _shape_table(taxi: Taxi, month: Month) -> str:
+    """Name of the empty table that a month's table is made like."""
+    return f"{taxi.month_table(month)}_shape"
+
+
 def _loading_table(taxi: Taxi, month: Month) -> str:
-    """Name of a month's table while it is filled; what a load that was killed left there is never merged."""
+    """Name of a month's table while it is filled, by a transaction that alone sees it."""
     return f"{taxi.month_table(month)}_loading"
 
 
@@ -299,34 +310,41 @@ def _columns(taxi: Taxi) -> Sequence[tuple[str, str, str]]:
     return [(name.lower(), kind, text) for name, kind, text in table_columns(taxi, ID_TYPE, {**COLUMN_TYPES})]
 
 
-def _create_month_table(connection: Connection, taxi: Taxi, month: Month, table: str) -> None:
-    """An empty table that can become a partition of main: the same columns, and only this month's rows."""
+def _create_shape_table(connection: Connection, taxi: Taxi, month: Month) -> None:
+    """An empty table that could become a partition of main: the same columns, and only this month's rows.
+
+    A table that is made like main locks main until its transaction ends, which for the table that is filled would be
+    the whole load; so that one is made like this.
+    """
+    shape = _shape_table(taxi, month)
     with connection.transaction():
-        connection.execute(
-            sql.SQL(
-                "CREATE TABLE {} (LIKE {}"
-                " INCLUDING DEFAULTS INCLUDING GENERATED INCLUDING CONSTRAINTS INCLUDING STORAGE INCLUDING COMMENTS,"
-                " CHECK (file_month = {}))"
-            ).format(sql.Identifier(table), sql.Identifier(taxi.table), sql.Literal(month.first_day))
-        )
-        catalog.comment_on_table(connection, table, f"{taxi.title} trips of {month}.")
+        options = "INCLUDING DEFAULTS INCLUDING GENERATED INCLUDING CONSTRAINTS INCLUDING STORAGE INCLUDING COMMENTS"
+        _create_table_like(connection, shape, taxi.table, options)
+        catalog.comment_on_table(connection, shape, f"{taxi.title} trips of {month}, about to be loaded.")
         # What is the same in every row the server adds by itself, which is quicker than sending it.
         connection.execute(
-            sql.SQL("ALTER TABLE {} ALTER filename SET DEFAULT {}, ALTER file_month SET DEFAULT {}").format(
-                sql.Identifier(table), sql.Literal(taxi.csv_name(month)), sql.Literal(month.first_day)
+            sql.SQL(
+                "ALTER TABLE {} ADD CHECK (file_month = {month}),"
+                " ALTER filename SET DEFAULT {filename}, ALTER file_month SET DEFAULT {month}"
+            ).format(
+                sql.Identifier(shape), month=sql.Literal(month.first_day), filename=sql.Literal(taxi.csv_name(month))
             )
         )
+
+
+def _create_table_like(connection: Connection, table: str, model: str, options: LiteralString) -> None:
+    statement = sql.SQL("CREATE TABLE {} (LIKE {} " + options + ")")
+    connection.execute(statement.format(sql.Identifier(table), sql.Identifier(model)))
 
 
 def _number_repeated_ids(connection: Connection, taxi: Taxi, table: str, repeated: pa.Array) -> None:
     """Give trips that agree in everything the id is made of ids of their own."""
     if not len(repeated):
         return
-    with connection.transaction():
-        connection.execute("CREATE TEMPORARY TABLE repeated_ids (unique_row_id uuid) ON COMMIT DROP")
-        batch = pa.RecordBatch.from_arrays([repeated], names=["unique_row_id"])
-        copy_batches(connection, sql.Identifier("repeated_ids"), batch.schema, iter([batch]))
-        connection.execute(render(__package__, "number_repeated_ids.sql", taxi=taxi, table=table).encode())
+    connection.execute("CREATE TEMPORARY TABLE repeated_ids (unique_row_id uuid) ON COMMIT DROP")
+    batch = pa.RecordBatch.from_arrays([repeated], names=["unique_row_id"])
+    copy_batches(connection, "repeated_ids", batch.schema, [batch])
+    connection.execute(render(__package__, "number_repeated_ids.sql", taxi=taxi, table=table).encode())
 
 
 def _index(connection: Connection, table: str) -> None:
