@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -60,13 +61,27 @@ class Bench:
         with tempfile.TemporaryDirectory(dir=CACHE, prefix="scratch-") as folder:
             yield Path(folder)
 
-    def task(self, name: str, **arguments: Any) -> Measurement:
-        """Run a task (``module.function`` in ``benchmarks.tasks``) in a fresh process.
+    def task(
+        self,
+        name: str,
+        *,
+        settings: Mapping[str, str] | None = None,
+        python: str | Path = sys.executable,
+        **arguments: Any,
+    ) -> Measurement:
+        """Run a task in a fresh process.
+
+        Args:
+            name: ``module.function`` in ``benchmarks.tasks``.
+            settings: Environment variables, for what other people on the machine must not see among its arguments.
+            python: Whose Python runs it.
+            arguments: The function's arguments.
 
         Raises:
             BenchmarkError: It failed.
         """
-        finished = run_python(["-m", "benchmarks.tasks", name, json.dumps(arguments, default=str)])
+        command = ["-m", "benchmarks.tasks", name, json.dumps(arguments, default=str)]
+        finished = run_python(command, settings, python=python)
         facts: dict[str, Any] = json.loads(finished.output.splitlines()[-1])
         return Measurement(facts.pop("seconds", finished.seconds), finished.peak_bytes, facts)
 

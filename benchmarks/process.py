@@ -38,7 +38,9 @@ class Finished:
     output: str
 
 
-def run_python(arguments: Sequence[str], settings: Mapping[str, str] | None = None) -> Finished:
+def run_python(
+    arguments: Sequence[str], settings: Mapping[str, str] | None = None, *, python: str | Path = sys.executable
+) -> Finished:
     """Run Python with these arguments in the project's folder, with no project settings but the given ones.
 
     Raises:
@@ -48,7 +50,7 @@ def run_python(arguments: Sequence[str], settings: Mapping[str, str] | None = No
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         start = time.perf_counter()
         process = subprocess.Popen(  # noqa: S603 - the commands are the benchmarks' own
-            [sys.executable, *arguments],
+            [python, *arguments],
             cwd=PROJECT,
             env={**environment, **(settings or {})},
             stdout=output,

@@ -59,3 +59,8 @@ class Section:
 def at_most(limit: float, what: str, figure: Figure, *, unit: str = "", digits: int = 2) -> Line:
     """A line whose median must not exceed a limit; the verdict follows the median as it was measured, unrounded."""
     return Line(what, figure.text(unit, digits), f"≤ {limit:,g}{unit}", figure.median <= limit)
+
+
+def at_least(limit: float, what: str, figure: Figure, *, unit: str = "", digits: int = 2) -> Line:
+    """A line whose median must reach a limit."""
+    return Line(what, figure.text(unit, digits), f"≥ {limit:,g}{unit}", figure.median >= limit)

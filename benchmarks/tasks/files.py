@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import gzip
 import logging
+import os
+import shutil
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.tasks.stopwatch import Stopwatch
+from benchmarks.tasks.system_cache import read_once
 from taxi_assets.months import Month
 from taxi_assets.source.files import LandedFile, trip_file, zones_file
 from taxi_assets.source.resource import TripSource
@@ -18,6 +21,7 @@ from taxi_assets.taxis import Taxi, get_taxi
 
 _COMPRESS_LEVEL: Final = 6  # gzip's own default, as published files have it
 _LINES_AT_ONCE: Final = 50_000
+_BLOCK_BYTES: Final = 1024 * 1024
 _CHANGED_EVERY, _VANISHED_EVERY = 100, 1_000
 
 _log = logging.getLogger(__name__)
@@ -57,6 +61,16 @@ def _make_file(path: Path, taxi: Taxi, month: Month, rows: int | None) -> bool:
         write_trips(taxi, month, stream, rows=rows, compress_level=_COMPRESS_LEVEL)
     draft.replace(path)
     return True
+
+
+def describe(source: str, taxi: str, month: str) -> dict[str, Any]:
+    """Where a month's file is, and what a reader must know of it who has nothing of this project."""
+    known_taxi = get_taxi(taxi)
+    return {
+        "path": str(Path(source) / known_taxi.file_path(Month.parse(month))),
+        "kinds": {column.name: column.kind for column in known_taxi.columns},
+        "identity": known_taxi.identity,
+    }
 
 
 def correct_month(source: str, corrected: str, taxi: str, month: str) -> dict[str, Any]:
@@ -105,15 +119,18 @@ def land(source: str, landing: str, taxi: str, month: str) -> dict[str, Any]:
     return {"seconds": watch.seconds, "rows": landed.rows, "csv_size": landed.csv_size, "fetched": landed.fetched}
 
 
+def unpack(landing: str, target: str, taxi: str, month: str) -> dict[str, Any]:
+    """Write a landed month's CSV without compression, down to the disk."""
+    landed = landed_file(landing, get_taxi(taxi), Month.parse(month))
+    with gzip.open(landed.path, "rb") as packed, Path(target).open("wb") as unpacked:
+        shutil.copyfileobj(packed, unpacked, _BLOCK_BYTES)
+        unpacked.flush()
+        os.fsync(unpacked.fileno())
+    return {}
+
+
 def landed_file(landing: str, taxi: Taxi, month: Month) -> LandedFile:
     """The landed file of a month, in the system's cache."""
     landed = TripSource(landing=landing).landing_zone().landed(trip_file(taxi, month))
     read_once(landed.path)
     return landed
-
-
-def read_once(path: Path) -> None:
-    """Have the system cache a file, so that reading it again is not a measurement of the disk."""
-    with path.open("rb") as stream:
-        while stream.read(1024 * 1024):
-            continue

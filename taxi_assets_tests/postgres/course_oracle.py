@@ -17,6 +17,7 @@ from taxi_assets.taxis import Column, Taxi
 
 MAIN: Final = "course_main"
 _STAGING: Final = "course_staging"
+_BLOCK_BYTES: Final = 1024 * 1024
 _TEXT: Final = {"VendorID", "RatecodeID", "PULocationID", "DOLocationID"}
 _TYPES: Final = {"integer": "integer", "decimal": "double precision", "timestamp": "timestamp", "text": "text"}
 
@@ -31,8 +32,9 @@ def load_as_the_course_does(connection: psycopg.Connection, taxi: Taxi, month: M
     connection.execute(f"DROP TABLE IF EXISTS {_STAGING}")
     connection.execute(f"CREATE TABLE {_STAGING} (unique_row_id text, filename text, {columns})")
     copy = f"COPY {_STAGING} ({', '.join(taxi.header)}) FROM STDIN (FORMAT csv, HEADER true)"
-    with connection.cursor().copy(copy) as stream:
-        stream.write(gzip.decompress(path.read_bytes()))
+    with gzip.open(path) as file, connection.cursor().copy(copy) as stream:
+        while block := file.read(_BLOCK_BYTES):
+            stream.write(block)
     connection.execute(f"UPDATE {_STAGING} SET unique_row_id = md5({identity}), filename = '{taxi.csv_name(month)}'")
     connection.execute(
         f"MERGE INTO {MAIN} AS T USING {_STAGING} AS S ON T.unique_row_id = S.unique_row_id"

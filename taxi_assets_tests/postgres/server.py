@@ -33,12 +33,14 @@ class Server:
         folder: Where the server keeps everything.
         password: Password of its superuser, ``postgres``.
         port: Where it listens on 127.0.0.1; zero until it was started.
+        wal_segment_mib: Size of the log's pieces, and so of the disk that the log takes.
     """
 
     programs: Path
     folder: Path
     password: str
     port: int = 0
+    wal_segment_mib: int = 1
     _process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -57,7 +59,7 @@ class Server:
         options = [
             "--no-sync",
             "--no-locale",
-            "--wal-segsize=1",
+            f"--wal-segsize={self.wal_segment_mib}",
             "--encoding=UTF8",
             "--username=postgres",
             "--auth=scram-sha-256",
@@ -134,10 +136,10 @@ def connect(url: str, schema: str) -> psycopg.Connection:
 
 
 @contextmanager
-def running_server(programs: Path) -> Iterator[Server]:
-    """A server for the length of the block."""
-    folder = Path(tempfile.mkdtemp(prefix="taxi_postgres_"))
-    server = Server(programs, folder, secrets.token_hex(12))
+def running_server(programs: Path, *, parent: Path | None = None, wal_segment_mib: int = 1) -> Iterator[Server]:
+    """A server for the length of the block, with its folder below ``parent`` or where temporary files go."""
+    folder = Path(tempfile.mkdtemp(prefix="taxi_postgres_", dir=parent))
+    server = Server(programs, folder, secrets.token_hex(12), wal_segment_mib=wal_segment_mib)
     try:
         if os.geteuid() == 0:
             nobody = pwd.getpwnam("nobody")

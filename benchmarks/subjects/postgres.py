@@ -1,0 +1,237 @@
+"""One month into PostgreSQL, against the server's bare COPY and other people's ways."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.dlt_environment import dlt_python
+from benchmarks.figures import Figure, peak_mib, ratio, seconds
+from benchmarks.harness import Bench, Measurement, Variant
+from benchmarks.postgres_server import postgres_settings
+from benchmarks.report import Details, Line, Section, at_least, at_most
+from benchmarks.subjects.load import MONTH, TAXI
+
+Settings = Mapping[str, str]
+Results = Mapping[str, Sequence[Measurement]]
+
+_OTHERS: Final = [
+    *(f"2019-{number:02d}" for number in range(2, 13)),
+    *(f"2020-{number:02d}" for number in range(1, 13)),
+    "2021-01",
+]
+_COPY_LIMIT: Final = 1.4
+_COURSE_LIMIT, _COURSE_LIMIT_BESIDE = 3.0, 6.0
+_GROWTH_LIMIT: Final = 1.1
+_MEMORY_LIMIT_MIB: Final = 600
+_PANDAS_PART: Final = 15  # pandas gets one row in fifteen
+_GIB: Final = 2**30
+_SCHEMA_BESIDE, _COURSE_SCHEMA_BESIDE = "ours_beside", "course_beside"
+_CPU: Final = ("client_cpu", "server_cpu")
+
+_BESIDE: Final = f"beside {len(_OTHERS)} other months"
+_COPY: Final = "bare `COPY`"
+_OURS, _OURS_BESIDE = "this project, empty main table", f"this project, {_BESIDE}"
+_COURSE, _COURSE_BESIDE = "the course's SQL, empty main table", f"the course's SQL, {_BESIDE}"
+_PANDAS: Final = "pandas `to_sql`, extrapolated"
+_DLT_PARQUET, _DLT_CSV = "dlt, parquet over ADBC, empty main table", "dlt, csv, empty main table"
+_LARGE: Final = "this project, a large month"
+
+_PARTS: Final = {
+    "stage": "DuckDB reads, types, checks, computes ids",
+    "copy": "binary `COPY` over all connections",
+    "index": "index on the id",
+    "merge": "`merge_month`: swap the month in",
+}
+
+
+def measure(bench: Bench) -> Section:
+    """Measure all ways with an empty main table, ours and the course's beside 24 months, and a large month."""
+    python = dlt_python(bench)
+    with bench.scratch() as folder, postgres_settings(bench) as settings:
+        landing, large = (_land(bench, folder, rows) for rows in (bench.scale.rows, bench.scale.large_rows))
+        server = bench.task("postgres_database.describe", settings=settings)
+        filled = _fill(bench, landing, settings)
+        variants = {
+            **_own_ways(bench, landing, settings),
+            **_other_ways(bench, landing, folder / "month.csv", settings),
+            **_ways_of_dlt(bench, folder, python, settings),
+        }
+        results = bench.side_by_side(variants, bench.scale.long_repetitions)
+        results |= bench.side_by_side({_LARGE: _load(bench, large, "large", settings)}, repetitions=1)
+    return Section(
+        "Loading a month into PostgreSQL",
+        how=_how(bench.scale.rows, server.facts, filled.facts, results),
+        lines=_lines(bench.scale.rows, bench.scale.large_rows, results),
+        details=[_efforts(results), _parts(results)],
+    )
+
+
+def _land(bench: Bench, folder: Path, rows: int) -> Path:
+    source, landing = bench.source([TAXI], [MONTH], rows), folder / f"landing-{rows}"
+    bench.task("files.land", source=source, landing=landing, taxi=TAXI, month=MONTH)
+    return landing
+
+
+def _fill(bench: Bench, landing: Path, settings: Settings) -> Measurement:
+    filled = bench.task(
+        "postgres_fill.fill",
+        settings=settings,
+        landing=landing,
+        taxi=TAXI,
+        month=MONTH,
+        months=_OTHERS,
+        schema=_SCHEMA_BESIDE,
+        course_schema=_COURSE_SCHEMA_BESIDE,
+    )
+    bench.say(f"  filled two main tables with {filled.facts['rows']:,} rows each in {filled.seconds:.0f} s")
+    return filled
+
+
+def _own_ways(bench: Bench, landing: Path, settings: Settings) -> Mapping[str, Variant]:
+    return {
+        _OURS: _load(bench, landing, "ours", settings),
+        _OURS_BESIDE: _load(bench, landing, _SCHEMA_BESIDE, settings),
+    }
+
+
+def _load(bench: Bench, landing: Path, schema: str, settings: Settings) -> Variant:
+    return partial(
+        bench.task, "postgres_load.load", settings=settings, landing=landing, schema=schema, taxi=TAXI, month=MONTH
+    )
+
+
+def _other_ways(bench: Bench, landing: Path, csv: Path, settings: Settings) -> Mapping[str, Variant]:
+    bench.task("files.unpack", landing=landing, target=csv, taxi=TAXI, month=MONTH)
+    rows = bench.scale.rows
+    task = partial(bench.task, settings=settings, taxi=TAXI)
+    course = partial(task, "postgres_others.course", landing=landing, month=MONTH)
+    part = partial(
+        task, "postgres_others.pandas", landing=landing, month=MONTH, schema="pandas", rows=rows // _PANDAS_PART
+    )
+    return {
+        _COPY: partial(task, "postgres_others.copy", path=csv, schema="bare", rows=rows),
+        _COURSE: partial(course, schema="course"),
+        _COURSE_BESIDE: partial(course, schema=_COURSE_SCHEMA_BESIDE),
+        _PANDAS: lambda: _extrapolated(part(), _PANDAS_PART),
+    }
+
+
+def _extrapolated(part: Measurement, times: int) -> Measurement:
+    facts = {name: part.facts[name] and times * part.facts[name] for name in _CPU}
+    return Measurement(times * part.seconds, part.peak_bytes, facts)
+
+
+def _ways_of_dlt(bench: Bench, folder: Path, python: Path, settings: Settings) -> Mapping[str, Variant]:
+    source = bench.source([TAXI], [MONTH], bench.scale.rows)
+    described = bench.task("files.describe", source=source, taxi=TAXI, month=MONTH)
+    load = partial(
+        bench.task,
+        "dlt_merge.load",
+        settings={**settings, "RUNTIME__DLTHUB_TELEMETRY": "false"},
+        python=python,
+        folder=folder,
+        rows=bench.scale.rows,
+        **described.facts,
+    )
+    return {_DLT_PARQUET: partial(load, file_format="parquet"), _DLT_CSV: partial(load, file_format="csv")}
+
+
+def _how(
+    rows: int,
+    server: Mapping[str, Any],
+    filled: Mapping[str, Any],
+    results: Results,
+) -> str:
+    settings = ", ".join(f"{name} {value}" for name, value in server["settings"].items())
+    (dlt_version,) = {measurement.facts["version"] for measurement in results[_DLT_PARQUET]}
+    return (
+        f"PostgreSQL {server['version']} on this machine with its default settings ({settings}), the same for all, and "
+        f"a checkpoint before each measurement. All ways bring the same {rows:,} rows. Bare `COPY` reads the "
+        "uncompressed CSV into a plain table with the file's columns, typed, and does nothing else. This project "
+        "(`load_month`, `merge_month`) and the others begin with the csv.gz. The course's SQL copies into a staging "
+        "table, updates its ids and merges those that are new into a plain table. dlt "
+        f"{dlt_version} gets Arrow batches with ids from DuckDB, and merges by its strategy `insert-only`, the fastest "
+        "that it has for PostgreSQL: like the course, it corrects nothing. pandas reads the file's first fifteenth, "
+        "writes it with `to_sql` into a plain table without ids, and its time is multiplied by fifteen. The "
+        f"{len(_OTHERS)} other months ({filled['rows']:,} rows; {filled['bytes'] / _GIB:.1f} GiB of ours, "
+        f"{filled['course_bytes'] / _GIB:.1f} GiB of the course's) are copies that the server made of a loaded month, "
+        "under other ids, vacuumed and analyzed. What was loaded is taken out again after each measurement, and that "
+        "its rows were all there is checked."
+    )
+
+
+def _lines(rows: int, large_rows: int, results: Results) -> Sequence[Line]:
+    ours, beside = results[_OURS], results[_OURS_BESIDE]
+    return [
+        at_most(
+            _COPY_LIMIT,
+            f"csv.gz of {rows:,} rows into PostgreSQL's main table, indexed, compared with a bare `COPY`",
+            ratio(ours, results[_COPY]),
+            unit=" times",
+        ),
+        at_least(
+            _COURSE_LIMIT,
+            "the course's SQL, compared with this project, empty main table",
+            ratio(results[_COURSE], ours),
+            unit=" times",
+        ),
+        at_least(
+            _COURSE_LIMIT_BESIDE,
+            f"the course's SQL, compared with this project, {_BESIDE}",
+            ratio(results[_COURSE_BESIDE], beside),
+            unit=" times",
+        ),
+        at_most(
+            _GROWTH_LIMIT,
+            f"loading a month into PostgreSQL {_BESIDE}, compared with none",
+            ratio(beside, ours),
+            unit=" times",
+        ),
+        *(_memory(results[name], count) for name, count in ((_OURS, rows), (_LARGE, large_rows))),
+        *(
+            Line(f"into PostgreSQL, in seconds: {name}", seconds(measurements).text(" s"))
+            for name, measurements in results.items()
+        ),
+    ]
+
+
+def _memory(measurements: Sequence[Measurement], rows: int) -> Line:
+    what = f"peak memory of the process that loads {rows:,} rows into PostgreSQL"
+    return at_most(_MEMORY_LIMIT_MIB, what, peak_mib(measurements), unit=" MiB", digits=0)
+
+
+def _efforts(results: Results) -> Details:
+    """What each way costs besides time."""
+    return Details(
+        "What each way costs on both sides of the connection (memory is the client's)",
+        ("way", "seconds", "compared with bare `COPY`", "peak MiB", "client's CPU seconds", "server's CPU seconds"),
+        [_effort(name, measurements, results[_COPY]) for name, measurements in results.items()],
+    )
+
+
+def _effort(name: str, measurements: Sequence[Measurement], copy: Sequence[Measurement]) -> Sequence[str]:
+    compared = "" if name in {_COPY, _LARGE} else ratio(measurements, copy).text()
+    cpu = [_figure([measurement.facts.get(side) for measurement in measurements]) for side in _CPU]
+    return name, seconds(measurements).text(), compared, peak_mib(measurements).text(digits=0), *cpu
+
+
+def _figure(values: Sequence[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    return Figure.of(known).text() if known else "not known"
+
+
+def _parts(results: Results) -> Details:
+    names = (_OURS, _OURS_BESIDE, _LARGE)
+    rows = [
+        (meaning, *(_figure([m.facts["parts"].get(part, 0.0) for m in results[name]]) for name in names))
+        for part, meaning in _PARTS.items()
+    ]
+    rest = [_figure([m.seconds - sum(m.facts["parts"].values()) for m in results[name]]) for name in names]
+    return Details(
+        "Where the seconds of this project's load into PostgreSQL go",
+        ("part", *names),
+        [*rows, ("everything else", *rest)],
+    )

@@ -1,0 +1,58 @@
+"""The project's load of a landed month into PostgreSQL."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from benchmarks.tasks.effort import Effort
+from benchmarks.tasks.files import landed_file
+from benchmarks.tasks.postgres_database import connect, url
+from taxi_assets.errors import TaxiAssetsError
+from taxi_assets.months import Month
+from taxi_assets.taxis import get_taxi
+from taxi_assets.warehouses.postgres import warehouse as measured
+from taxi_assets.warehouses.postgres.warehouse import PostgresWarehouse
+
+_PARTS: Final = {"stage_month": "stage", "copy_trips": "copy", "_index": "index"}
+"""What the warehouse's module calls while it loads a month, and what the time it takes is reported as."""
+
+_log = logging.getLogger(__name__)
+
+
+def load(landing: str, schema: str, taxi: str, month: str) -> dict[str, Any]:
+    """Load a landed month and merge it into main; once that is measured, remove it again."""
+    known_taxi, known_month = get_taxi(taxi), Month.parse(month)
+    landed = landed_file(landing, known_taxi, known_month)
+    warehouse = PostgresWarehouse(url=url(), schema_name=schema)
+    parts = _timed_parts()
+    with connect(schema) as connection, Effort(connection) as effort:
+        warehouse.load_month(known_taxi, known_month, landed, _log)
+        loaded = time.perf_counter()
+        merge = warehouse.merge_month(known_taxi, known_month, _log)
+        parts["merge"] = time.perf_counter() - loaded
+    if merge.inserted != landed.rows:
+        raise TaxiAssetsError(f"The file has {landed.rows} rows, but {merge.inserted} were inserted into main.")
+    warehouse.remove_month(known_taxi, known_month, _log)
+    return {**effort.facts(), "rows": merge.rows, "parts": parts}
+
+
+def _timed_parts() -> dict[str, float]:
+    """Have the parts of a load note their seconds in the mapping that is returned."""
+    seconds: dict[str, float] = {}
+    for name, part in _PARTS.items():
+        setattr(measured, name, _timed(getattr(measured, name), part, seconds))
+    return seconds
+
+
+def _timed(function: Callable[..., Any], part: str, seconds: dict[str, float]) -> Callable[..., Any]:
+    def timed(*values: Any, **named: Any) -> Any:
+        start = time.perf_counter()
+        try:
+            return function(*values, **named)
+        finally:
+            seconds[part] = time.perf_counter() - start
+
+    return timed
