@@ -30,7 +30,7 @@ def terminal_table(sections: Sequence[Section]) -> Table:
 def _page(sections: Sequence[Section], machine: Mapping[str, str], scale: Scale) -> Iterator[str]:
     yield "# Benchmarks"
     yield ""
-    yield "Written by `make bench`, which measures everything below anew and takes some ten minutes."
+    yield "Written by `make bench`, which measures everything below anew and takes some twenty minutes."
     if not scale.is_full:
         yield ""
         yield "**A quick try with small months, in which fixed costs weigh more: not to be held against the goals.**"
@@ -83,7 +83,7 @@ def _rounds(count: int) -> str:
 
 _NOT_COVERED = (
     "Downloads over a network; several processes that load at the same time; disks slower than this machine's; months "
-    "with other habits than the sample's, such as many rows that agree in their id; PostgreSQL and BigQuery. The "
+    "with other habits than the sample's, such as many rows that agree in their id; BigQuery. The "
     "figures of Dagster hold for its SQLite storage and for steps in one process, which are the project's defaults."
 )
 

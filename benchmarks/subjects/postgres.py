@@ -40,11 +40,12 @@ _DLT_PARQUET, _DLT_CSV = "dlt, parquet over ADBC, empty main table", "dlt, csv, 
 _LARGE: Final = "this project, a large month"
 
 _PARTS: Final = {
-    "stage": "DuckDB reads, types, checks, computes ids",
-    "copy": "binary `COPY` over all connections",
+    "copy": "read, type, check, compute ids, encode and `COPY`, all at the same time",
+    "number": "number the trips that repeat an id",
     "index": "index on the id",
-    "merge": "`merge_month`: swap the month in",
+    "merge": "`merge_month`: count the rows, swap the month in",
 }
+_WAITING: Final = "of the copying, seconds that its threads together wait for DuckDB's next rows, or for their turn"
 
 
 def measure(bench: Bench) -> Section:
@@ -206,7 +207,7 @@ def _memory(measurements: Sequence[Measurement], rows: int) -> Line:
 def _efforts(results: Results) -> Details:
     """What each way costs besides time."""
     return Details(
-        "What each way costs on both sides of the connection (memory is the client's)",
+        "What each way costs on both sides of the connection (memory is the client's, libraries included)",
         ("way", "seconds", "compared with bare `COPY`", "peak MiB", "client's CPU seconds", "server's CPU seconds"),
         [_effort(name, measurements, results[_COPY]) for name, measurements in results.items()],
     )
@@ -226,12 +227,15 @@ def _figure(values: Sequence[float | None]) -> str:
 def _parts(results: Results) -> Details:
     names = (_OURS, _OURS_BESIDE, _LARGE)
     rows = [
-        (meaning, *(_figure([m.facts["parts"].get(part, 0.0) for m in results[name]]) for name in names))
+        (meaning, *(_figure([m.facts["parts"][part] for m in results[name]]) for name in names))
         for part, meaning in _PARTS.items()
     ]
-    rest = [_figure([m.seconds - sum(m.facts["parts"].values()) for m in results[name]]) for name in names]
+    rest = [
+        _figure([m.seconds - sum(m.facts["parts"][part] for part in _PARTS) for m in results[name]]) for name in names
+    ]
+    waiting = [_figure([m.facts["parts"]["read"] for m in results[name]]) for name in names]
     return Details(
         "Where the seconds of this project's load into PostgreSQL go",
         ("part", *names),
-        [*rows, ("everything else", *rest)],
+        [*rows, ("everything else", *rest), (_WAITING, *waiting)],
     )
