@@ -50,3 +50,9 @@ class WarehouseBusyError(WarehouseError):
     """Somebody else held the warehouse for longer than we are willing to wait."""
 
     passing = True
+
+
+class WarehouseUnreachableError(WarehouseError):
+    """The warehouse did not answer, or the connection to it broke."""
+
+    passing = True

@@ -12,7 +12,7 @@ from psycopg import errors, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pydantic import Field
 
-from taxi_assets.errors import SettingsError, TaxiAssetsError, WarehouseBusyError, WarehouseError
+from taxi_assets.errors import SettingsError, TaxiAssetsError, WarehouseError, WarehouseUnreachableError
 
 _log = logging.getLogger(__name__)
 
@@ -29,6 +29,9 @@ _REMEDIES: Final = {
     ),
 }
 """What to do about an error, by its SQLSTATE, whichever driver met it."""
+
+_BROKEN: Final = ("08", "57P")
+"""Beginnings of the SQLSTATEs of a connection that broke and of a server that shuts down or starts up."""
 
 
 class PostgresResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -100,13 +103,14 @@ class PostgresResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def _cannot_connect(self, error: psycopg.OperationalError) -> WarehouseError:
         cause = " ".join(str(error).split())
+        problem = WarehouseError
         if "authentication failed" in cause or "no password supplied" in cause:
             remedy = f"check user and password in {self._set_by('user', 'password')}"
         elif "does not exist" in cause:
             remedy = f"check the names of database and user in {self._set_by('database', 'user')}, or create them"
         else:
             remedy = f"start the server, or check host and port in {self._set_by('host', 'port')}"
-        problem = WarehouseBusyError if "starting up" in cause or "too many" in cause else WarehouseError
+            problem = WarehouseUnreachableError
         return problem(f"PostgreSQL at {self.place} can't be connected to ({cause}): {remedy}.")
 
     def _set_by(self, *fields: str) -> str:
@@ -145,4 +149,7 @@ def _read_url(url: str, **timeout: str | int | None) -> str | None:
 
 def _in_words(action: str, place: str, cause: str, sqlstate: str | None) -> WarehouseError:
     remedy = _REMEDIES.get(sqlstate or "", "main is as it was before; run again")
-    return WarehouseError(f"PostgreSQL could not {action} at {place} ({cause.rstrip('.')}): {remedy}.")
+    # An error that the server did not send, and so has no code, is about the connection to it.
+    is_broken = not sqlstate or sqlstate.startswith(_BROKEN)
+    problem = WarehouseUnreachableError if is_broken else WarehouseError
+    return problem(f"PostgreSQL could not {action} at {place} ({cause.rstrip('.')}): {remedy}.")
