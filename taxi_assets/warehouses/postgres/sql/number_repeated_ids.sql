@@ -1,10 +1,16 @@
 -- Trips of one file that agree in everything the id is made of get ids of their own, exactly as in every warehouse: in
 -- the order of all columns the first keeps the plain id, the n-th gets md5(id || '#n').
-UPDATE {{ table | identifier }} AS "trip"
-SET "unique_row_id" = CAST(md5(replace(CAST("unique_row_id" AS text), '-', '') || '#' || "ordinal") AS uuid)
+--
+-- The few rows are found in one pass and then updated by their place; once the server knows how few they are, it does
+-- not read the whole table again for that.
+CREATE TEMPORARY TABLE "renumbered_trips" ON COMMIT DROP AS
+SELECT
+    "place",
+    CAST(md5(replace(CAST("unique_row_id" AS text), '-', '') || '#' || "ordinal") AS uuid) AS "unique_row_id"
 FROM (
     SELECT
         "ctid" AS "place",
+        "unique_row_id",
         row_number() OVER (
             PARTITION BY "unique_row_id"
             ORDER BY
@@ -15,4 +21,11 @@ FROM (
     FROM {{ table | identifier }}
     WHERE "unique_row_id" IN (SELECT "unique_row_id" FROM "repeated_ids")
 ) AS "numbered"
-WHERE "trip"."ctid" = "numbered"."place" AND "numbered"."ordinal" > 1
+WHERE "ordinal" > 1;
+
+ANALYZE "renumbered_trips";
+
+UPDATE {{ table | identifier }} AS "trip"
+SET "unique_row_id" = "renumbered"."unique_row_id"
+FROM "renumbered_trips" AS "renumbered"
+WHERE "trip"."ctid" = "renumbered"."place"
