@@ -11,9 +11,12 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import pandas as pd
 import psycopg
+import pytest
 from psycopg.conninfo import make_conninfo
 
+from taxi_assets.errors import WarehouseError
 from taxi_assets.months import parse_month_range
 from taxi_assets.taxis import Taxi, get_taxi
 from taxi_assets_tests.csv_files import made_trips, put_sample
@@ -186,3 +189,16 @@ def _wait_until_somebody_waits_for_main(session: psycopg.Connection) -> None:
     while session.execute(statement.encode()).fetchall() == [(0,)]:
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_a_table_of_an_asset_that_others_use_is_waited_for_no_longer_than_allowed(project: PostgresProject):
+    log = logging.getLogger(__name__)
+    project.postgres().write("fares", pd.DataFrame({"fare": [1.5]}), None, description="Fares.", log=log)
+    with reading(project, "SELECT * FROM fares"):
+        with pytest.raises(WarehouseError, match=r"let those who use the table end, .*, then run again\.$"):
+            project.postgres(lock_wait_seconds=0.1).write(
+                "fares", pd.DataFrame({"cents": [150]}), None, description="Fares.", log=log
+            )
+        assert project.query("SELECT fare FROM fares") == [(1.5,)]
+    project.postgres().write("fares", pd.DataFrame({"cents": [150]}), None, description="Fares.", log=log)
+    assert project.query("SELECT cents FROM fares") == [(150,)]

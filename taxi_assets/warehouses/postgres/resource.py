@@ -24,6 +24,9 @@ _REMEDIES: Final = {
     ),
     errors.UniqueViolation.sqlstate: "drop the unique index of yours that these rows break, then run again",
     errors.QueryCanceled.sqlstate: "raise the server's statement_timeout for this user, then run again",
+    errors.LockNotAvailable.sqlstate: (
+        "let those who use the table end, or raise the PostgreSQL resource's lock_wait_seconds, then run again"
+    ),
     errors.DependentObjectsStillExist.sqlstate: (
         "let what depends on the monthly table use the main table instead, with a filter on file_month"
     ),

@@ -101,8 +101,11 @@ def write_rows(
     months: Sequence[Month] | None,
     description: str,
     exists: bool,
+    lock_wait_seconds: float,
 ) -> int:
     """Replace a table, or those months of it, with the rows in one transaction, and return their number.
+
+    Others who use the table are waited for, up to ``lock_wait_seconds`` for each statement.
 
     Raises:
         WarehouseError: The rows are no table, or their months can't be told.
@@ -111,6 +114,7 @@ def write_rows(
     stream = arrow_stream(table, rows, months)
     quoted = f"{identifier(schema)}.{identifier(table)}"
     with adbc_driver_postgresql.dbapi.connect(conninfo) as connection, connection.cursor() as cursor:
+        cursor.execute(f"SET lock_timeout = '{lock_wait_seconds:.3f}s'")
         if exists and months is None and _shape(cursor, quoted) != _names_and_types(stream.schema):
             cursor.execute(f"DROP TABLE {quoted}")
             exists = False

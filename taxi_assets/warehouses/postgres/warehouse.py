@@ -175,6 +175,7 @@ class PostgresWarehouse(PostgresResource):
                 months=months,
                 description=description,
                 exists=exists,
+                lock_wait_seconds=self.lock_wait_seconds,
             )
 
     def _require(self, connection: Connection, table: str) -> None:
