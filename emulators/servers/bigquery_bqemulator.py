@@ -1,0 +1,132 @@
+"""Starts bqemulator, and adds what it leaves out and this project relies on.
+
+* It starts without its extensions for geography and Avro, which it would download.
+* An external table over CSV holds the rows that its objects have when it is made. As it comes, bqemulator makes an
+  empty table of it. (The real service reads the objects whenever it is asked.)
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import sqlglot
+from bqemulator.config import LogLevel, PersistenceMode, Settings
+from bqemulator.domain.errors import InvalidQueryError
+from bqemulator.jobs import executor
+from bqemulator.server import EmulatorServer
+from bqemulator.storage.engine import DuckDBEngine
+from bqemulator.storage.sql_identifiers import quoted_table_ref
+from lifeline import end_with_parent, report
+from sqlglot import exp
+
+
+def main() -> None:
+    """Serve until the parent lets go."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the databases")
+    parser.add_argument("--buckets", type=Path, required=True, help="folder with a folder for each bucket")
+    parser.add_argument("--project", required=True, help="project that is there from the beginning")
+    options = parser.parse_args()
+    end_with_parent(options.data)
+
+    DuckDBEngine._load_spatial = lambda _: None
+    DuckDBEngine._load_format_extensions = lambda _: None
+    fill_external_tables()
+    asyncio.run(_serve(options))
+
+
+async def _serve(options: argparse.Namespace) -> None:
+    server = EmulatorServer(
+        Settings(
+            rest_port=0,
+            grpc_port=0,
+            default_project_id=options.project,
+            gcs_local_root=options.buckets,
+            persistence_mode=PersistenceMode.EPHEMERAL,
+            log_level=LogLevel.ERROR,
+        )
+    )
+    await server.start()
+    report(port=server.rest_port, emulator="bqemulator")
+    await asyncio.Event().wait()
+
+
+def fill_external_tables() -> None:
+    """Replace how bqemulator runs a statement, so that one that makes an external table fills it."""
+    run = executor._run_single_sql
+
+    async def run_statement(project: str, sql: str, parameters: Any, context: Any, *, caller: Any) -> Any:
+        tree = _external_table(sql)
+        result = await run(project, sql, parameters, context, caller=caller)
+        if tree is not None:
+            table = tree.find(exp.Table)
+            reference = quoted_table_ref(table.catalog or project, table.db, table.name)
+            try:
+                _fill(context, reference, _options(tree))
+            except Exception as error:
+                raise InvalidQueryError(f"Error while reading table: {table.db}.{table.name}: {error}") from error
+        return result
+
+    executor._run_single_sql = run_statement
+
+
+def _external_table(sql: str) -> exp.Create | None:
+    if "EXTERNAL" not in sql.upper():
+        return None
+    tree = sqlglot.parse_one(sql, dialect="bigquery")
+    return tree if isinstance(tree, exp.Create) and tree.find(exp.ExternalProperty) else None
+
+
+def _fill(context: Any, reference: str, options: Mapping[str, Any]) -> None:
+    if str(options.get("format", "")).upper() != "CSV":
+        raise InvalidQueryError("this emulator reads external tables from CSV only")
+    described = context.engine.execute(f"DESCRIBE {reference}").fetchall()
+    columns = [(name, type_name) for name, type_name, *_ in described]
+    files = [executor._resolve_uri(uri, context) for uri in options["uris"]]
+    typed = ", ".join(f"CAST({_quoted(name)} AS {type_name})" for name, type_name in columns)
+    context.engine.execute(f"INSERT INTO {reference} SELECT {typed} FROM {_reader(files, columns, options)}")
+
+
+def _reader(files: Sequence[str], columns: Sequence[tuple[str, str]], options: Mapping[str, Any]) -> str:
+    types = ", ".join(f"{_literal(name)}: 'VARCHAR'" for name, _ in columns)
+    quote = _literal(options.get("quote", '"'))
+    return (
+        f"read_csv([{', '.join(map(_literal, files))}], columns = {{{types}}}, auto_detect = false, header = false, "
+        f"skip = {int(options.get('skip_leading_rows', 0))}, delim = {_literal(options.get('field_delimiter', ','))}, "
+        f"quote = {quote}, escape = {quote}, nullstr = '', "
+        f"null_padding = {str(bool(options.get('allow_jagged_rows'))).lower()})"
+    )
+
+
+def _options(tree: exp.Create) -> Mapping[str, Any]:
+    options: dict[str, Any] = {}
+    for node in tree.args["properties"].expressions:
+        if isinstance(node, exp.FileFormatProperty):
+            options["format"] = node.this.name
+        elif isinstance(node, exp.Property) and node.args.get("value") is not None:
+            options[node.name.lower()] = _value(node.args["value"])
+    return options
+
+
+def _value(node: exp.Expression) -> Any:
+    if isinstance(node, exp.Array):
+        return [_value(element) for element in node.expressions]
+    if isinstance(node, exp.Boolean):
+        return bool(node.this)
+    return node.name if node.is_string else node.sql()
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+if __name__ == "__main__":
+    main()
