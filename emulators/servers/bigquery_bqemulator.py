@@ -3,17 +3,20 @@
 * It starts without its extensions for geography and Avro, which it would download.
 * An external table over CSV holds the rows that its objects have when it is made. As it comes, bqemulator makes an
   empty table of it. (The real service reads the objects whenever it is asked.)
+* Labels and clustering that a statement gives to a table or view are kept.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import sqlglot
+from bqemulator.catalog.models import Clustering
 from bqemulator.config import LogLevel, PersistenceMode, Settings
 from bqemulator.domain.errors import InvalidQueryError
 from bqemulator.jobs import executor
@@ -22,6 +25,8 @@ from bqemulator.storage.engine import DuckDBEngine
 from bqemulator.storage.sql_identifiers import quoted_table_ref
 from lifeline import end_with_parent, report
 from sqlglot import exp
+
+_CREATE: Final = re.compile(r"\s*CREATE\s+(OR\s+REPLACE\s+)?(EXTERNAL\s+)?(TABLE|VIEW)\b", re.IGNORECASE)
 
 
 def main() -> None:
@@ -36,6 +41,7 @@ def main() -> None:
     DuckDBEngine._load_spatial = lambda _: None
     DuckDBEngine._load_format_extensions = lambda _: None
     fill_external_tables()
+    keep_labels_and_clustering()
     asyncio.run(_serve(options))
 
 
@@ -74,6 +80,34 @@ def fill_external_tables() -> None:
     executor._run_single_sql = run_statement
 
 
+def keep_labels_and_clustering() -> None:
+    """Replace how bqemulator notes what a statement has made, so that it notes these too."""
+    run = executor._run_query_body
+
+    async def run_statement(*, project_id: str, bq_sql: str, ctx: Any, **more: Any) -> Any:
+        result = await run(project_id=project_id, bq_sql=bq_sql, ctx=ctx, **more)
+        if _CREATE.match(bq_sql) and not more["is_scripted"]:
+            tree = sqlglot.parse_one(bq_sql, dialect="bigquery")
+            table = tree.find(exp.Table)
+            made = ctx.catalog.get_table(table.catalog or project_id, table.db, table.name)
+            if made is not None:
+                ctx.catalog.update_table(made.model_copy(update=_stated(tree)))
+        return result
+
+    executor._run_query_body = run_statement
+
+
+def _stated(tree: exp.Expression) -> Mapping[str, Any]:
+    stated: dict[str, Any] = {}
+    if labels := _options(tree).get("labels"):
+        stated["labels"] = dict(labels)
+    if cluster := tree.find(exp.ClusterProperty):
+        stated["clustering"] = Clustering(fields=tuple(column.name for column in cluster.expressions))
+    if tree.find(exp.ExternalProperty):
+        stated["table_type"] = "EXTERNAL"
+    return stated
+
+
 def _external_table(sql: str) -> exp.Create | None:
     if "EXTERNAL" not in sql.upper():
         return None
@@ -102,9 +136,9 @@ def _reader(files: Sequence[str], columns: Sequence[tuple[str, str]], options: M
     )
 
 
-def _options(tree: exp.Create) -> Mapping[str, Any]:
+def _options(tree: exp.Expression) -> Mapping[str, Any]:
     options: dict[str, Any] = {}
-    for node in tree.args["properties"].expressions:
+    for node in tree.args["properties"].expressions if tree.args.get("properties") else []:
         if isinstance(node, exp.FileFormatProperty):
             options["format"] = node.this.name
         elif isinstance(node, exp.Property) and node.args.get("value") is not None:
@@ -113,7 +147,7 @@ def _options(tree: exp.Create) -> Mapping[str, Any]:
 
 
 def _value(node: exp.Expression) -> Any:
-    if isinstance(node, exp.Array):
+    if isinstance(node, exp.Array | exp.Tuple):
         return [_value(element) for element in node.expressions]
     if isinstance(node, exp.Boolean):
         return bool(node.this)
