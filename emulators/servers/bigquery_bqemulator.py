@@ -4,6 +4,7 @@
 * An external table over CSV holds the rows that its objects have when it is made. As it comes, bqemulator makes an
   empty table of it. (The real service reads the objects whenever it is asked.)
 * Labels and clustering that a statement gives to a table or view are kept.
+* A job that changes rows tells how many were inserted, updated and deleted.
 """
 
 from __future__ import annotations
@@ -11,10 +12,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Final
 
+import pyarrow as pa
 import sqlglot
 from bqemulator.catalog.models import Clustering
 from bqemulator.config import LogLevel, PersistenceMode, Settings
@@ -27,6 +31,9 @@ from lifeline import end_with_parent, report
 from sqlglot import exp
 
 _CREATE: Final = re.compile(r"\s*CREATE\s+(OR\s+REPLACE\s+)?(EXTERNAL\s+)?(TABLE|VIEW)\b", re.IGNORECASE)
+_KEYS_OF_CHANGES: Final = {"INSERT": "insertedRowCount", "UPDATE": "updatedRowCount", "DELETE": "deletedRowCount"}
+
+_changes_of_merge: Final[ContextVar[Mapping[str, int]]] = ContextVar("changes of the merge in hand")
 
 
 def main() -> None:
@@ -42,6 +49,7 @@ def main() -> None:
     DuckDBEngine._load_format_extensions = lambda _: None
     fill_external_tables()
     keep_labels_and_clustering()
+    count_changed_rows()
     asyncio.run(_serve(options))
 
 
@@ -95,6 +103,30 @@ def keep_labels_and_clustering() -> None:
         return result
 
     executor._run_query_body = run_statement
+
+
+def count_changed_rows() -> None:
+    """Replace how bqemulator runs a MERGE and sums up a job, so that each kind of change is counted."""
+    fetch, sum_up = DuckDBEngine.fetch_arrow, executor._build_query_statistics
+
+    def fetch_and_count(engine: DuckDBEngine, sql: str, parameters: Any = None) -> pa.Table:
+        if not sql.lstrip().upper().startswith("MERGE"):
+            return fetch(engine, sql, parameters)
+        actions = fetch(engine, f"{sql} RETURNING merge_action", parameters)["merge_action"]
+        _changes_of_merge.set(Counter(actions.to_pylist()))
+        return pa.table({"Count": [len(actions)]})
+
+    def sum_up_with_changes(*, statement_type: str, num_dml_affected_rows: int | None, **more: Any) -> dict[str, Any]:
+        statistics = sum_up(statement_type=statement_type, num_dml_affected_rows=num_dml_affected_rows, **more)
+        if num_dml_affected_rows is not None:
+            changes = _changes_of_merge.get() if statement_type == "MERGE" else {statement_type: num_dml_affected_rows}
+            statistics["query"]["dmlStats"] = {
+                key: str(changes.get(action, 0)) for action, key in _KEYS_OF_CHANGES.items()
+            }
+        return statistics
+
+    DuckDBEngine.fetch_arrow = fetch_and_count
+    executor._build_query_statistics = sum_up_with_changes
 
 
 def _stated(tree: exp.Expression) -> Mapping[str, Any]:
