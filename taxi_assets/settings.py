@@ -44,7 +44,7 @@ def keep_raw_files() -> bool:
     Raises:
         SettingsError: TAXI_KEEP_RAW is neither yes nor no.
     """
-    return _switch("TAXI_KEEP_RAW", default=True)
+    return switch("TAXI_KEEP_RAW", default=True)
 
 
 def months_at_once() -> int:
@@ -59,7 +59,12 @@ def months_at_once() -> int:
     return int(value)
 
 
-def _switch(name: str, *, default: bool) -> bool:
+def switch(name: str, *, default: bool) -> bool:
+    """Whether the variable of that name says yes or no.
+
+    Raises:
+        SettingsError: It says something else.
+    """
     value = os.environ.get(name, "").strip().lower()
     words = {"": default, "yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
     if value not in words:
