@@ -50,3 +50,9 @@ class WarehouseBusyError(WarehouseError):
     """Somebody else held the warehouse for longer than we are willing to wait."""
 
     passing = True
+
+
+class WarehouseUnavailableError(WarehouseError):
+    """The warehouse, or the network on the way to it, did not answer or answered that it can't just now."""
+
+    passing = True

@@ -1,0 +1,232 @@
+"""Tables as assets read and write them, through Arrow: by months where there are months, whole where there are none."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from functools import reduce
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+from google.cloud import bigquery
+
+from taxi_assets.errors import WarehouseError
+from taxi_assets.months import Month
+from taxi_assets.ownership import COMMENT_PREFIX
+from taxi_assets.sql import identifier
+from taxi_assets.taxis import Taxi, all_taxis, taxi_of_main_table, taxi_of_month_asset
+from taxi_assets.trips.staging import COLUMN_TYPES
+from taxi_assets.warehouses.base import table_columns
+from taxi_assets.warehouses.bigquery import statements
+from taxi_assets.warehouses.bigquery.catalog import drop_own, find
+from taxi_assets.warehouses.rows import arrow_stream
+
+if TYPE_CHECKING:
+    from taxi_assets.warehouses.bigquery.warehouse import BigQueryWarehouse
+
+_INCOMING: Final = "_incoming"
+
+
+def tables_to_read(table: str, months: Sequence[Month] | None) -> Sequence[str]:
+    """Names of the tables that an asset's table stands for: one per month for the assets that have that.
+
+    Raises:
+        WarehouseError: Such tables are asked for without months.
+    """
+    monthly = taxi_of_month_asset(table)
+    external = next((taxi for taxi in all_taxis().values() if statements.external_table(taxi) == table), None)
+    if monthly is None and external is None:
+        return [table]
+    if not months:
+        raise WarehouseError(f"{table} has one table per month: ask for a partition or a range of them.")
+    if monthly is not None:
+        return [monthly.month_table(month) for month in months]
+    assert external is not None  # noqa: S101
+    return [statements.month_external_table(external, month) for month in months]
+
+
+def read_rows(
+    warehouse: BigQueryWarehouse, table: str, found: Sequence[bigquery.Table], months: Sequence[Month] | None
+) -> duckdb.DuckDBPyRelation:
+    """A DuckDB relation over those tables, whose rows are fetched as they are needed, and anew for each reading.
+
+    Trips look as they do in every warehouse.
+    """
+    taxi = taxi_of_main_table(table) or taxi_of_month_asset(table)
+    days = [month.first_day for month in months] if months and len(found) == 1 and _has_months(found[0]) else None
+    connection = duckdb.connect()
+    parts = []
+    for one in found:
+        names = [name for name, _, _ in statements.columns(taxi)] if taxi else [field.name for field in one.schema]
+        statement = statements.read_table(warehouse.place, one.table_id, names, days)
+        fields = [field for name in names for field in one.schema if field.name == name]
+        parts.append(connection.from_arrow(_QueryRows(warehouse, table, statement, fields)).select(_shape(taxi)))
+    return reduce(lambda left, right: left.union(right), parts)
+
+
+class _QueryRows:
+    """The rows of a statement as Arrow's stream interface wants them; each reading is a job of its own."""
+
+    def __init__(
+        self, warehouse: BigQueryWarehouse, table: str, statement: str, fields: Sequence[bigquery.SchemaField]
+    ) -> None:
+        self._warehouse, self._table, self._statement = warehouse, table, statement
+        self._columns = pa.schema(
+            [pa.field(field.name, _ARROW_TYPES.get(field.field_type, pa.string())) for field in fields]
+        )
+
+    def __arrow_c_schema__(self) -> object:
+        return self._columns.__arrow_c_schema__()
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        reader = pa.RecordBatchReader.from_batches(self._columns, self._batches())
+        return reader.__arrow_c_stream__(requested_schema)
+
+    def _batches(self) -> Iterator[pa.RecordBatch]:
+        with self._warehouse.connection(f"read {self._table}") as client:
+            for batch in self._warehouse.rows_of(client, self._statement).to_arrow_iterable():
+                yield batch.cast(self._columns)
+
+
+_ARROW_TYPES: Final = {
+    "INTEGER": pa.int64(),
+    "INT64": pa.int64(),
+    "FLOAT": pa.float64(),
+    "FLOAT64": pa.float64(),
+    "BOOLEAN": pa.bool_(),
+    "BOOL": pa.bool_(),
+    "NUMERIC": pa.decimal128(38, 9),
+    "STRING": pa.string(),
+    "DATE": pa.date32(),
+    "DATETIME": pa.timestamp("us"),
+    "TIMESTAMP": pa.timestamp("us", tz="UTC"),
+    "BYTES": pa.binary(),
+}
+"""Arrow's types of what BigQuery sends, by the type's name in either of its ways."""
+
+
+def _shape(taxi: Taxi | None) -> str:
+    """The select list that makes trips look as they do in every warehouse; other tables are taken as they are."""
+    if taxi is None:
+        return "*"
+    columns = table_columns(taxi, "VARCHAR", COLUMN_TYPES)
+    return ", ".join(f"CAST({identifier(name)} AS {kind}) AS {identifier(name)}" for name, kind, _ in columns)
+
+
+def _has_months(table: bigquery.Table) -> bool:
+    return any(field.name == "file_month" for field in table.schema)
+
+
+def write_rows(
+    warehouse: BigQueryWarehouse,
+    client: bigquery.Client,
+    table: str,
+    rows: Any,
+    months: Sequence[Month] | None,
+    *,
+    description: str,
+) -> int:
+    """Replace a table, or those months of it, with the rows at once, and return their number.
+
+    The rows go through a file on this machine, in bounded memory.
+
+    Raises:
+        WarehouseError: The rows are no table, or their months can't be told.
+        google.api_core.exceptions.GoogleAPICallError: BigQuery refused.
+    """
+    stream = arrow_stream(table, rows, months)
+    with tempfile.TemporaryDirectory(prefix="taxi_assets_") as folder:
+        path = Path(folder) / "rows.parquet"
+        with pq.ParquetWriter(path, stream.schema) as writer:
+            for batch in stream:
+                writer.write_batch(batch)
+        if months is None:
+            return _load(warehouse, client, table, path=path, schema=stream.schema, description=description)
+        return _replace(
+            warehouse, client, table, path=path, schema=stream.schema, months=months, description=description
+        )
+
+
+def _replace(
+    warehouse: BigQueryWarehouse,
+    client: bigquery.Client,
+    table: str,
+    *,
+    path: Path,
+    schema: pa.Schema,
+    months: Sequence[Month],
+    description: str,
+) -> int:
+    """Load the rows beside the table, and put them in the place of their months by one statement."""
+    if find(client, warehouse.place, table) is None:
+        made = bigquery.Table(f"{warehouse.place}.{table}", schema=_fields(schema))
+        made.description = COMMENT_PREFIX + description
+        client.create_table(made, exists_ok=True)
+    incoming = f"{table}{_INCOMING}"
+    drop_own(client, warehouse.place, incoming)
+    try:
+        rows = _load(
+            warehouse, client, incoming, path=path, schema=schema, description=f"Rows on their way into {table}."
+        )
+        days = [month.first_day for month in months]
+        warehouse.rows_of(client, statements.replace_months(warehouse.place, table, incoming, schema.names, days))
+    finally:
+        drop_own(client, warehouse.place, incoming)
+    return rows
+
+
+def _load(
+    warehouse: BigQueryWarehouse,
+    client: bigquery.Client,
+    table: str,
+    *,
+    path: Path,
+    schema: pa.Schema,
+    description: str,
+) -> int:
+    """Make a table of a Parquet file in one job: until it ends, the old table is there."""
+    config = bigquery.LoadJobConfig(
+        source_format=bigquery.SourceFormat.PARQUET,
+        write_disposition=bigquery.WriteDisposition.WRITE_TRUNCATE,
+        schema=_fields(schema),
+        destination_table_description=COMMENT_PREFIX + description,
+        labels=dict(warehouse.run_labels()),
+    )
+    with path.open("rb") as stream:
+        job = client.load_table_from_file(stream, f"{warehouse.place}.{table}", job_config=config, rewind=True)
+    job.result()
+    return int(job.output_rows or 0)
+
+
+def _fields(schema: pa.Schema) -> list[bigquery.SchemaField]:
+    return [bigquery.SchemaField(field.name, _type_name(field)) for field in schema]
+
+
+def _type_name(field: pa.Field) -> str:
+    """BigQuery's type of a column of Arrow's.
+
+    Raises:
+        WarehouseError: There is none.
+    """
+    for fits, name in _TYPE_NAMES:
+        if fits(field.type):
+            return name if name != "DATETIME" or field.type.tz is None else "TIMESTAMP"
+    raise WarehouseError(f"The column {field.name} can't be kept in BigQuery as {field.type}: cast it to a plain type.")
+
+
+_TYPE_NAMES: Final = (
+    (pa.types.is_boolean, "BOOL"),
+    (pa.types.is_integer, "INT64"),
+    (pa.types.is_floating, "FLOAT64"),
+    (pa.types.is_decimal, "NUMERIC"),
+    (pa.types.is_date, "DATE"),
+    (pa.types.is_timestamp, "DATETIME"),
+    (pa.types.is_string, "STRING"),
+    (pa.types.is_large_string, "STRING"),
+    (pa.types.is_string_view, "STRING"),
+    (pa.types.is_null, "STRING"),
+    (pa.types.is_binary, "BYTES"),
+)
