@@ -1,7 +1,7 @@
 """Starts gcp-storage-emulator, and adds what it leaves out and this project relies on.
 
 * ``ifGenerationMatch`` is honoured, so that of two writers one gets 412, as on the real service.
-* A bucket keeps the location, labels and life cycle that it is created with.
+* A bucket keeps the location, labels and life cycle that it is created with, and a malformed name is refused.
 * One bucket is somebody else's: it can't be looked at (403), and its name is taken (409).
 * One bucket is there to be read only: what would change it gets 403.
 """
@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import threading
 from http import HTTPStatus
 from pathlib import Path
@@ -20,6 +21,7 @@ from gcp_storage_emulator.handlers import buckets
 from gcp_storage_emulator.storage import Storage
 from lifeline import end_with_parent, report
 
+_BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]")
 _READING = ("storage.buckets.get", "storage.objects.get", "storage.objects.list")
 
 
@@ -139,6 +141,10 @@ def _replace_handlers(foreign_bucket: str, read_only_bucket: str) -> None:
         if name == foreign_bucket:
             response.status = HTTPStatus.CONFLICT
             response.json({"error": {"code": 409, "message": "The requested bucket name is not available."}})
+            return
+        if not _BUCKET_NAME.fullmatch(name):
+            response.status = HTTPStatus.BAD_REQUEST
+            response.json({"error": {"code": 400, "message": f"Invalid bucket name: {name}"}})
             return
         buckets.insert(request, response, storage)
         if response.status == HTTPStatus.OK:

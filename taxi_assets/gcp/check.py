@@ -25,7 +25,6 @@ _BUCKET_PERMISSIONS: Final = (
     "storage.objects.get",
     "storage.objects.list",
 )
-_NEEDED: Final = (settings.PROJECT, settings.BUCKET, settings.DATASET)
 
 
 class State(StrEnum):
@@ -61,7 +60,7 @@ class Finding:
 def check(bucket: GcsBucket, dataset: BigQueryDataset) -> Sequence[Finding]:
     """Look at the settings, then try what a load needs, one after the other, and never stop at a failure."""
     findings = [*_settings(bucket, dataset)]
-    if any(finding.subject in _NEEDED and not finding.is_good for finding in findings):
+    if not all(finding.is_good for finding in findings):
         return findings
     return [
         *findings,
