@@ -15,12 +15,13 @@ from typing import Any, Final
 import dagster as dg
 import duckdb
 from google.api_core.exceptions import BadRequest, GoogleAPICallError
-from google.cloud import bigquery
+from google.cloud import bigquery, storage
 from pydantic import Field, PrivateAttr
 from typing_extensions import override
 
 from taxi_assets.errors import TaxiAssetsError, UnexpectedContentError, WarehouseBusyError, WarehouseError
 from taxi_assets.gcp.failures import explained, said
+from taxi_assets.gcp.lease import lease
 from taxi_assets.gcp.objects import StoredObject, holds, store_file
 from taxi_assets.gcp.resources import BigQueryDataset, GcsBucket
 from taxi_assets.months import Month
@@ -49,6 +50,10 @@ class BigQueryWarehouse(BigQueryDataset):
     keep_tables: bool = Field(
         default=False, description="Whether a month's external and monthly table stay once the month is merged."
     )
+    lease_seconds: float = Field(
+        default=60.0, gt=0, description="After how long without a sign of life another load of a month counts as dead."
+    )
+    lock_wait_seconds: float = Field(default=3600.0, description="How long to wait for other loads of the same month.")
     _run_id: str | None = PrivateAttr(default=None)
 
     @override
@@ -68,8 +73,7 @@ class BigQueryWarehouse(BigQueryDataset):
         """
         name = taxi.file_path(month)
         with explained(f"store {name}", f"gs://{self.objects.bucket_name}"):
-            bucket = self.objects.get_client().bucket(self.objects.bucket_name)
-            stored = store_file(bucket, name, landed.path, log=log)
+            stored = store_file(self._bucket(), name, landed.path, log=log)
         return {**self._object_metadata(stored), "file": landed.path.name, "dagster/row_count": landed.rows}
 
     def create_external_table(
@@ -83,33 +87,25 @@ class BigQueryWarehouse(BigQueryDataset):
         table = month_external_table(taxi, month)
         with self.connection(f"create {table}") as client:
             start = time.monotonic()
-            uri = self._require_object(taxi, month, landed)
-            find_own(client, self.place, table)
-            labels = self._labels(taxi, month)
-            statement = statements.create_external_table(
-                self.place, taxi, month, header=landed.header, uri=uri, labels=_lasting(labels)
-            )
-            job = self._run(client, statement, labels)
-            log.info(f"{table} reads {uri}")
+            job = self._create_external_table(client, taxi, month, landed)
+            log.info(f"{table} reads {self._uri(taxi, month)}")
             return {
                 "file": landed.path.name,
-                "uri": uri,
+                "uri": self._uri(taxi, month),
                 "dagster/table_name": table,
                 "dagster/row_count": landed.rows,
                 "seconds": round(time.monotonic() - start, 3),
                 **job_facts(job, is_emulated=self.is_emulated),
             }
 
-    def load_month(self, taxi: Taxi, month: Month, landed: LandedFile, log: logging.Logger) -> MonthLoad:  # noqa: ARG002 - part of the interface
+    def load_month(self, taxi: Taxi, month: Month, landed: LandedFile, log: logging.Logger) -> MonthLoad:
         """See :class:`taxi_assets.warehouses.base.TripsWarehouse`."""
         table, coming, external = taxi.month_table(month), coming_table(taxi, month), month_external_table(taxi, month)
-        with self.connection(f"load {table}") as client:
+        with self._turn(taxi, month, f"load {table}", log) as client:
             start = time.monotonic()
             if find_own(client, self.place, external) is None:
-                raise WarehouseError(
-                    f"{self.place} has no table {external}: "
-                    f"materialize bigquery/{statements.external_table(taxi)} for {month} first."
-                )
+                # Another run has dropped it after its merge, or it was never asked for by itself.
+                self._create_external_table(client, taxi, month, landed)
             for name in (table, coming):
                 find_own(client, self.place, name)
             labels = self._labels(taxi, month)
@@ -125,10 +121,10 @@ class BigQueryWarehouse(BigQueryDataset):
             facts = job_facts(job, is_emulated=self.is_emulated)
             return MonthLoad(landed.rows, time.monotonic() - start, facts)
 
-    def merge_month(self, taxi: Taxi, month: Month, log: logging.Logger) -> MonthMerge:  # noqa: ARG002 - part of the interface
+    def merge_month(self, taxi: Taxi, month: Month, log: logging.Logger) -> MonthMerge:
         """See :class:`taxi_assets.warehouses.base.TripsWarehouse`."""
         table = taxi.month_table(month)
-        with self.connection(f"merge {table} into {taxi.table}") as client:
+        with self._turn(taxi, month, f"merge {table} into {taxi.table}", log) as client:
             start = time.monotonic()
             found = find_own(client, self.place, table)
             if found is None:
@@ -166,10 +162,10 @@ class BigQueryWarehouse(BigQueryDataset):
             (row,) = self._run(client, statement, self._labels(taxi, month)).result()
             return MonthProfile.from_row({name.replace("__", " "): value for name, value in row.items()})
 
-    def remove_month(self, taxi: Taxi, month: Month, log: logging.Logger) -> int:  # noqa: ARG002 - part of the interface
+    def remove_month(self, taxi: Taxi, month: Month, log: logging.Logger) -> int:
         """See :class:`taxi_assets.warehouses.base.TripsWarehouse`. The raw file stays in the bucket."""
         table = taxi.month_table(month)
-        with self.connection(f"remove {table}") as client:
+        with self._turn(taxi, month, f"remove {table}", log) as client:
             if find_own(client, self.place, table) is None:
                 raise WarehouseError(f"{self.place} has no {table}: there is nothing to remove.")
             rows = 0
@@ -224,6 +220,20 @@ class BigQueryWarehouse(BigQueryDataset):
         with explained(action, self.place), self.get_client() as client:
             yield client
 
+    @contextmanager
+    def _turn(self, taxi: Taxi, month: Month, action: str, log: logging.Logger) -> Iterator[bigquery.Client]:
+        """A client that alone writes this month; other months don't wait."""
+        with self.connection(action) as client:
+            held = lease(
+                self._bucket(),
+                f"{self.place}.{taxi.month_table(month)}",
+                lasting_seconds=self.lease_seconds,
+                wait_seconds=self.lock_wait_seconds,
+                log=log,
+            )
+            with held:
+                yield client
+
     def _run(self, client: bigquery.Client, statement: str, labels: Mapping[str, str]) -> bigquery.QueryJob:
         return run_statement(client, statement, labels=labels, maximum_bytes_billed=self.maximum_bytes_billed)
 
@@ -240,18 +250,36 @@ class BigQueryWarehouse(BigQueryDataset):
             raise WarehouseError(f"{self.place} has no table {table}: materialize the asset that makes it first.")
         return found
 
-    def _require_object(self, taxi: Taxi, month: Month, landed: LandedFile) -> str:
-        """Address of the month's object, which must hold the landed file."""
-        name = taxi.file_path(month)
-        uri = f"gs://{self.objects.bucket_name}/{name}"
-        blob = self.objects.get_client().bucket(self.objects.bucket_name).get_blob(name)
+    def _bucket(self) -> storage.Bucket:
+        return self.objects.get_client().bucket(self.objects.bucket_name)
+
+    def _uri(self, taxi: Taxi, month: Month) -> str:
+        return f"gs://{self.objects.bucket_name}/{taxi.file_path(month)}"
+
+    def _require_object(self, taxi: Taxi, month: Month, landed: LandedFile) -> None:
+        """Make sure that the month's object holds the landed file."""
+        blob = self._bucket().get_blob(taxi.file_path(month))
         if blob is None:
-            raise WarehouseError(f"There is no {uri}: materialize gcs/{taxi.table} for {month} first.")
+            raise WarehouseError(
+                f"There is no {self._uri(taxi, month)}: materialize gcs/{taxi.table} for {month} first."
+            )
         if not holds(blob, landed.path):
             raise WarehouseBusyError(
-                f"{uri} is not the file that has landed here: materialize gcs/{taxi.table} for {month} again."
+                f"{self._uri(taxi, month)} is not the file that has landed here: "
+                f"materialize gcs/{taxi.table} for {month} again."
             )
-        return uri
+
+    def _create_external_table(
+        self, client: bigquery.Client, taxi: Taxi, month: Month, landed: LandedFile
+    ) -> bigquery.QueryJob:
+        self._require_object(taxi, month, landed)
+        find_own(client, self.place, month_external_table(taxi, month))
+        labels = self._labels(taxi, month)
+        uri = self._uri(taxi, month)
+        statement = statements.create_external_table(
+            self.place, taxi, month, header=landed.header, uri=uri, labels=_lasting(labels)
+        )
+        return self._run(client, statement, labels)
 
     def _type_month(
         self, client: bigquery.Client, taxi: Taxi, month: Month, landed: LandedFile, labels: Mapping[str, str]
