@@ -12,7 +12,6 @@ import dagster as dg
 from taxi_assets import settings
 from taxi_assets.assets.trips import trip_assets
 from taxi_assets.assets.zones import zones_assets, zones_checks
-from taxi_assets.gcp import settings as gcp_settings
 from taxi_assets.jobs import remove_month_job
 from taxi_assets.source.resource import TripSource
 from taxi_assets.taxis import all_taxis
@@ -37,26 +36,20 @@ def build_definitions(
     from_settings: dict[str, Any] = {
         "source": TripSource(
             address=settings.source(),
-            landing=str(settings.home() / "landing"),
+            landing=str(settings.landing_folder()),
+            landing_bucket=settings.landing_bucket(),
             keep_raw_files=settings.keep_raw_files(),
         )
     }
     for warehouse in included:
         from_settings |= warehouse.resources()
-    jobs = [remove_month_job(included)]
-    if gcp_settings.is_configured():
-        # Google's clients take longer to import than everything else together.
-        from taxi_assets.gcp.jobs import gcp_jobs, gcp_resources  # noqa: PLC0415
-
-        jobs += gcp_jobs()
-        from_settings |= gcp_resources()
-    # What a user's own asset returns goes to the warehouse that needs no settings, unless it says otherwise.
-    from_settings["io_manager"] = from_settings[included[0].io_manager_key]
+    default = next((warehouse for warehouse in included if warehouse.is_default), included[0])
+    from_settings["io_manager"] = from_settings[default.io_manager_key]
     with _without_labels():
         return dg.Definitions(
             assets=[*(trip_assets(taxi, included) for taxi in all_taxis().values()), *zones_assets(included)],
             asset_checks=zones_checks(included),
-            jobs=jobs,
+            jobs=[remove_month_job(included), *(job for warehouse in included for job in warehouse.jobs())],
             resources={**from_settings, **(resources or {})},
             loggers=loggers,
             # A step of these assets takes seconds, and a process of its own would cost as much again.

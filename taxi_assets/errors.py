@@ -55,12 +55,4 @@ class WarehouseBusyError(WarehouseError):
 class WarehouseUnavailableError(WarehouseError):
     """The warehouse, or the network on the way to it, did not answer or answered that it can't just now."""
 
-
-class CloudError(TaxiAssetsError):
-    """Google Cloud refuses: a permission is missing, a name is taken or malformed, a place is another."""
-
-
-class CloudUnavailableError(CloudError):
-    """Google Cloud can't be reached, or asks to try again later."""
-
     passing = True

@@ -11,10 +11,10 @@ from typing import Final
 from google.api_core.exceptions import Forbidden, NotFound
 from google.cloud import bigquery
 
-from taxi_assets.errors import CloudError, TaxiAssetsError
+from taxi_assets.errors import TaxiAssetsError, WarehouseError
 from taxi_assets.gcp import settings
 from taxi_assets.gcp.credentials import find_credentials
-from taxi_assets.gcp.refusals import explained
+from taxi_assets.gcp.failures import explained
 from taxi_assets.gcp.resources import BigQueryDataset, GcsBucket
 from taxi_assets.gcp.setup import checked_dataset_name
 
@@ -128,11 +128,11 @@ def _try_credentials(dataset: BigQueryDataset) -> Sequence[Finding]:
 def _try_bucket(resource: GcsBucket) -> Sequence[Finding]:
     name = resource.bucket_name
     subject = f"bucket {name}"
-    with explained(f"The bucket {name} can't be looked at", permission="storage.buckets.get"):
+    with explained("look at the bucket", f"gs://{name}"):
         try:
             bucket = resource.get_client().lookup_bucket(name)
         except Forbidden as error:
-            raise CloudError(
+            raise WarehouseError(
                 f"The bucket {name} exists, but these credentials may not look at it: have storage.buckets.get "
                 f"granted, or set {settings.BUCKET} to a bucket of yours."
             ) from error
@@ -152,7 +152,7 @@ def _try_dataset(resource: BigQueryDataset) -> Sequence[Finding]:
     name = checked_dataset_name(resource.dataset_name)
     subject = f"dataset {resource.place}"
     with (
-        explained(f"The {subject} can't be looked at", permission="bigquery.datasets.get"),
+        explained("look at the dataset", resource.place),
         resource.get_client() as client,
     ):
         try:
@@ -162,7 +162,7 @@ def _try_dataset(resource: BigQueryDataset) -> Sequence[Finding]:
 
 
 def _try_query(resource: BigQueryDataset) -> Sequence[Finding]:
-    with explained("Queries can't be run", permission="bigquery.jobs.create"), resource.get_client() as client:
+    with explained("run a query", resource.place), resource.get_client() as client:
         client.query("SELECT 1", job_config=bigquery.QueryJobConfig(dry_run=True))
     return [Finding("a query", State.OK, f"may be run in {resource.location} (tried without running it)")]
 

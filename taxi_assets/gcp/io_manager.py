@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from taxi_assets.errors import WarehouseError
 from taxi_assets.gcp.failures import explained
-from taxi_assets.gcp.objects import MARK, is_ours
+from taxi_assets.gcp.ownership import MADE_BY, is_ours
 from taxi_assets.gcp.resources import GcsBucket
 from taxi_assets.months import Month
 from taxi_assets.taxis import taxi_of_main_table
@@ -64,13 +64,13 @@ class GcsIOManager(dg.ConfigurableIOManager):
         with explained(f"store {name}", self._place):
             bucket = self._client_bucket()
             there = bucket.get_blob(name)
-            if there is not None and not is_ours(there):
+            if there is not None and not is_ours(there.metadata):
                 raise WarehouseError(
                     f"{self._place}/{name} is an object that this project did not make: nothing was changed; move it "
                     "away, then run again."
                 )
             blob = bucket.blob(name)
-            blob.metadata = MARK
+            blob.metadata = dict(MADE_BY)
             generation = there.generation if there is not None else 0
             match obj:
                 case bytes():

@@ -1,7 +1,6 @@
 """The jobs that set Google Cloud up, check it, and tear it down; they are there where Google Cloud is configured."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import dagster as dg
 from pydantic import Field
@@ -13,23 +12,6 @@ from taxi_assets.gcp.check import as_markdown, as_text, check
 from taxi_assets.gcp.resources import BigQueryDataset, GcsBucket, required
 from taxi_assets.gcp.setup import Prepared, prepare_bucket, prepare_dataset
 from taxi_assets.gcp.teardown import Remains, empty_bucket, empty_dataset
-
-BUCKET_KEY = "gcp_bucket"
-"""Key of the resource that the jobs take the bucket from."""
-DATASET_KEY = "gcp_dataset"
-"""Key of the resource that the jobs take the dataset from."""
-
-
-def gcp_resources() -> Mapping[str, Any]:
-    """The bucket and the dataset that the settings describe.
-
-    Raises:
-        SettingsError: A setting is malformed.
-    """
-    return {
-        BUCKET_KEY: GcsBucket(**settings.bucket_fields()),
-        DATASET_KEY: BigQueryDataset(**settings.dataset_fields()),
-    }
 
 
 def gcp_jobs() -> Sequence[dg.JobDefinition]:
@@ -55,11 +37,11 @@ class Confirmation(dg.Config):
 
 
 @dg.op(description="Makes the bucket, unless it is there.")
-def bucket_is_there(context: dg.OpExecutionContext, config: NewBucket, gcp_bucket: GcsBucket) -> dg.Output[None]:
+def bucket_is_there(context: dg.OpExecutionContext, config: NewBucket, gcs: GcsBucket) -> dg.Output[None]:
     """Make the bucket, unless it is there."""
     with explained_to_people():
         prepared = prepare_bucket(
-            gcp_bucket,
+            gcs,
             context.log,
             storage_class=config.storage_class,
             delete_files_after_days=config.delete_files_after_days,
@@ -68,10 +50,10 @@ def bucket_is_there(context: dg.OpExecutionContext, config: NewBucket, gcp_bucke
 
 
 @dg.op(description="Makes the dataset, unless it is there.")
-def dataset_is_there(context: dg.OpExecutionContext, gcp_dataset: BigQueryDataset) -> dg.Output[None]:
+def dataset_is_there(context: dg.OpExecutionContext, bigquery: BigQueryDataset) -> dg.Output[None]:
     """Make the dataset, unless it is there."""
     with explained_to_people():
-        prepared = prepare_dataset(gcp_dataset, context.log)
+        prepared = prepare_dataset(bigquery, context.log)
     return _prepared(prepared)
 
 
@@ -87,10 +69,10 @@ def gcp_setup() -> None:
 
 
 @dg.op(description="Looks at settings, credentials, bucket, dataset and permissions.")
-def look(context: dg.OpExecutionContext, gcp_bucket: GcsBucket, gcp_dataset: BigQueryDataset) -> dg.Output[None]:
+def look(context: dg.OpExecutionContext, gcs: GcsBucket, bigquery: BigQueryDataset) -> dg.Output[None]:
     """Show the table of findings, and fail if a load could not go on."""
     with explained_to_people():
-        findings = check(gcp_bucket, gcp_dataset)
+        findings = check(gcs, bigquery)
     table = dg.MetadataValue.md(as_markdown(findings))
     context.log.info(f"Google Cloud:\n{as_text(findings)}")
     bad = [finding for finding in findings if not finding.is_good]
@@ -114,14 +96,14 @@ def gcp_check() -> None:
 
 @dg.op(description="Deletes the tables and files that this project made, or says which it would.")
 def tear_down(
-    context: dg.OpExecutionContext, config: Confirmation, gcp_bucket: GcsBucket, gcp_dataset: BigQueryDataset
+    context: dg.OpExecutionContext, config: Confirmation, gcs: GcsBucket, bigquery: BigQueryDataset
 ) -> dg.Output[None]:
     """Delete what this project made, or say what would be."""
     with explained_to_people():
-        _require_confirmation(config, gcp_dataset)
+        _require_confirmation(config, bigquery)
         remains = [
-            empty_dataset(gcp_dataset, context.log, dry_run=config.dry_run),
-            empty_bucket(gcp_bucket, context.log, dry_run=config.dry_run),
+            empty_dataset(bigquery, context.log, dry_run=config.dry_run),
+            empty_bucket(gcs, context.log, dry_run=config.dry_run),
         ]
     lines = [line for each in remains for line in each.lines(dry_run=config.dry_run)]
     context.log.info("\n".join([_headline(remains, dry_run=config.dry_run), *lines]))

@@ -6,6 +6,7 @@ import base64
 import io
 import logging
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,10 +17,8 @@ from google.cloud import storage
 from typing_extensions import override
 
 from taxi_assets.errors import WarehouseBusyError, WarehouseError
+from taxi_assets.gcp.ownership import MADE_BY, is_ours
 from taxi_assets.source.progress import Progress
-
-MARK: Final = {"made_by": "taxi_assets"}
-"""How we know our own objects: by their metadata."""
 
 _CHUNK_BYTES: Final = 8 * 1024 * 1024
 
@@ -45,11 +44,6 @@ class StoredObject:
     seconds: float
 
 
-def is_ours(blob: storage.Blob) -> bool:
-    """Whether this project made the object."""
-    return bool(MARK.items() <= (blob.metadata or {}).items())
-
-
 def store_file(bucket: storage.Bucket, name: str, path: Path, *, log: logging.Logger) -> StoredObject:
     """Make the object of that name hold the file's bytes, in bounded memory, unless it does already.
 
@@ -62,30 +56,56 @@ def store_file(bucket: storage.Bucket, name: str, path: Path, *, log: logging.Lo
     there = bucket.get_blob(name)
     if there is not None and holds(there, path):
         return _stored(there, uploaded=False, start=start)
-    if there is not None and not is_ours(there):
+    if there is not None and not is_ours(there.metadata):
         raise WarehouseError(
             f"gs://{bucket.name}/{name} is an object with other bytes that this project did not make: nothing was "
             "changed; move it away, or name another bucket in GCP_BUCKET_NAME, then run again."
         )
-    blob = bucket.blob(name, chunk_size=_CHUNK_BYTES)
-    blob.metadata = MARK
-    size = path.stat().st_size
-    progress = Progress(f"Uploading {name}", total=size, log=log)
     try:
-        with _CountedFile(path, progress) as stream:
-            blob.upload_from_file(
-                stream,
-                size=size,
-                content_type=_content_type(path),
-                checksum="crc32c",
-                # The object that we have seen, or none: of two writers the slower one fails.
-                if_generation_match=there.generation if there is not None else 0,
-            )
+        blob = upload(bucket, name, path, replacing=there, metadata=MADE_BY, log=log)
     except PreconditionFailed as error:
         raise WarehouseBusyError(
             f"gs://{bucket.name}/{name} was changed by somebody else while it was uploaded: run again."
         ) from error
     return _stored(blob, uploaded=True, start=start)
+
+
+def upload(
+    bucket: storage.Bucket,
+    name: str,
+    path: Path,
+    *,
+    replacing: storage.Blob | None,
+    metadata: Mapping[str, str],
+    log: logging.Logger,
+) -> storage.Blob:
+    """Upload a file in bounded memory, and return the object.
+
+    Args:
+        bucket: The bucket.
+        name: Name of the object.
+        path: The file.
+        replacing: The object of that name that was seen, or None where there was none: of two writers who have seen
+            the same the slower one fails.
+        metadata: What the object says of itself.
+        log: Where long uploads say how far they are.
+
+    Raises:
+        google.api_core.exceptions.PreconditionFailed: The object is another by now.
+        google.api_core.exceptions.GoogleAPICallError: Cloud Storage refused.
+    """
+    blob = bucket.blob(name, chunk_size=_CHUNK_BYTES)
+    blob.metadata = dict(metadata)
+    size = path.stat().st_size
+    with _CountedFile(path, Progress(f"Uploading {name}", total=size, log=log)) as stream:
+        blob.upload_from_file(
+            stream,
+            size=size,
+            content_type=_content_type(path),
+            checksum="crc32c",
+            if_generation_match=replacing.generation if replacing is not None else 0,
+        )
+    return blob
 
 
 def holds(blob: storage.Blob, path: Path) -> bool:

@@ -10,10 +10,10 @@ from typing import Final
 from google.api_core.exceptions import BadRequest, Conflict, Forbidden, NotFound
 from google.cloud import bigquery, storage
 
-from taxi_assets.errors import CloudError, SettingsError
+from taxi_assets.errors import SettingsError, WarehouseError
 from taxi_assets.gcp import settings
+from taxi_assets.gcp.failures import explained
 from taxi_assets.gcp.ownership import MADE_BY, is_ours
-from taxi_assets.gcp.refusals import explained
 from taxi_assets.gcp.resources import BigQueryDataset, GcsBucket
 from taxi_assets.ownership import COMMENT_PREFIX
 
@@ -48,10 +48,10 @@ def prepare_bucket(
 
     Raises:
         SettingsError: A setting is missing, or the bucket's name is none.
-        CloudError: The name is somebody else's, the bucket lies elsewhere, or a permission is missing.
+        WarehouseError: The name is somebody else's, the bucket lies elsewhere, or a permission is missing.
     """
     name, client = resource.bucket_name, resource.get_client()
-    with explained(f"The bucket {name} can't be made", permission="storage.buckets.create"):
+    with explained("make the bucket", f"gs://{name}"):
         found = _lookup_bucket(client, name)
         made = found is None
         if found is None:
@@ -74,11 +74,11 @@ def prepare_dataset(resource: BigQueryDataset, log: logging.Logger) -> Prepared:
 
     Raises:
         SettingsError: A setting is missing, or the dataset's name is none.
-        CloudError: The dataset lies elsewhere, or a permission is missing.
+        WarehouseError: The dataset lies elsewhere, or a permission is missing.
     """
     name = checked_dataset_name(resource.dataset_name)
     with (
-        explained(f"The dataset {resource.place} can't be made", permission="bigquery.datasets.create"),
+        explained("make the dataset", resource.place),
         resource.get_client() as client,
     ):
         try:
@@ -114,7 +114,7 @@ def _lookup_bucket(client: storage.Client, name: str) -> storage.Bucket | None:
     try:
         return client.lookup_bucket(name)
     except Forbidden as error:
-        raise CloudError(
+        raise WarehouseError(
             f"The bucket {name} exists, but these credentials may not look at it: if it is somebody else's, set "
             f"{settings.BUCKET} to another name, as names are shared by all of Google Cloud, and if it is yours, have "
             "storage.buckets.get granted."
@@ -131,7 +131,7 @@ def _create_bucket(client: storage.Client, new: storage.Bucket, location: str) -
         ours = _lookup_bucket(client, new.name)
         if ours is not None:
             return ours
-        raise CloudError(
+        raise WarehouseError(
             f"The name {new.name} is taken by somebody else's bucket: set {settings.BUCKET} to another name, as names "
             "are shared by all of Google Cloud."
         ) from error
@@ -148,7 +148,7 @@ def _no_bucket_name(name: str) -> SettingsError:
 
 def _require_location(what: str, found: str, wanted: str) -> None:
     if found.upper() != wanted.upper():
-        raise CloudError(
+        raise WarehouseError(
             f"{what} lies in {found}, but {settings.LOCATION} is {wanted}, and BigQuery reads files only where the "
             f"dataset is: set {settings.LOCATION} to {found}, or choose another name."
         )

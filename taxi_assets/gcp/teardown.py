@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from google.api_core.exceptions import BadRequest, Conflict, NotFound, PreconditionFailed
 from google.cloud import bigquery, storage
 
+from taxi_assets.gcp.failures import explained
 from taxi_assets.gcp.ownership import is_ours
-from taxi_assets.gcp.refusals import explained
 from taxi_assets.gcp.resources import BigQueryDataset, GcsBucket
 from taxi_assets.ownership import COMMENT_PREFIX
 
@@ -51,12 +51,11 @@ def empty_dataset(resource: BigQueryDataset, log: logging.Logger, *, dry_run: bo
 
     Raises:
         SettingsError: A setting is missing.
-        CloudError: A permission is missing.
-        CloudUnavailableError: Google Cloud doesn't answer.
+        WarehouseError: A permission is missing, or Google Cloud doesn't answer.
     """
     remains = Remains(f"dataset {resource.place}")
     with (
-        explained(f"The dataset {resource.place} can't be emptied", permission="bigquery.tables.delete"),
+        explained("empty the dataset", resource.place),
         resource.get_client() as client,
     ):
         try:
@@ -83,12 +82,11 @@ def empty_bucket(resource: GcsBucket, log: logging.Logger, *, dry_run: bool) -> 
 
     Raises:
         SettingsError: A setting is missing.
-        CloudError: A permission is missing.
-        CloudUnavailableError: Google Cloud doesn't answer.
+        WarehouseError: A permission is missing, or Google Cloud doesn't answer.
     """
     name = resource.bucket_name
     remains = Remains(f"bucket {name}")
-    with explained(f"The bucket {name} can't be emptied", permission="storage.objects.delete"):
+    with explained("empty the bucket", f"gs://{name}"):
         bucket = resource.get_client().lookup_bucket(name)
         if bucket is None:
             remains.because = "there is none"

@@ -190,6 +190,8 @@ class Warehouse:
         resources: Its resource under ``name`` and its I/O manager under ``<name>_io_manager``, and whatever else its
             assets need.
         preparations: Its assets before the monthly table, each after the one it needs.
+        jobs: What people start on purpose in it, beside the jobs that all warehouses share.
+        is_default: Whether it keeps what a user's own asset returns that names no I/O manager.
     """
 
     name: str
@@ -199,6 +201,8 @@ class Warehouse:
     is_configured: Callable[[], bool]
     resources: Callable[[], Mapping[str, Any]]
     preparations: Sequence[Preparation] = ()
+    jobs: Callable[[], Sequence[dg.JobDefinition]] = tuple
+    is_default: bool = False
 
     @property
     def io_manager_key(self) -> str:

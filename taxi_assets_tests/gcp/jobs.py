@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 
 from taxi_assets.build import build_definitions
-from taxi_assets.warehouses import duckdb
+from taxi_assets.warehouses import bigquery, duckdb
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class JobOutcome:
 
 def run_job(name: str, config: Mapping[str, Any] | None = None) -> JobOutcome:
     """Run the job with the settings that the environment has."""
-    definitions = build_definitions(warehouses=[duckdb.WAREHOUSE])
+    definitions = build_definitions(warehouses=[duckdb.WAREHOUSE, bigquery.WAREHOUSE])
     with dg.DagsterInstance.ephemeral() as instance:
         result = definitions.resolve_job_def(name).execute_in_process(
             run_config={"ops": dict(config or {})}, instance=instance, raise_on_error=False

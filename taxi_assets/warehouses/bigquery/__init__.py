@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
+
+import dagster as dg
 
 from taxi_assets.gcp import settings
 from taxi_assets.warehouses.base import Warehouse
@@ -28,6 +30,12 @@ def _resources() -> Mapping[str, Any]:
     }
 
 
+def _jobs() -> Sequence[dg.JobDefinition]:
+    from taxi_assets.gcp.jobs import gcp_jobs  # noqa: PLC0415
+
+    return gcp_jobs()
+
+
 WAREHOUSE: Final = Warehouse(
     name="bigquery",
     title="BigQuery",
@@ -36,4 +44,5 @@ WAREHOUSE: Final = Warehouse(
     is_configured=settings.is_configured,
     resources=_resources,
     preparations=(OBJECT, EXTERNAL_TABLE),
+    jobs=_jobs,
 )
