@@ -18,7 +18,7 @@ from google.api_core.exceptions import GoogleAPICallError, NotFound, Preconditio
 from google.cloud import storage
 
 from taxi_assets.errors import WarehouseBusyError
-from taxi_assets.gcp.objects import MARK
+from taxi_assets.gcp.ownership import MADE_BY
 
 _FOLDER: Final = ".taxi_assets/leases"
 _PAUSE_SECONDS: Final = 1.0
@@ -70,7 +70,7 @@ class _Sign:
             google.api_core.exceptions.PreconditionFailed: Somebody else's is there, or has taken its place.
         """
         blob = self._bucket.blob(self._name)
-        blob.metadata = MARK
+        blob.metadata = dict(MADE_BY)
         blob.upload_from_string(self._content, if_generation_match=self._generation)
         self._generation = blob.generation
 
