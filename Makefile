@@ -22,6 +22,10 @@ help: ## this list
 demo: $(VENV)/.installed ## load sample months of both taxis into DuckDB and show the result
 	@$(BIN)/python -m taxi_assets.demo --source "$(SOURCE)" --months "$(MONTHS)" $(foreach taxi,$(TAXIS),--taxi $(taxi))
 
+.PHONY: demo-gcp
+demo-gcp: $(VENV)/.installed $(EMULATORS)/.installed ## the same into BigQuery, on emulators: no account, no network
+	@$(BIN)/python -m emulators.demo --source "$(SOURCE)" --months "$(MONTHS)" $(foreach taxi,$(TAXIS),--taxi $(taxi))
+
 .PHONY: dev
 dev: $(VENV)/.installed ## open Dagster's UI on http://127.0.0.1:3000 (PORT=…, SOURCE=sample|release|…)
 	@$(if $(filter command line environment,$(origin SOURCE)),export TAXI_SOURCE="$(SOURCE)";) \
