@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import google.auth
 import google.auth.exceptions
 from google.auth.credentials import AnonymousCredentials, Credentials
+from google.oauth2 import credentials as oauth2
+from google.oauth2 import service_account
 
 from taxi_assets.errors import SettingsError
 from taxi_assets.gcp import settings
@@ -28,22 +31,32 @@ def find_credentials(given: str | None, *, endpoint: str | None) -> Credentials:
     """
     if endpoint:
         return AnonymousCredentials()  # type: ignore[no-untyped-call]
+    if given:
+        return _of_key(_key(given.strip()))
     try:
-        if not given:
-            return _first(google.auth.default(scopes=SCOPES))
-        key = _key(given.strip())
-        return _first(google.auth.load_credentials_from_dict(key, scopes=SCOPES))  # type: ignore[no-untyped-call]
+        found: tuple[Credentials, str | None] = google.auth.default(scopes=SCOPES)
     except google.auth.exceptions.DefaultCredentialsError as error:
-        if given:
-            # The library's own words could show parts of the key.
-            raise SettingsError(
-                f"{settings.CREDENTIALS} is no key that Google's libraries can use: give the path of a service "
-                "account's JSON key file, or that JSON itself."
-            ) from None
         raise SettingsError(
             "No credentials for Google Cloud were found: run “gcloud auth application-default login”, or give a "
             f"service account's key in {settings.CREDENTIALS}."
         ) from error
+    return found[0]
+
+
+def _of_key(key: Mapping[str, Any]) -> Credentials:
+    makers: Mapping[str, Any] = {
+        "service_account": service_account.Credentials.from_service_account_info,
+        "authorized_user": oauth2.Credentials.from_authorized_user_info,
+    }
+    try:
+        credentials: Credentials = makers[key["type"]](key, scopes=SCOPES)
+    except (KeyError, ValueError, google.auth.exceptions.GoogleAuthError):
+        # The library's own words could show parts of the key.
+        raise SettingsError(
+            f"{settings.CREDENTIALS} is no key that Google's libraries can use: give the path of a service account's "
+            "JSON key file, or that JSON itself."
+        ) from None
+    return credentials
 
 
 def _key(given: str) -> dict[str, Any]:
@@ -58,8 +71,3 @@ def _key(given: str) -> dict[str, Any]:
             "service account's JSON key file, or that JSON itself."
         ) from None
     return key
-
-
-def _first(found: tuple[Any, Any]) -> Credentials:
-    credentials: Credentials = found[0]
-    return credentials

@@ -14,10 +14,8 @@ from taxi_assets.errors import SettingsError, TaxiAssetsError, WarehouseError, W
 from taxi_assets.gcp import settings
 
 _REMEDIES: Final = {
-    "Not found: Dataset": "run the job gcp_setup, which makes it, or correct GCP_DATASET",
     "bucket does not exist": "run the job gcp_setup, which makes it, or correct GCP_BUCKET_NAME",
     "bytes billed": f"raise {settings.MAXIMUM_BYTES_BILLED}, then run again",
-    "location": f"set {settings.LOCATION} to where bucket and dataset are",
 }
 """What to do about an error, by what Google's words contain."""
 

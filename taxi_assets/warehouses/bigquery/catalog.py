@@ -16,15 +16,10 @@ def find(client: bigquery.Client, dataset: str, name: str) -> bigquery.Table | N
         client: The client.
         dataset: Project and dataset.
         name: Name of the table.
-
-    Raises:
-        google.api_core.exceptions.NotFound: There is no such dataset.
     """
     try:
         return client.get_table(f"{dataset}.{name}")
-    except NotFound as error:
-        if "Dataset" in error.message and "Table" not in error.message:
-            raise
+    except NotFound:
         return None
 
 

@@ -159,6 +159,18 @@ def read_table(dataset: str, table: str, names: Sequence[str], days: Sequence[da
     )
 
 
+def replace_table(dataset: str, table: str, incoming: str, names: Sequence[str], *, description: str) -> str:
+    """Puts the rows of ``incoming`` in the place of a whole table."""
+    return render(
+        __package__,
+        "replace_table.sql",
+        table=table_name(dataset, table),
+        incoming=table_name(dataset, incoming),
+        columns=names,
+        description=COMMENT_PREFIX + description,
+    )
+
+
 def replace_months(dataset: str, table: str, incoming: str, names: Sequence[str], days: Sequence[date]) -> str:
     """Puts the rows of ``incoming`` in the place of those months of a table."""
     return render(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import tempfile
+import uuid
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -21,13 +23,13 @@ from taxi_assets.taxis import Taxi, all_taxis, taxi_of_main_table, taxi_of_month
 from taxi_assets.trips.staging import COLUMN_TYPES
 from taxi_assets.warehouses.base import table_columns
 from taxi_assets.warehouses.bigquery import statements
-from taxi_assets.warehouses.bigquery.catalog import drop_own, find
+from taxi_assets.warehouses.bigquery.catalog import find
 from taxi_assets.warehouses.rows import arrow_stream
 
 if TYPE_CHECKING:
     from taxi_assets.warehouses.bigquery.warehouse import BigQueryWarehouse
 
-_INCOMING: Final = "_incoming"
+_INCOMING_LASTS: Final = timedelta(days=1)
 
 
 def tables_to_read(table: str, months: Sequence[Month] | None) -> Sequence[str]:
@@ -138,67 +140,56 @@ def write_rows(
         google.api_core.exceptions.GoogleAPICallError: BigQuery refused.
     """
     stream = arrow_stream(table, rows, months)
+    # Two writers of one table don't meet: each has a name of its own, which ends by itself if its writer is killed.
+    incoming = f"{table}_incoming_{uuid.uuid4().hex[:8]}"
     with tempfile.TemporaryDirectory(prefix="taxi_assets_") as folder:
         path = Path(folder) / "rows.parquet"
         with pq.ParquetWriter(path, stream.schema) as writer:
             for batch in stream:
                 writer.write_batch(batch)
-        if months is None:
-            return _load(warehouse, client, table, path=path, schema=stream.schema, description=description)
-        return _replace(
-            warehouse, client, table, path=path, schema=stream.schema, months=months, description=description
-        )
+        try:
+            count = _load(warehouse, client, incoming, path, stream.schema)
+            _put(warehouse, client, table, incoming, names=stream.schema.names, months=months, description=description)
+        finally:
+            client.delete_table(f"{warehouse.place}.{incoming}", not_found_ok=True)
+    return count
 
 
-def _replace(
-    warehouse: BigQueryWarehouse,
-    client: bigquery.Client,
-    table: str,
-    *,
-    path: Path,
-    schema: pa.Schema,
-    months: Sequence[Month],
-    description: str,
-) -> int:
-    """Load the rows beside the table, and put them in the place of their months by one statement."""
-    if find(client, warehouse.place, table) is None:
-        made = bigquery.Table(f"{warehouse.place}.{table}", schema=_fields(schema))
-        made.description = COMMENT_PREFIX + description
-        client.create_table(made, exists_ok=True)
-    incoming = f"{table}{_INCOMING}"
-    drop_own(client, warehouse.place, incoming)
-    try:
-        rows = _load(
-            warehouse, client, incoming, path=path, schema=schema, description=f"Rows on their way into {table}."
-        )
-        days = [month.first_day for month in months]
-        warehouse.rows_of(client, statements.replace_months(warehouse.place, table, incoming, schema.names, days))
-    finally:
-        drop_own(client, warehouse.place, incoming)
-    return rows
-
-
-def _load(
-    warehouse: BigQueryWarehouse,
-    client: bigquery.Client,
-    table: str,
-    *,
-    path: Path,
-    schema: pa.Schema,
-    description: str,
-) -> int:
-    """Make a table of a Parquet file in one job: until it ends, the old table is there."""
+def _load(warehouse: BigQueryWarehouse, client: bigquery.Client, incoming: str, path: Path, schema: pa.Schema) -> int:
+    """Load a Parquet file into a table of its own, and return the number of rows."""
+    made = bigquery.Table(f"{warehouse.place}.{incoming}", schema=_fields(schema))
+    made.description = f"{COMMENT_PREFIX}Rows on their way."
+    made.expires = datetime.now(tz=UTC) + _INCOMING_LASTS
+    client.create_table(made)
     config = bigquery.LoadJobConfig(
         source_format=bigquery.SourceFormat.PARQUET,
-        write_disposition=bigquery.WriteDisposition.WRITE_TRUNCATE,
+        write_disposition=bigquery.WriteDisposition.WRITE_APPEND,
         schema=_fields(schema),
-        destination_table_description=COMMENT_PREFIX + description,
         labels=dict(warehouse.run_labels()),
     )
     with path.open("rb") as stream:
-        job = client.load_table_from_file(stream, f"{warehouse.place}.{table}", job_config=config, rewind=True)
+        job = client.load_table_from_file(stream, made.reference, job_config=config)
     job.result()
     return int(job.output_rows or 0)
+
+
+def _put(
+    warehouse: BigQueryWarehouse,
+    client: bigquery.Client,
+    table: str,
+    incoming: str,
+    *,
+    names: Sequence[str],
+    months: Sequence[Month] | None,
+    description: str,
+) -> None:
+    """Put the rows that were loaded in the place of the table, or of those months of it, by one statement."""
+    place = warehouse.place
+    if months is None or find(client, place, table) is None:
+        statement = statements.replace_table(place, table, incoming, names, description=description)
+    else:
+        statement = statements.replace_months(place, table, incoming, names, [month.first_day for month in months])
+    warehouse.rows_of(client, statement)
 
 
 def _fields(schema: pa.Schema) -> list[bigquery.SchemaField]:

@@ -14,12 +14,18 @@ from typing import Any, Final
 
 import dagster as dg
 import duckdb
-from google.api_core.exceptions import BadRequest, GoogleAPICallError
+from google.api_core.exceptions import BadRequest, GoogleAPICallError, NotFound
 from google.cloud import bigquery, storage
 from pydantic import Field, PrivateAttr
 from typing_extensions import override
 
-from taxi_assets.errors import TaxiAssetsError, UnexpectedContentError, WarehouseBusyError, WarehouseError
+from taxi_assets.errors import (
+    SettingsError,
+    TaxiAssetsError,
+    UnexpectedContentError,
+    WarehouseBusyError,
+    WarehouseError,
+)
 from taxi_assets.gcp.failures import explained, said
 from taxi_assets.gcp.lease import lease
 from taxi_assets.gcp.objects import StoredObject, holds, store_file
@@ -59,7 +65,7 @@ class BigQueryWarehouse(BigQueryDataset):
     @override
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Remember which run this is, for the labels of its jobs."""
-        self._run_id = context.run_id
+        self._run_id = context.run.run_id if context.run else None
 
     def session(self, log: logging.Logger) -> AbstractContextManager[None]:  # noqa: ARG002 - part of the interface
         """See :class:`taxi_assets.warehouses.base.TripsWarehouse`: nothing here is costly to open."""
@@ -218,7 +224,22 @@ class BigQueryWarehouse(BigQueryDataset):
             TaxiAssetsError: What went wrong in the block, in words.
         """
         with explained(action, self.place), self.get_client() as client:
-            yield client
+            try:
+                yield client
+            except NotFound as error:
+                # Google says the same of a dataset that is missing, elsewhere, or hidden from the account.
+                raise self._explain_missing_dataset(client) or error from error
+
+    def _explain_missing_dataset(self, client: bigquery.Client) -> SettingsError | None:
+        try:
+            location = client.get_dataset(self.place).location
+        except NotFound:
+            return SettingsError(
+                f"There is no dataset {self.place}: run the job gcp_setup, which makes it, or correct GCP_DATASET."
+            )
+        if location.lower() != self.location.lower():
+            return SettingsError(f"{self.place} is in {location}: set GCP_LOCATION to that, as it is {self.location}.")
+        return None
 
     @contextmanager
     def _turn(self, taxi: Taxi, month: Month, action: str, log: logging.Logger) -> Iterator[bigquery.Client]:
@@ -286,6 +307,10 @@ class BigQueryWarehouse(BigQueryDataset):
     ) -> bigquery.QueryJob:
         """Make the monthly table under the name it has until it is known to be whole."""
         statement = statements.create_month_table(self.place, taxi, month, labels=_lasting(labels))
+        # As in every warehouse, a file that is not plain by its separators is read line by line before it is loaded.
+        problem = None if landed.is_plain else describe_problems(landed, taxi)
+        if problem is not None:
+            raise problem
         self._require_object(taxi, month, landed)
         try:
             job = self._run(client, statement, labels)
@@ -304,7 +329,8 @@ class BigQueryWarehouse(BigQueryDataset):
     def _create_main_table(self, client: bigquery.Client, taxi: Taxi, labels: Mapping[str, str]) -> None:
         """Create the main table unless it is there, and make sure that it is ours and has the taxi's columns."""
         if find(client, self.place, taxi.table) is None:
-            self._run(client, statements.create_main_table(self.place, taxi, labels=_lasting(labels)), labels)
+            lasting = {name: value for name, value in _lasting(labels).items() if name != "month"}
+            self._run(client, statements.create_main_table(self.place, taxi, labels=lasting), labels)
         main = find_own(client, self.place, taxi.table)
         types = {field.name: field.field_type for field in main.schema} if main else {}
         wrong = [name for name, kind, _ in statements.columns(taxi) if _standard(types.get(name)) != kind]
