@@ -3,7 +3,8 @@
 * It starts without its extensions for geography and Avro, which it would download.
 * An external table over CSV holds the rows that its objects have when it is made. As it comes, bqemulator makes an
   empty table of it. (The real service reads the objects whenever it is asked.)
-* Labels and clustering that a statement gives to a table or view are kept.
+* Labels and clustering that a statement gives to a table or view are kept, and a renamed table has its new name.
+* NUMERIC has its nine decimals; it comes as DECIMAL(18, 3), DuckDB's own default, which rounds.
 * A job that changes rows tells how many were inserted, updated and deleted.
 """
 
@@ -11,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
@@ -30,7 +30,6 @@ from bqemulator.storage.sql_identifiers import quoted_table_ref
 from lifeline import end_with_parent, report
 from sqlglot import exp
 
-_CREATE: Final = re.compile(r"\s*CREATE\s+(OR\s+REPLACE\s+)?(EXTERNAL\s+)?(TABLE|VIEW)\b", re.IGNORECASE)
 _KEYS_OF_CHANGES: Final = {"INSERT": "insertedRowCount", "UPDATE": "updatedRowCount", "DELETE": "deletedRowCount"}
 
 _changes_of_merge: Final[ContextVar[Mapping[str, int]]] = ContextVar("changes of the merge in hand")
@@ -48,7 +47,8 @@ def main() -> None:
     DuckDBEngine._load_spatial = lambda _: None
     DuckDBEngine._load_format_extensions = lambda _: None
     fill_external_tables()
-    keep_labels_and_clustering()
+    note_what_statements_do()
+    keep_nine_decimals()
     count_changed_rows()
     asyncio.run(_serve(options))
 
@@ -88,21 +88,33 @@ def fill_external_tables() -> None:
     executor._run_single_sql = run_statement
 
 
-def keep_labels_and_clustering() -> None:
-    """Replace how bqemulator notes what a statement has made, so that it notes these too."""
+def note_what_statements_do() -> None:
+    """Replace how bqemulator notes what a statement has done, so that labels, clustering and new names are noted."""
     run = executor._run_query_body
 
     async def run_statement(*, project_id: str, bq_sql: str, ctx: Any, **more: Any) -> Any:
         result = await run(project_id=project_id, bq_sql=bq_sql, ctx=ctx, **more)
-        if _CREATE.match(bq_sql) and not more["is_scripted"]:
-            tree = sqlglot.parse_one(bq_sql, dialect="bigquery")
-            table = tree.find(exp.Table)
-            made = ctx.catalog.get_table(table.catalog or project_id, table.db, table.name)
-            if made is not None:
-                ctx.catalog.update_table(made.model_copy(update=_stated(tree)))
+        if more["is_scripted"]:
+            return result
+        for tree in sqlglot.parse(bq_sql, dialect="bigquery"):
+            if isinstance(tree, exp.Create):
+                _note_made(tree, project_id, ctx.catalog)
+            elif isinstance(tree, exp.Alter):
+                _note_renamed(tree, project_id, ctx.catalog)
         return result
 
     executor._run_query_body = run_statement
+
+
+def keep_nine_decimals() -> None:
+    """Replace how bqemulator translates a statement, so that NUMERIC is as wide as BigQuery's."""
+    translate = executor.rewrite_and_translate_statement
+
+    async def translate_statement(sql: str, **more: Any) -> str:
+        translated: str = await translate(sql, **more)
+        return translated.replace("DECIMAL(18, 3)", "DECIMAL(38, 9)")
+
+    executor.rewrite_and_translate_statement = translate_statement
 
 
 def count_changed_rows() -> None:
@@ -127,6 +139,23 @@ def count_changed_rows() -> None:
 
     DuckDBEngine.fetch_arrow = fetch_and_count
     executor._build_query_statistics = sum_up_with_changes
+
+
+def _note_made(tree: exp.Create, project: str, catalog: Any) -> None:
+    table = tree.find(exp.Table)
+    made = catalog.get_table(table.catalog or project, table.db, table.name)
+    if made is not None:
+        catalog.update_table(made.model_copy(update=_stated(tree)))
+
+
+def _note_renamed(tree: exp.Alter, project: str, catalog: Any) -> None:
+    table = tree.find(exp.Table)
+    reference = (table.catalog or project, table.db, table.name)
+    rename = next((action for action in tree.args["actions"] if isinstance(action, exp.AlterRename)), None)
+    if rename is not None:
+        renamed = catalog.get_table(*reference)
+        catalog.create_table(renamed.model_copy(update={"table_id": rename.this.name}))
+        catalog.delete_table(*reference)
 
 
 def _stated(tree: exp.Expression) -> Mapping[str, Any]:
