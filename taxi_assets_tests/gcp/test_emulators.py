@@ -37,10 +37,12 @@ def bigquery_client(place: Mapping[str, str]) -> bigquery.Client:
         client_options=ClientOptions(api_endpoint=place["BIGQUERY_EMULATOR_HOST"]),
     )
     client.create_dataset(place["GCP_DATASET"])
-    client.default_query_job_config = bigquery.QueryJobConfig(
-        default_dataset=f"{place['GCP_PROJECT_ID']}.{place['GCP_DATASET']}"
-    )
     return client
+
+
+@pytest.fixture
+def dataset(place: Mapping[str, str]) -> str:
+    return f"{place['GCP_PROJECT_ID']}.{place['GCP_DATASET']}"
 
 
 def make_external_table(client: bigquery.Client, place: Mapping[str, str], file: str) -> None:
@@ -51,28 +53,32 @@ def make_external_table(client: bigquery.Client, place: Mapping[str, str], file:
     )
 
 
-def test_an_external_table_has_the_rows_of_its_compressed_object(bucket, bigquery_client, place):
+def test_an_external_table_has_the_rows_of_its_compressed_object(bucket, bigquery_client, place, dataset):
     bucket.blob("green/a.csv.gz").upload_from_string(gzip.compress(CSV))
     make_external_table(bigquery_client, place, "green/a.csv.gz")
-    rows = bigquery_client.query_and_wait("SELECT id, fare FROM trips_ext ORDER BY id")
+    rows = bigquery_client.query_and_wait(f"SELECT id, fare FROM `{dataset}.trips_ext` ORDER BY id")
     assert [tuple(row) for row in rows] == [("1", ".79"), ("2", None)]
     table = bigquery_client.get_table(f"{place['GCP_DATASET']}.trips_ext")
     assert (table.table_type, table.labels) == ("EXTERNAL", {"taxi": "green"})
 
 
-def test_an_external_table_reads_its_object_whenever_it_is_asked(bucket, bigquery_client, place, emulators):
+def test_an_external_table_reads_its_object_whenever_it_is_asked(bucket, bigquery_client, place, dataset, emulators):
     if emulators.bigquery_name != "local-bigquery":
         pytest.skip("bqemulator keeps the rows that there were when the table was made")
     bucket.blob("green/a.csv.gz").upload_from_string(gzip.compress(CSV))
     make_external_table(bigquery_client, place, "green/a.csv.gz")
     bucket.blob("green/a.csv.gz").upload_from_string(gzip.compress(CSV + b"3,1\r\n"))
-    assert [tuple(row) for row in bigquery_client.query_and_wait("SELECT count(*) FROM trips_ext")] == [(3,)]
+    rows = bigquery_client.query_and_wait(f"SELECT count(*) FROM `{dataset}.trips_ext`")
+    assert [tuple(row) for row in rows] == [(3,)]
 
 
-def test_a_merge_says_how_many_rows_it_inserted_updated_and_deleted(bigquery_client):
-    bigquery_client.query_and_wait("CREATE TABLE main AS SELECT 1 AS id, 10 AS fare UNION ALL SELECT 2, 20")
+def test_a_merge_says_how_many_rows_it_inserted_updated_and_deleted(bigquery_client, dataset):
+    bigquery_client.query_and_wait(
+        f"CREATE TABLE `{dataset}.main` AS SELECT 1 AS id, 10 AS fare UNION ALL SELECT 2, 20"
+    )
     merge = bigquery_client.query(
-        "MERGE main AS t USING (SELECT 2 AS id, 21 AS fare UNION ALL SELECT 3, 30 UNION ALL SELECT 4, 40) AS s "
+        f"MERGE `{dataset}.main` AS t "
+        "USING (SELECT 2 AS id, 21 AS fare UNION ALL SELECT 3, 30 UNION ALL SELECT 4, 40) AS s "
         "ON t.id = s.id WHEN MATCHED THEN UPDATE SET fare = s.fare "
         "WHEN NOT MATCHED BY TARGET THEN INSERT (id, fare) VALUES (s.id, s.fare) "
         "WHEN NOT MATCHED BY SOURCE AND t.id < 100 THEN DELETE"
