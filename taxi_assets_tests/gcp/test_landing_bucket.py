@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from google.cloud import storage
+from typing_extensions import override
 
 from emulators.running import READ_ONLY_BUCKET
 from taxi_assets import settings
@@ -26,6 +27,8 @@ from taxi_assets.source.files import FileVersion, RawFile
 from taxi_assets.source.landing import FolderLandingZone
 from taxi_assets.source.landing_zone import LandingZone
 from taxi_assets.source.resource import TripSource
+from taxi_assets_tests.csv_files import made_trips
+from taxi_assets_tests.project import GREEN, JANUARY, Project
 from taxi_assets_tests.source.made_files import FILE, made_gzip
 
 LOG = logging.getLogger("test")
@@ -218,6 +221,38 @@ def test_files_land_in_the_bucket_that_the_setting_names(bucket, tmp_path):
     source = TripSource(landing=str(tmp_path), landing_bucket=f"gs://{bucket.name}/landing")
     source.landing_zone().land(FILE, Published(), LOG)
     assert object_of(bucket).size == len(OLD)
+
+
+class Machine(Project):
+    """A machine with a home of its own, whose files land in the bucket that all share."""
+
+    address_of_landing_zone = ""
+
+    @override
+    def trip_source(self, *, keep_raw_files: bool = True) -> TripSource:
+        return TripSource(
+            address=self.address,
+            landing=str(self.landing),
+            landing_bucket=self.address_of_landing_zone,
+            keep_raw_files=keep_raw_files,
+        )
+
+
+def test_one_machine_lands_a_month_and_another_one_loads_it_into_its_warehouse(bucket, tmp_path):
+    machines = []
+    for name in ("here", "there"):
+        (tmp_path / name).mkdir()
+        machine = Machine(tmp_path / name)
+        machine.address_of_landing_zone = f"gs://{bucket.name}/landing"
+        machines.append(machine)
+    with_source, without_source = machines
+    with_source.put(made_trips(GREEN, JANUARY, 60))
+    landed = with_source.run("2019-01", stages=["raw"], checks=False)
+    assert landed.success, landed.error
+    loaded = without_source.run("2019-01", stages=["month", "main"])
+    assert loaded.success, loaded.error
+    assert loaded.materialized("duckdb/green_tripdata")["2019-01"]["inserted"] == 60
+    assert not with_source.database.exists()
 
 
 def test_an_address_without_a_bucket_is_refused(place, tmp_path):
