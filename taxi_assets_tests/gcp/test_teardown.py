@@ -11,7 +11,10 @@ from taxi_assets.gcp import settings
 from taxi_assets.gcp.ownership import MADE_BY
 from taxi_assets.gcp.resources import BigQueryDataset
 from taxi_assets.ownership import COMMENT_PREFIX
+from taxi_assets_tests.csv_files import made_trips
 from taxi_assets_tests.gcp.jobs import JobOutcome, run_job
+from taxi_assets_tests.gcp.project import GcpProject
+from taxi_assets_tests.project import GREEN, JANUARY
 
 
 def confirmed(place: Mapping[str, str], **changes: object) -> Mapping[str, object]:
@@ -120,3 +123,18 @@ def test_twice_is_as_good_as_once(ready):
 
 def said(outcome: JobOutcome) -> str:
     return outcome.metadata["tear_down"]["outcome"]
+
+
+def test_all_that_a_load_leaves_behind_is_known_as_ours(emulators, place, tmp_path, monkeypatch):
+    project = GcpProject(tmp_path, emulators)
+    monkeypatch.setenv("GCP_BUCKET_NAME", project.bucket)
+    monkeypatch.setenv("GCP_DATASET", project.dataset)
+    names = {**place, "GCP_BUCKET_NAME": project.bucket, "GCP_DATASET": project.dataset}
+    assert run_job("gcp_setup").success
+    project.put(made_trips(GREEN, JANUARY, 20))
+    loaded = project.run("2019-01", checks=False)
+    assert loaded.success, loaded.error
+    assert "table green_tripdata" in what_is_there(names)
+    outcome = run_job("gcp_teardown", confirmed(names))
+    assert outcome.success, outcome.errors
+    assert what_is_there(names) == []
