@@ -29,8 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found = [name for name in _SETTINGS_OF_THE_REAL_ONE if os.environ.get(name)]
     if found:
         print(
-            f"This demo runs on emulators only, and {', '.join(found)} point elsewhere: unset them for it, or load "
-            "into your project as docs/gcp.md says.",
+            f"This demo runs on emulators only, and there are settings for something else ({', '.join(found)}): unset "
+            "them for it, or load into your project as docs/gcp.md says.",
             file=sys.stderr,
         )
         return 1

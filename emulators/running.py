@@ -118,7 +118,7 @@ class _Server:
     ) -> Iterator[Mapping[str, Any]]:
         """A server for the length of the block, and what it reports about itself."""
         data.mkdir(parents=True)
-        log = data.with_suffix(".log")
+        log = data / "log"
         arguments = [text for option in options.items() for text in option]
         with log.open("wb") as stream:
             process = subprocess.Popen(  # noqa: S603

@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -34,5 +35,7 @@ def _wait(data: Path) -> None:
     while os.read(0, 1024):
         pass
     shutil.rmtree(data, ignore_errors=True)
+    with suppress(OSError):  # another server's data may still be beside it
+        data.parent.rmdir()
     sys.stderr.flush()
     os._exit(0)

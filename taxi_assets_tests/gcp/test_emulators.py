@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import socket
 import subprocess
 import sys
@@ -129,10 +130,11 @@ def test_the_read_only_bucket_grants_reading_and_refuses_writing(place):
         bucket.blob("a").upload_from_string(b"x")
 
 
-def test_the_emulators_end_with_whoever_started_them_even_if_it_is_killed(emulators):
+def test_the_emulators_end_with_whoever_started_them_even_if_it_is_killed(emulators, tmp_path):
     starter = subprocess.Popen(
         [sys.executable, "-m", "emulators", "run"],
         cwd=PROJECT,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -149,9 +151,12 @@ def test_the_emulators_end_with_whoever_started_them_even_if_it_is_killed(emulat
         starter.kill()
         starter.communicate()
     deadline = time.monotonic() + 60
-    while any(answers(address.port) for address in addresses) and time.monotonic() < deadline:
+    while (any(answers(address.port) for address in addresses) or any(tmp_path.iterdir())) and (
+        time.monotonic() < deadline
+    ):
         time.sleep(0.05)
     assert not any(answers(address.port) for address in addresses)
+    assert not any(tmp_path.iterdir()), "they left something behind"
 
 
 def answers(port: int) -> bool:
