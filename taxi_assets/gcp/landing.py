@@ -105,7 +105,7 @@ class BucketLandingZone:
     def _purge(self, file: RawFile) -> bool:
         with self._explained(file):
             blob = self._bucket.get_blob(self._name(file))
-            if blob is None:
+            if blob is None or not is_ours(blob.metadata):
                 return False
             # What was verified stays known: the checks compare with it.
             left = self._bucket.blob(self._name_after_purge(file))
@@ -120,9 +120,10 @@ class BucketLandingZone:
         Raises:
             PreconditionFailed: It is something else by now.
         """
-        metadata = {**MADE_BY, _MANIFEST: json.dumps(manifest_of(landed), ensure_ascii=False)}
+        manifest = {_MANIFEST: json.dumps(manifest_of(landed), ensure_ascii=False)}
         if there is not None and holds(there, landed.path):
-            there.metadata = metadata
+            # Whose object it is stays as it was.
+            there.metadata = {**(there.metadata or {}), **manifest}
             there.patch(if_generation_match=there.generation, if_metageneration_match=there.metageneration)
             return
         if there is not None and not is_ours(there.metadata):
@@ -130,7 +131,7 @@ class BucketLandingZone:
                 f"{self._address(file)} has other bytes, which this project did not put there: nothing was changed; "
                 "move it away, or set TAXI_LANDING to another place."
             )
-        upload(self._bucket, self._name(file), landed.path, replacing=there, metadata=metadata, log=log)
+        upload(self._bucket, self._name(file), landed.path, replacing=there, metadata={**MADE_BY, **manifest}, log=log)
         log.info("%s: %s MiB put at %s.", file.name, mib(landed.size), self._address(file))
 
     def _fetch(self, file: RawFile, blob: storage.Blob, part: Path) -> None:

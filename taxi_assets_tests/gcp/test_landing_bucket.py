@@ -175,6 +175,14 @@ def test_a_file_that_is_there_already_gets_its_manifest_without_being_uploaded(h
     assert here.landed(FILE).path.read_bytes() == OLD
 
 
+def test_a_file_that_somebody_else_put_there_stays_theirs_and_is_not_purged(here, bucket):
+    bucket.blob(f"landing/{FILE.path}").upload_from_string(OLD)
+    here.land(FILE, Published(), LOG)
+    assert not is_ours(object_of(bucket).metadata)
+    assert not here.purge(FILE)
+    assert object_of(bucket).size == len(OLD)
+
+
 def test_an_object_of_somebody_else_is_not_overwritten(here, bucket):
     bucket.blob(f"landing/{FILE.path}").upload_from_string(b"precious")
     with pytest.raises(LandingError, match="this project did not put there"):
