@@ -102,7 +102,10 @@ def _projects() -> Sequence[str]:
 
 
 def make_external_tables_read_their_objects() -> None:
-    """Replace how local-bigquery makes an external table, by statement and by its interface."""
+    """Replace how local-bigquery makes an external table, by statement and by its interface.
+
+    A CREATE TABLE AS SELECT that fails leaves no table behind, as in BigQuery.
+    """
     tables.STORED_TYPES = (*tables.STORED_TYPES, "EXTERNAL")
     run, create = query._run, tables.create
 
@@ -119,7 +122,12 @@ def make_external_tables_read_their_objects() -> None:
             if tables.exists(*reference) and tables.load(*reference).type == "EXTERNAL" and not dry_run:
                 tables.delete(*reference)
                 return query._ddl(tree, context).replace(statementType="DROP_EXTERNAL_TABLE")
-        statistics: JobStatistics2 = run(cursor, tree, context, destination, config, *flags)
+        try:
+            statistics: JobStatistics2 = run(cursor, tree, context, destination, config, *flags)
+        except Exception:
+            if isinstance(tree, exp.Create) and tree.kind == "TABLE" and tree.expression and not dry_run:
+                _drop_what_was_begun(tree, context)
+            raise
         return statistics
 
     def create_by_interface(project: str, dataset: str, body: Table, translate: Any) -> Table:
@@ -136,6 +144,12 @@ def make_external_tables_read_their_objects() -> None:
 
     query._run = run_statement
     tables.create = create_by_interface
+
+
+def _drop_what_was_begun(tree: exp.Create, context: Context) -> None:
+    reference = names.reference(tree.find(exp.Table), context.project_id, context.dataset_id)
+    if tables.exists(*reference):
+        tables.delete(*reference)
 
 
 def _create_by_statement(cursor: Any, tree: exp.Create, context: Context, *, dry_run: bool) -> JobStatistics2:

@@ -1,12 +1,13 @@
 """Hands the bucket's objects to assets that ask for them, and keeps what assets return as objects.
 
 An asset names what it wants by its type: ``storage.Blob`` (the object itself, nothing is read until it is asked for),
-``bytes``, or ``typing.BinaryIO`` (a stream, in bounded memory). For a range of partitions it gets a dictionary of
+``bytes``, or ``io.BufferedIOBase`` (a stream, in bounded memory). For a range of partitions it gets a dictionary of
 these by partition, as from Dagster's own I/O managers for files, and says so: ``dict[str, storage.Blob]``.
 """
 
+from io import BufferedIOBase
 from pathlib import Path
-from typing import Any, BinaryIO, Final, get_args, get_origin
+from typing import Any, Final, get_args, get_origin
 
 import dagster as dg
 from google.cloud import storage
@@ -90,7 +91,7 @@ class GcsIOManager(dg.ConfigurableIOManager):
     def _client_bucket(self) -> storage.Bucket:
         return self.bucket.get_client().bucket(self.bucket.bucket_name)
 
-    def _read(self, name: str, wanted: Any) -> storage.Blob | bytes | BinaryIO:
+    def _read(self, name: str, wanted: Any) -> storage.Blob | bytes | BufferedIOBase:
         with explained(f"read {name}", self._place):
             blob = self._client_bucket().get_blob(name)
             if blob is None:
@@ -100,12 +101,12 @@ class GcsIOManager(dg.ConfigurableIOManager):
             if wanted is bytes:
                 content: bytes = blob.download_as_bytes(raw_download=True)
                 return content
-            if wanted is BinaryIO:
-                stream: BinaryIO = blob.open("rb", raw_download=True)
+            if wanted is BufferedIOBase:
+                stream: BufferedIOBase = blob.open("rb", raw_download=True)
                 return stream
         raise WarehouseError(
             f"{self._place}/{name} can't be given as {getattr(wanted, '__name__', wanted)}: "
-            "ask for storage.Blob, bytes or typing.BinaryIO."
+            "ask for storage.Blob, bytes or io.BufferedIOBase."
         )
 
 

@@ -64,6 +64,9 @@ def store_file(bucket: storage.Bucket, name: str, path: Path, *, log: logging.Lo
     try:
         blob = upload(bucket, name, path, replacing=there, metadata=MADE_BY, log=log)
     except PreconditionFailed as error:
+        now = bucket.get_blob(name)
+        if now is not None and holds(now, path):
+            return _stored(now, uploaded=False, start=start)
         raise WarehouseBusyError(
             f"gs://{bucket.name}/{name} was changed by somebody else while it was uploaded: run again."
         ) from error

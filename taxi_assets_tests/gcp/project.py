@@ -34,16 +34,21 @@ class GcpProject(Project):
     """A source folder, a landing zone, a bucket, a dataset, and a Dagster instance in memory.
 
     Attributes:
+        emulators: Where the emulators are.
+        bucket: Name of the bucket.
+        dataset: Name of the dataset.
         warehouses: The warehouses that runs know of.
     """
 
     kind = cloud.WAREHOUSE
 
-    def __init__(self, folder: Path, emulators: Emulators, *, address: str | None = None) -> None:
+    def __init__(
+        self, folder: Path, emulators: Emulators, *, address: str | None = None, names: tuple[str, str] | None = None
+    ) -> None:
         super().__init__(folder, address=address)
         self.emulators = emulators
         name = uuid.uuid4().hex[:12]
-        self.bucket, self.dataset = f"emulated-bucket-{name}", f"emulated_dataset_{name}"
+        self.bucket, self.dataset = names or (f"emulated-bucket-{name}", f"emulated_dataset_{name}")
         self.warehouses: Sequence[Warehouse] = [cloud.WAREHOUSE]
 
     def objects(self) -> GcsBucket:

@@ -91,7 +91,7 @@ class BigQueryWarehouse(BigQueryDataset):
             WarehouseError: There is no such object, it holds another file, or BigQuery refuses.
         """
         table = month_external_table(taxi, month)
-        with self.connection(f"create {table}") as client:
+        with self._turn(taxi, month, f"create {table}", log) as client:
             start = time.monotonic()
             job = self._create_external_table(client, taxi, month, landed)
             log.info(f"{table} reads {self._uri(taxi, month)}")
