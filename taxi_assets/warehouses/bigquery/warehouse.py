@@ -166,18 +166,19 @@ class BigQueryWarehouse(BigQueryDataset):
                 raise WarehouseError(f"{self.place} has no table {table}: materialize {month} of {taxi.table} first.")
             statement = statements.profile_month(self.place, taxi, month, table)
             (row,) = self._run(client, statement, self._labels(taxi, month)).result()
-            return MonthProfile.from_row({name.replace("__", " "): value for name, value in row.items()})
+            return MonthProfile.from_row(_with_names_of(taxi, row))
 
     def remove_month(self, taxi: Taxi, month: Month, log: logging.Logger) -> int:
         """See :class:`taxi_assets.warehouses.base.TripsWarehouse`. The raw file stays in the bucket."""
         table = taxi.month_table(month)
         with self._turn(taxi, month, f"remove {table}", log) as client:
-            if find_own(client, self.place, table) is None:
-                raise WarehouseError(f"{self.place} has no {table}: there is nothing to remove.")
+            has_table = find_own(client, self.place, table) is not None
             rows = 0
             if find_own(client, self.place, taxi.table) is not None:
                 statement = statements.delete_month(self.place, taxi, month)
                 rows = self._run(client, statement, self._labels(taxi, month)).num_dml_affected_rows or 0
+            if not has_table and rows == 0:
+                raise WarehouseError(f"{self.place} has no {table}: there is nothing to remove.")
             for name in (coming_table(taxi, month), month_external_table(taxi, month), table):
                 drop_own(client, self.place, name)
             return rows
@@ -293,6 +294,7 @@ class BigQueryWarehouse(BigQueryDataset):
     def _create_external_table(
         self, client: bigquery.Client, taxi: Taxi, month: Month, landed: LandedFile
     ) -> bigquery.QueryJob:
+        _refuse_bent_rows(taxi, landed)
         self._require_object(taxi, month, landed)
         find_own(client, self.place, month_external_table(taxi, month))
         labels = self._labels(taxi, month)
@@ -307,10 +309,7 @@ class BigQueryWarehouse(BigQueryDataset):
     ) -> bigquery.QueryJob:
         """Make the monthly table under the name it has until it is known to be whole."""
         statement = statements.create_month_table(self.place, taxi, month, labels=_lasting(labels))
-        # As in every warehouse, a file that is not plain by its separators is read line by line before it is loaded.
-        problem = None if landed.is_plain else describe_problems(landed, taxi)
-        if problem is not None:
-            raise problem
+        _refuse_bent_rows(taxi, landed)
         self._require_object(taxi, month, landed)
         try:
             job = self._run(client, statement, labels)
@@ -361,6 +360,13 @@ class BigQueryWarehouse(BigQueryDataset):
         }
 
 
+def _with_names_of(taxi: Taxi, row: bigquery.Row) -> Mapping[str, Any]:
+    """A measurement by its name and the column's, which BigQuery may spell in its own way: its names have no case."""
+    spelt = {name.lower(): name for name in taxi.header}
+    parts = [(*name.partition("__"), value) for name, value in row.items()]
+    return {f"{what} {spelt[column.lower()]}" if column else what: value for what, _, column, value in parts}
+
+
 def _lasting(labels: Mapping[str, str]) -> Mapping[str, str]:
     """The labels that a table keeps: those of its content, not those of the run that made it."""
     return {name: value for name, value in labels.items() if name != "run"}
@@ -369,6 +375,13 @@ def _lasting(labels: Mapping[str, str]) -> Mapping[str, str]:
 def _standard(type_name: str | None) -> str | None:
     """A column's type as SQL names it; the interface has older names for some."""
     return {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL"}.get(type_name or "", type_name)
+
+
+def _refuse_bent_rows(taxi: Taxi, landed: LandedFile) -> None:
+    """As in every warehouse, a file that is not plain by its separators is read line by line before it is loaded."""
+    problem = None if landed.is_plain else describe_problems(landed, taxi)
+    if problem is not None:
+        raise problem
 
 
 def _explain_refusal(taxi: Taxi, landed: LandedFile, error: BadRequest) -> TaxiAssetsError | BadRequest:
