@@ -4,6 +4,7 @@ SHELL := /bin/sh
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+EMULATORS := .venv-emulators
 
 # Settings of `make demo` and `make dev`, for example: make demo SOURCE=release MONTHS=2019-01...2019-03
 SOURCE ?= sample
@@ -21,6 +22,10 @@ help: ## this list
 demo: $(VENV)/.installed ## load sample months of both taxis into DuckDB and show the result
 	@$(BIN)/python -m taxi_assets.demo --source "$(SOURCE)" --months "$(MONTHS)" $(foreach taxi,$(TAXIS),--taxi $(taxi))
 
+.PHONY: demo-gcp
+demo-gcp: $(VENV)/.installed $(EMULATORS)/.installed ## the same into BigQuery, on emulators: no account, no network
+	@$(BIN)/python -m emulators.demo --source "$(SOURCE)" --months "$(MONTHS)" $(foreach taxi,$(TAXIS),--taxi $(taxi))
+
 .PHONY: dev
 dev: $(VENV)/.installed ## open Dagster's UI on http://127.0.0.1:3000 (PORT=…, SOURCE=sample|release|…)
 	@$(if $(filter command line environment,$(origin SOURCE)),export TAXI_SOURCE="$(SOURCE)";) \
@@ -28,7 +33,7 @@ dev: $(VENV)/.installed ## open Dagster's UI on http://127.0.0.1:3000 (PORT=…,
 	exec "$(CURDIR)/$(BIN)/dagster" dev --workspace "$(CURDIR)/workspace.yaml" --host 127.0.0.1 --port $(PORT)
 
 .PHONY: test
-test: $(VENV)/.installed-dev ## install what tests need and run them all
+test: $(VENV)/.installed-dev $(EMULATORS)/.installed ## install what tests need and run them all
 	@$(BIN)/python -m pytest --numprocesses auto
 
 .PHONY: check
@@ -47,8 +52,8 @@ dagster-home: $(VENV)/.installed ## print the folder of Dagster's own state, for
 	@$(BIN)/python -m taxi_assets.dagster_home
 
 .PHONY: clean
-clean: ## delete the virtual environment and caches, but no data
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache *.egg-info
+clean: ## delete the virtual environments and caches, but no data
+	rm -rf $(VENV) $(EMULATORS) .mypy_cache .ruff_cache .pytest_cache *.egg-info
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -61,4 +66,8 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 $(VENV)/.installed-dev: $(VENV)/.installed
 	@echo "Installing what tests and checks need"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[ui,dev]'
+	@touch $@
+
+$(EMULATORS)/.installed: $(VENV)/.installed $(wildcard emulators/constraints/*.txt)
+	@$(BIN)/python -m emulators
 	@touch $@

@@ -36,19 +36,20 @@ def build_definitions(
     from_settings: dict[str, Any] = {
         "source": TripSource(
             address=settings.source(),
-            landing=str(settings.home() / "landing"),
+            landing=str(settings.landing_folder()),
+            landing_bucket=settings.landing_bucket(),
             keep_raw_files=settings.keep_raw_files(),
         )
     }
     for warehouse in included:
         from_settings |= warehouse.resources()
-    # What a user's own asset returns goes to the warehouse that needs no settings, unless it says otherwise.
-    from_settings["io_manager"] = from_settings[included[0].io_manager_key]
+    default = next((warehouse for warehouse in included if warehouse.is_default), included[0])
+    from_settings["io_manager"] = from_settings[default.io_manager_key]
     with _without_labels():
         return dg.Definitions(
             assets=[*(trip_assets(taxi, included) for taxi in all_taxis().values()), *zones_assets(included)],
             asset_checks=zones_checks(included),
-            jobs=[remove_month_job(included)],
+            jobs=[remove_month_job(included), *(job for warehouse in included for job in warehouse.jobs())],
             resources={**from_settings, **(resources or {})},
             loggers=loggers,
             # A step of these assets takes seconds, and a process of its own would cost as much again.

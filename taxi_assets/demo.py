@@ -21,8 +21,6 @@ from taxi_assets.errors import TaxiAssetsError
 from taxi_assets.months import Month, parse_month_range
 from taxi_assets.taxis import Taxi, all_taxis, get_taxi
 
-_WAREHOUSE = "duckdb"
-
 # Wide enough for the table and for whole paths where the output is no terminal, such as a log of CI.
 _console = Console(width=None if sys.stdout.isatty() else 160)
 
@@ -43,20 +41,38 @@ class Line:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo, and return the exit code: 0, or 1 where a month failed."""
-    options = _options(arguments)
+    options = parsed_options(arguments, "python -m taxi_assets.demo", __doc__)
+    code = run_demo(options, "duckdb", into=str(settings.home()))
+    if code == 0:
+        _print_next_steps()
+    return code
+
+
+def run_demo(options: argparse.Namespace, warehouse: str, *, into: str) -> int:
+    """Load what the options ask for into a warehouse, and print what happened.
+
+    Args:
+        options: See ``parsed_options``.
+        warehouse: Name of the warehouse.
+        into: What to call the place that the months are loaded into.
+
+    Returns:
+        The exit code: 0, or 1 where a month failed.
+    """
     try:
         taxis = [get_taxi(name) for name in options.taxi] or list(all_taxis().values())
         months = _known_months(options.months, taxis)
         os.environ["TAXI_SOURCE"] = options.source
         os.environ["DAGSTER_HOME"] = str(dagster_home())
-        return _run(taxis, months)
+        return _run(taxis, months, warehouse, into)
     except TaxiAssetsError as error:
         _console.print(str(error), style="red")
         return 1
 
 
-def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m taxi_assets.demo", description=__doc__)
+def parsed_options(arguments: Sequence[str] | None, program: str, description: str | None) -> argparse.Namespace:
+    """The options of a demo: source, months and taxis."""
+    parser = argparse.ArgumentParser(prog=program, description=description)
     parser.add_argument("--source", default="sample", help="sample, release, a folder or a base URL")
     parser.add_argument("--months", default="2019-01...2019-06", help="a month, or a range such as 2019-01...2019-03")
     parser.add_argument("--taxi", action="append", default=[], help="a taxi; all of them unless given")
@@ -71,18 +87,18 @@ def _known_months(text: str, taxis: Sequence[Taxi]) -> Sequence[Month]:
     return months
 
 
-def _run(taxis: Sequence[Taxi], months: Sequence[Month]) -> int:
+def _run(taxis: Sequence[Taxi], months: Sequence[Month], warehouse: str, into: str) -> int:
     names = " and ".join(taxi.name for taxi in taxis)
-    _console.print(f"Loading {months[0]} to {months[-1]} of {names} from {_source_name()} into {settings.home()}")
+    _console.print(f"Loading {months[0]} to {months[-1]} of {names} from {_source_name()} into {into}")
     with _console.status("Starting Dagster") as status:
         # Dagster takes a second to import, during which there is something to read already.
         import dagster as dg  # noqa: PLC0415
 
-        result, seconds = _materialize(taxis, months, status)
+        result, seconds = _materialize(taxis, months, warehouse, status)
     materializations = [
         event.materialization for event in result.get_asset_materialization_events() if event.materialization.partition
     ]
-    lines = _lines(taxis, months, materializations)
+    lines = _lines(taxis, months, warehouse, materializations)
     _console.print(_table(lines))
     _console.print(f"{sum(line.rows_in_main for line in lines):,} trips in {seconds:.1f} s")
     # A mirror may lack the zones, which is worth a word but no failure of the months.
@@ -91,20 +107,19 @@ def _run(taxis: Sequence[Taxi], months: Sequence[Month]) -> int:
         if event.event_type == dg.DagsterEventType.STEP_FAILURE and event.step_failure_data.user_failure_data:
             description = event.step_failure_data.user_failure_data.description
             _console.print(description, style="yellow" if is_complete else "red")
-    _print_next_steps()
     return 0 if is_complete else 1
 
 
-def _materialize(taxis: Sequence[Taxi], months: Sequence[Month], status: Status) -> tuple[Any, float]:
+def _materialize(taxis: Sequence[Taxi], months: Sequence[Month], warehouse: str, status: Status) -> tuple[Any, float]:
     """Materialize the taxis' assets and the zones in one run, as Dagster's own commands do for a range."""
     import dagster as dg  # noqa: PLC0415
 
     from taxi_assets.build import build_definitions  # noqa: PLC0415
     from taxi_assets.warehouses import all_warehouses  # noqa: PLC0415
 
-    warehouse = next(warehouse for warehouse in all_warehouses() if warehouse.name == _WAREHOUSE)
-    definitions = build_definitions(warehouses=[warehouse], loggers={"status": _status_logger(status)})
-    wanted = [warehouse.key(table) for table in ["taxi_zones", *(taxi.table for taxi in taxis)]]
+    kind = next(kind for kind in all_warehouses() if kind.name == warehouse)
+    definitions = build_definitions(warehouses=[kind], loggers={"status": _status_logger(status)})
+    wanted = [kind.key(table) for table in ["taxi_zones", *(taxi.table for taxi in taxis)]]
     selection = dg.AssetSelection.assets(*wanted).upstream().resolve(definitions.resolve_asset_graph())
     start = time.monotonic()
     with dg.DagsterInstance.get() as instance:
@@ -142,7 +157,9 @@ def _status_logger(status: Status) -> Any:
     return status_logger
 
 
-def _lines(taxis: Sequence[Taxi], months: Sequence[Month], materializations: Sequence[Any]) -> Sequence[Line]:
+def _lines(
+    taxis: Sequence[Taxi], months: Sequence[Month], warehouse: str, materializations: Sequence[Any]
+) -> Sequence[Line]:
     facts = {
         (event.asset_key.to_user_string(), event.partition): {
             name: value.value for name, value in event.metadata.items()
@@ -153,8 +170,8 @@ def _lines(taxis: Sequence[Taxi], months: Sequence[Month], materializations: Seq
     for taxi in taxis:
         for month in map(str, months):
             raw = facts.get((f"raw/{taxi.table}", month))
-            loaded = facts.get((f"{_WAREHOUSE}/{taxi.month_asset}", month))
-            merged = facts.get((f"{_WAREHOUSE}/{taxi.table}", month))
+            loaded = facts.get((f"{warehouse}/{taxi.month_asset}", month))
+            merged = facts.get((f"{warehouse}/{taxi.table}", month))
             if raw and loaded and merged:
                 lines.append(
                     Line(

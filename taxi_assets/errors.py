@@ -52,7 +52,7 @@ class WarehouseBusyError(WarehouseError):
     passing = True
 
 
-class WarehouseUnreachableError(WarehouseError):
-    """The warehouse did not answer, or the connection to it broke."""
+class WarehouseUnavailableError(WarehouseError):
+    """The warehouse, or the network on the way to it, did not answer or answered that it can't just now."""
 
     passing = True

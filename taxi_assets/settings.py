@@ -3,6 +3,7 @@
 ======================  ==========================================================================================
 ``TAXI_HOME``           folder for all state; default ``.taxi`` in the project
 ``TAXI_SOURCE``         ``release`` (default), ``sample``, a folder, or a base URL
+``TAXI_LANDING``        where raw files land: a folder, default ``<TAXI_HOME>/landing``, or ``gs://<bucket>/<prefix>``
 ``TAXI_KEEP_RAW``       ``no`` deletes a month's raw file once it is merged; default ``yes``
 ``TAXI_MONTHS_AT_ONCE`` months of a range that are under way at the same time; default 4
 ======================  ==========================================================================================
@@ -38,13 +39,25 @@ def source() -> str | dg.EnvVar:
     return dg.EnvVar("TAXI_SOURCE") if os.environ.get("TAXI_SOURCE") else "release"
 
 
+def landing_folder() -> Path:
+    """The folder where raw files land, or where this machine keeps copies of those that land in a bucket."""
+    value = os.environ.get("TAXI_LANDING")
+    return Path(value).expanduser().absolute() if value and landing_bucket() is None else home() / "landing"
+
+
+def landing_bucket() -> str | None:
+    """The ``gs://`` address where raw files land, if they do so in a bucket."""
+    value = os.environ.get("TAXI_LANDING", "").strip()
+    return value if value.lower().startswith("gs://") else None
+
+
 def keep_raw_files() -> bool:
     """Whether raw files stay in the landing zone after their month was merged.
 
     Raises:
         SettingsError: TAXI_KEEP_RAW is neither yes nor no.
     """
-    return _switch("TAXI_KEEP_RAW", default=True)
+    return switch("TAXI_KEEP_RAW", default=True)
 
 
 def months_at_once() -> int:
@@ -59,7 +72,12 @@ def months_at_once() -> int:
     return int(value)
 
 
-def _switch(name: str, *, default: bool) -> bool:
+def switch(name: str, *, default: bool) -> bool:
+    """Whether the variable of that name says yes or no.
+
+    Raises:
+        SettingsError: It says something else.
+    """
     value = os.environ.get(name, "").strip().lower()
     words = {"": default, "yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
     if value not in words:

@@ -1,7 +1,8 @@
 """SQL from readable files: templates beside the module that runs them, rendered with quoted names.
 
 Templates get names (tables, columns) and types, which must be part of the text; values travel as parameters when the
-statement is executed. ``"{{ name }}"`` is never written by hand: ``{{ name | identifier }}`` quotes.
+statement is executed. ``"{{ name }}"`` is never written by hand: ``{{ name | identifier }}`` quotes, and
+``{{ name | backticks }}`` does for BigQuery.
 """
 
 from __future__ import annotations
@@ -22,6 +23,16 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def backticks(name: str) -> str:
+    """A name as BigQuery writes it."""
+    return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"
+
+
+def escaped(text: str) -> str:
+    """A text as BigQuery writes it, where a backslash would begin something else."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n") + "'"
+
+
 def render(package: str, name: str, **values: Any) -> str:
     """The SQL of the template ``name`` in ``package``.
 
@@ -40,5 +51,5 @@ def _environment(package: str) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(identifier=identifier, literal=literal)
+    environment.filters.update(identifier=identifier, literal=literal, backticks=backticks, escaped=escaped)
     return environment

@@ -118,6 +118,14 @@ class Project:
         resources = {"source": source, "duckdb": warehouse, "duckdb_io_manager": DuckDBIOManager(warehouse=warehouse)}
         return build_definitions(warehouses=[WAREHOUSE], resources=resources)
 
+    def keys(self, taxi: Taxi) -> dict[str, dg.AssetKey]:
+        """Keys of a taxi's assets by their stages."""
+        return {
+            "raw": dg.AssetKey(["raw", taxi.table]),
+            "month": self.kind.key(taxi.month_asset),
+            "main": self.kind.key(taxi.table),
+        }
+
     def run(
         self,
         months: str = str(JANUARY),
@@ -132,15 +140,11 @@ class Project:
         Args:
             months: What ``--partition`` or ``--partition-range`` would say.
             taxi: Whose months.
-            stages: Which of ``raw``, ``month`` and ``main`` to materialize.
+            stages: Which of the stages in ``keys`` to materialize.
             checks: Whether checks of these are evaluated too, or the checks of which stages are evaluated.
             settings: For ``definitions``.
         """
-        keys = {
-            "raw": dg.AssetKey(["raw", taxi.table]),
-            "month": self.kind.key(taxi.month_asset),
-            "main": self.kind.key(taxi.table),
-        }
+        keys = self.keys(taxi)
         judged = (stages if checks else ()) if isinstance(checks, bool) else checks
         selection = dg.AssetSelection.assets(*(keys[stage] for stage in stages)).without_checks()
         if judged:
@@ -193,8 +197,8 @@ class Project:
         return sorted(path.name for path in folder.glob("[!.]*")) if folder.is_dir() else []
 
 
-def processes() -> ForkServerContext:
-    """Makes child processes that have everything imported already, so that many are cheap."""
+def processes(*modules: str) -> ForkServerContext:
+    """Makes child processes that have everything imported already, and these modules, so that many are cheap."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["taxi_assets.build", "taxi_assets_tests.project"])
+    context.set_forkserver_preload(["taxi_assets.build", "taxi_assets_tests.project", *modules])
     return context

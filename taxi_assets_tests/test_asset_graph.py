@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import dagster as dg
 import pytest
 
@@ -27,8 +31,21 @@ def test_duckdb_needs_no_settings_to_be_there() -> None:
     assert "duckdb" in [warehouse.name for warehouse in configured_warehouses()]
 
 
-def test_warehouses_are_found_by_looking() -> None:
-    assert [warehouse.name for warehouse in all_warehouses()] == sorted(w.name for w in all_warehouses())
+def test_warehouses_are_found_by_looking_and_the_default_one_comes_first() -> None:
+    default, *others = [warehouse.name for warehouse in all_warehouses()]
+    assert default == "duckdb"
+    assert others == sorted(others)
+    assert {"bigquery", "postgres"} <= set(others)
+
+
+def test_what_is_not_configured_is_not_imported() -> None:
+    code = (
+        "import sys, taxi_assets.definitions;"
+        "print([name for name in sys.modules if name.startswith(('google.cloud', 'dagster_gcp', 'psycopg', 'adbc_'))])"
+    )
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("GCP_", "TAXI_"))}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_asset_keys_read_like_what_they_are() -> None:

@@ -14,7 +14,7 @@ from taxi_assets.months import Month, parse_month_range
 from taxi_assets.published import published_file
 from taxi_assets.source.files import trip_file
 from taxi_assets.source.folder import FolderOrigin
-from taxi_assets.source.landing import LandingZone
+from taxi_assets.source.landing import FolderLandingZone
 from taxi_assets.taxis import Column, Taxi, all_taxis, get_taxi
 from taxi_assets.warehouses.duckdb.warehouse import DuckDBWarehouse
 from taxi_assets_tests.paths import PROJECT
@@ -134,7 +134,9 @@ def test_a_taxi_with_other_columns_loads_like_any_other(tmp_path: Path) -> None:
             b"B2,2019-01-02 10:00:00,2019-01-02 10:10:00,\r\n"
         )
     )
-    landed = LandingZone(tmp_path / "landing").land(trip_file(hired, month), FolderOrigin(tmp_path / "source"), log)
+    landed = FolderLandingZone(tmp_path / "landing").land(
+        trip_file(hired, month), FolderOrigin(tmp_path / "source"), log
+    )
     warehouse = DuckDBWarehouse(database=str(tmp_path / "w.duckdb"))
     warehouse.load_month(hired, month, landed, log)
     merge = warehouse.merge_month(hired, month, log)

@@ -1,4 +1,4 @@
-"""The stages a month goes through: landed, loaded into a monthly table, merged into the main table.
+"""The stages a month goes through: landed, prepared as the warehouse needs it, loaded into a monthly table, merged.
 
 A stage is one asset for one month: it says what the asset is (``spec``), what doing it means (``run``) and how to
 judge the result (``judge`` and ``checks``). Warehouses differ only in the resource that does the work.
@@ -24,7 +24,7 @@ from taxi_assets.published import published_file
 from taxi_assets.source.files import trip_file
 from taxi_assets.source.resource import TripSource
 from taxi_assets.taxis import Taxi
-from taxi_assets.warehouses.base import MonthProfile, TableRole, TripsWarehouse, Warehouse
+from taxi_assets.warehouses.base import MonthProfile, Preparation, TableRole, TripsWarehouse, Warehouse
 
 OWNERS = ["team:taxi-data"]
 
@@ -123,20 +123,46 @@ class Landing(Stage):
         raise NotImplementedError("a raw file is verified before it lands, and has no checks")
 
 
+class Preparing(Stage):
+    """Something that a warehouse needs of the month before it can load it."""
+
+    def __init__(self, taxi: Taxi, warehouse: Warehouse, preparation: Preparation, *, after: dg.AssetKey) -> None:
+        self._taxi, self._preparation = taxi, preparation
+        self._warehouse = self.warehouse = warehouse
+        self.after = after
+        self.spec = preparation.spec(taxi).replace_attributes(
+            deps=[after],
+            tags={"taxi": taxi.name},
+            owners=OWNERS,
+            code_version="1",
+            partitions_def=months_partitions(),
+            skippable=True,
+        )
+
+    @override
+    def run(self, month: Month, at: Workplace) -> Metadata:
+        landed = at.source.landing_zone().landed(trip_file(self._taxi, month))
+        return self._preparation.run(at.warehouse(self._warehouse), self._taxi, month, landed, at.log)
+
+    @override
+    def judge(self, month: Month, at: Workplace) -> Evidence:
+        raise NotImplementedError("what prepares a month is judged by the monthly table that it leads to")
+
+
 class Loading(Stage):
     """The month as a typed table with ids."""
 
     checks = CHECKS["month"]
 
-    def __init__(self, taxi: Taxi, warehouse: Warehouse) -> None:
+    def __init__(self, taxi: Taxi, warehouse: Warehouse, *, after: dg.AssetKey) -> None:
         self._taxi = taxi
         self._warehouse = self.warehouse = warehouse
-        self.after = raw_key(taxi.table)
+        self.after = after
         self.spec = _table_spec(
             taxi,
             warehouse,
             taxi.month_asset,
-            after=self.after,
+            after=after,
             table=f"{taxi.table}_<YYYY_MM>",
             description=(
                 f"{taxi.title}: a month's trips as a typed table with an id for each. Once it is merged, its name "
@@ -149,7 +175,7 @@ class Loading(Stage):
         landed = at.source.landing_zone().landed(trip_file(self._taxi, month))
         load = at.warehouse(self._warehouse).load_month(self._taxi, month, landed, at.log)
         table = self._taxi.month_table(month)
-        return {"file": landed.path.name, **rows_metadata(load.rows, seconds=load.seconds, table=table)}
+        return {"file": landed.path.name, **rows_metadata(load.rows, seconds=load.seconds, table=table), **load.facts}
 
     @override
     def judge(self, month: Month, at: Workplace) -> Evidence:
@@ -187,6 +213,7 @@ class Merging(Stage):
             "inserted": merge.inserted,
             "updated": merge.updated,
             "deleted": merge.deleted,
+            **merge.facts,
         }
 
     @override

@@ -1,4 +1,4 @@
-"""The assets of one taxi: raw file, monthly table and main table in each warehouse, and their checks."""
+"""The assets of one taxi: raw file, and in each warehouse what leads to its main table, and their checks."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -8,7 +8,7 @@ import dagster as dg
 from taxi_assets import settings
 from taxi_assets.assets.failures import explained_to_people
 from taxi_assets.assets.months import MonthReport, Work, carry_months
-from taxi_assets.assets.stages import Landing, Loading, Merging, Stage, Workplace
+from taxi_assets.assets.stages import Landing, Loading, Merging, Preparing, Stage, Workplace, raw_key
 from taxi_assets.checks import check_spec, results
 from taxi_assets.errors import TaxiAssetsError
 from taxi_assets.months import Month
@@ -25,8 +25,13 @@ def trip_stages(taxi: Taxi, warehouses: Sequence[Warehouse]) -> Sequence[Stage]:
     """All stages of a taxi, each after the one it needs."""
     stages: list[Stage] = [Landing(taxi)]
     for place, warehouse in enumerate(warehouses):
+        after = raw_key(taxi.table)
+        for preparation in warehouse.preparations:
+            stages.append(Preparing(taxi, warehouse, preparation, after=after))
+            after = stages[-1].key
+        stages.append(Loading(taxi, warehouse, after=after))
         # A month is compared with the warehouses that have had it before this one.
-        stages += [Loading(taxi, warehouse), Merging(taxi, warehouse, compared_with=warehouses[:place])]
+        stages.append(Merging(taxi, warehouse, compared_with=warehouses[:place]))
     return stages
 
 

@@ -1,13 +1,14 @@
-"""The landing zone: the folder where verified raw files lie, each with a manifest beside it."""
+"""The landing zone as a folder, where verified raw files lie, each with a manifest beside it."""
 
 from __future__ import annotations
 
 import errno
+import hashlib
 import logging
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -38,7 +39,7 @@ _SWAP_SECONDS: Final = 1.0
 _HASH_DIGITS: Final = 12
 
 
-class LandingZone:
+class FolderLandingZone:
     """A folder of verified files, laid out as their source: ``<folder>/<taxi>/<file>`` with ``<file>.json`` beside it.
 
     Only a file that agrees with its manifest counts as landed. Several threads and processes may use the same folder.
@@ -48,23 +49,12 @@ class LandingZone:
         self._folder = folder.absolute()
 
     def land(self, file: RawFile, origin: Origin, log: logging.Logger) -> LandedFile:
-        """Make sure that the source's current version of the file lies here, verified.
-
-        What had landed before stays until the new file is verified; it is returned, without any transfer, only if the
-        source says that it is still current.
-
-        Raises:
-            NotPublishedError: The source does not offer the file.
-            SourceUnavailableError: The source does not answer or broke off too often, even if an older file lies here.
-            DamagedFileError: What arrived is not the whole file, or differs from the published one.
-            UnexpectedContentError: Its columns are not those of the definition.
-            LandingError: The folder can't be written, or is full.
-        """
+        """See ``LandingZone.land``."""
         started = time.perf_counter()
         with self._writing(file), self._alone(file, log):
             version = origin.version(file)
             kept = self._as_landed(file)
-            if kept is not None and kept.origin == origin.name and _is_same(kept.version, version):
+            if kept is not None and kept.origin == origin.name and is_same(kept.version, version):
                 log.info("%s is unchanged at %s: nothing to fetch.", file.name, origin.name)
                 return replace(kept, seconds=time.perf_counter() - started)
             log.info("%s: fetching from %s.", file.name, origin.name)
@@ -76,31 +66,23 @@ class LandingZone:
             return replace(landed, seconds=seconds)
 
     def landed(self, file: RawFile) -> LandedFile:
-        """The file that lies here.
-
-        Raises:
-            LandingError: It never landed, was purged, or is no longer what was verified.
-        """
+        """See ``LandingZone.landed``."""
         landed = self._as_landed(file) or self._as_landed_after_swap(file)
         if landed is not None:
             return landed
-        path = self._path(file)
+        path = self.path_of(file)
         what = "was changed after it was verified" if path.exists() else "does not lie"
         raise LandingError(
             f"{file.name} {what} in the landing zone {self._folder}: materialize {file.landed_by} first."
         )
 
     def known(self, file: RawFile) -> LandedFile | None:
-        """What the manifest says of the file, even when the file itself was purged; None if it never landed."""
-        return read_manifest(self._path(file))
+        """See ``LandingZone.known``."""
+        return read_manifest(self.path_of(file))
 
     def purge(self, file: RawFile) -> bool:
-        """Delete the file and keep its manifest; True if there was a file.
-
-        Raises:
-            LandingError: The folder can't be written.
-        """
-        path = self._path(file)
+        """See ``LandingZone.purge``."""
+        path = self.path_of(file)
         if not path.exists():
             return False
         with self._writing(file), self._alone(file, logging.getLogger(__name__)):
@@ -108,21 +90,52 @@ class LandingZone:
             path.unlink(missing_ok=True)
             return there_was_one
 
-    def _path(self, file: RawFile) -> Path:
+    def path_of(self, file: RawFile) -> Path:
+        """Where the file lies, or would."""
         return self._folder / file.path
 
+    def copy_of(self, file: RawFile, landed: LandedFile, fetch: Callable[[Path], None], log: logging.Logger) -> Path:
+        """Where a copy lies of a file that was verified elsewhere; it is fetched unless the same bytes are here.
+
+        Args:
+            file: The file.
+            landed: What was noted of it when it was verified.
+            fetch: Writes its bytes to a path.
+            log: Where to say that somebody else is at it.
+
+        Raises:
+            DamagedFileError: What was fetched are other bytes than those that were verified.
+            LandingError: The folder can't be written, or is full.
+        """
+        path = self.path_of(file)
+        with self._writing(file), self._alone(file, log):
+            kept = self._as_landed(file)
+            if kept is not None and kept.sha256 == landed.sha256:
+                return path
+            part = path.with_name(f"{path.name}.part")
+            discard_part(part)
+            try:
+                fetch(part)
+                _require_bytes(part, file, landed)
+                flush_to_disk(part)
+            except BaseException:
+                discard_part(part)
+                raise
+            self._give_name(part, replace(landed, path=path))
+        return path
+
     def _lock(self, file: RawFile) -> FileLock:
-        path = self._path(file)
+        path = self.path_of(file)
         return FileLock(path.with_name(f".{path.name}.lock"))
 
     def _as_landed(self, file: RawFile) -> LandedFile | None:
         """The file as noted, if it is still so and still has the columns that are asked for."""
-        noted = read_manifest_of_file_as_noted(self._path(file))
+        noted = read_manifest_of_file_as_noted(self.path_of(file))
         return noted if noted is not None and set(noted.header) == set(file.header) else None
 
     def _as_landed_after_swap(self, file: RawFile) -> LandedFile | None:
         """The file, where a newer one was just taking its place: file and manifest disagree for that moment only."""
-        path = self._path(file)
+        path = self.path_of(file)
         if not path.exists() or not manifest_path(path).exists():
             return None
         with suppress(Timeout, OSError), self._lock(file).acquire(timeout=_SWAP_SECONDS):
@@ -130,7 +143,7 @@ class LandingZone:
         return None
 
     def _fetch(self, file: RawFile, origin: Origin, log: logging.Logger) -> LandedFile:
-        path = self._path(file)
+        path = self.path_of(file)
         part = path.with_name(f"{path.name}.part")
         discard_part_of_others(part, origin.name)
         try:
@@ -141,16 +154,19 @@ class LandingZone:
             # A part that stays would be continued; only a broken connection leaves one that is worth it.
             discard_part(part)
             raise
-        part.replace(path)
+        self._give_name(part, landed)
+        return landed
+
+    def _give_name(self, part: Path, landed: LandedFile) -> None:
+        part.replace(landed.path)
         discard_part(part)
         write_manifest(landed)
-        _flush_folder(path.parent)
-        return landed
+        _flush_folder(landed.path.parent)
 
     @contextmanager
     def _alone(self, file: RawFile, log: logging.Logger) -> Iterator[None]:
         """Keep other threads and processes from landing the same file; whoever dies lets go of it."""
-        self._path(file).parent.mkdir(parents=True, exist_ok=True)
+        self.path_of(file).parent.mkdir(parents=True, exist_ok=True)
         lock = self._lock(file)
         try:
             lock.acquire(blocking=False)
@@ -213,7 +229,17 @@ def _compared_with_published(sha256: str, file: RawFile, origin: Origin) -> tupl
     return (f"differs from the published file (sha256 {got}… instead of {expected}…): a sample or a mirror.",)
 
 
-def _is_same(landed: FileVersion, offered: FileVersion) -> bool:
+def _require_bytes(path: Path, file: RawFile, landed: LandedFile) -> None:
+    with path.open("rb") as stream:
+        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    if found != landed.sha256:
+        raise DamagedFileError(
+            f"The copy of {file.name} is not what was verified (sha256 {found[:_HASH_DIGITS]}… instead of "
+            f"{landed.sha256[:_HASH_DIGITS]}…): run again, and if it stays so, materialize {file.landed_by} anew."
+        )
+
+
+def is_same(landed: FileVersion, offered: FileVersion) -> bool:
     """Whether two versions stand for the same bytes. A version that says nothing is never the same as another."""
     if landed.etag is None and landed.last_modified is None:
         return landed == offered and landed.size is not None

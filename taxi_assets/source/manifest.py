@@ -18,48 +18,17 @@ def manifest_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.json")
 
 
-def write_manifest(landed: LandedFile) -> None:
-    """Note what landed, in one step: a reader finds the old manifest or the new one.
-
-    Raises:
-        OSError: The folder can't be written.
-    """
+def manifest_of(landed: LandedFile) -> dict[str, Any]:
+    """What is noted of a landed file, wherever it is kept, as values that JSON can hold."""
     facts = asdict(landed)
     for of_the_call_only in ("path", "fetched", "seconds"):
         del facts[of_the_call_only]
-    facts["mtime_ns"] = landed.path.stat().st_mtime_ns
     facts["landed_at"] = datetime.now(UTC).isoformat(timespec="seconds")
-    target = manifest_path(landed.path)
-    draft = target.with_name(f".{target.name}.new")
-    draft.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    flush_to_disk(draft)
-    draft.replace(target)
+    return facts
 
 
-def read_manifest(path: Path) -> LandedFile | None:
-    """What was noted of the landed file at ``path``, or None where nothing readable was."""
-    return _landed(path, _facts(path))
-
-
-def read_manifest_of_file_as_noted(path: Path) -> LandedFile | None:
-    """The same, if the file is there and still the one that was noted, by its length and time of change; else None."""
-    facts = _facts(path)
-    try:
-        status = path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    if (status.st_size, status.st_mtime_ns) != (facts.get("size"), facts.get("mtime_ns")):
-        return None
-    return _landed(path, facts)
-
-
-def flush_to_disk(path: Path) -> None:
-    """Wait until the file's bytes are on the disk, so that a loss of power can't undo what is renamed next."""
-    with path.open("r+b") as stream:
-        os.fsync(stream.fileno())
-
-
-def _landed(path: Path, facts: Mapping[str, Any]) -> LandedFile | None:
+def landed_file(path: Path, facts: Mapping[str, Any]) -> LandedFile | None:
+    """The file at ``path`` as it was noted, or None where what was noted is not readable."""
     try:
         return LandedFile(
             path=path,
@@ -76,6 +45,44 @@ def _landed(path: Path, facts: Mapping[str, Any]) -> LandedFile | None:
         )
     except (KeyError, TypeError):
         return None
+
+
+def write_manifest(landed: LandedFile) -> None:
+    """Note what landed, in one step: a reader finds the old manifest or the new one.
+
+    Raises:
+        OSError: The folder can't be written.
+    """
+    facts = manifest_of(landed)
+    facts["mtime_ns"] = landed.path.stat().st_mtime_ns
+    target = manifest_path(landed.path)
+    draft = target.with_name(f".{target.name}.new")
+    draft.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    flush_to_disk(draft)
+    draft.replace(target)
+
+
+def read_manifest(path: Path) -> LandedFile | None:
+    """What was noted of the landed file at ``path``, or None where nothing readable was."""
+    return landed_file(path, _facts(path))
+
+
+def read_manifest_of_file_as_noted(path: Path) -> LandedFile | None:
+    """The same, if the file is there and still the one that was noted, by its length and time of change; else None."""
+    facts = _facts(path)
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    if (status.st_size, status.st_mtime_ns) != (facts.get("size"), facts.get("mtime_ns")):
+        return None
+    return landed_file(path, facts)
+
+
+def flush_to_disk(path: Path) -> None:
+    """Wait until the file's bytes are on the disk, so that a loss of power can't undo what is renamed next."""
+    with path.open("r+b") as stream:
+        os.fsync(stream.fileno())
 
 
 def _facts(path: Path) -> Mapping[str, Any]:

@@ -14,7 +14,8 @@ from taxi_assets.errors import SettingsError
 from taxi_assets.source.files import LandedFile, RawFile
 from taxi_assets.source.folder import FolderOrigin
 from taxi_assets.source.http import HttpOrigin
-from taxi_assets.source.landing import LandingZone
+from taxi_assets.source.landing import FolderLandingZone
+from taxi_assets.source.landing_zone import LandingZone
 from taxi_assets.source.origin import RELEASE_ADDRESS, Origin
 from taxi_assets.source.patience import Patience
 
@@ -30,7 +31,10 @@ class TripSource(dg.ConfigurableResource):  # type: ignore[type-arg]
         default="release",
         description="“release”, “sample”, a folder, or an http(s) base address; files at <base>/<taxi>/<file>.",
     )
-    landing: str = Field(description="Folder of the landing zone.")
+    landing: str = Field(description="Folder of the landing zone, or of this machine's copies if it is a bucket.")
+    landing_bucket: str | None = Field(
+        default=None, description="gs:// address where files land, so that machines need not share a disk."
+    )
     downloads_at_once: int = Field(default=2, ge=1, description="Files that one process fetches at the same time.")
     timeout_seconds: float = Field(default=60.0, gt=0, description="Longest silence of a server.")
     attempts: int = Field(default=5, ge=1, description="Attempts in a row without a single new byte.")
@@ -59,8 +63,18 @@ class TripSource(dg.ConfigurableResource):  # type: ignore[type-arg]
         return FolderOrigin(self._existing_folder(address))
 
     def landing_zone(self) -> LandingZone:
-        """The folder where files land; it is made when the first one does."""
-        return LandingZone(Path(self.landing).expanduser())
+        """The folder or bucket where files land; a folder is made when the first one does.
+
+        Raises:
+            SettingsError: The bucket's address or what Google Cloud needs beside it is missing or wrong.
+        """
+        folder = FolderLandingZone(Path(self.landing).expanduser())
+        if self.landing_bucket is None:
+            return folder
+        # Google's clients are imported where they are used only.
+        from taxi_assets.gcp.landing import bucket_landing_zone  # noqa: PLC0415
+
+        return bucket_landing_zone(self.landing_bucket, folder)
 
     def land(self, file: RawFile, log: logging.Logger) -> LandedFile:
         """Land a file from the source as soon as one of the process's download slots is free.

@@ -12,9 +12,10 @@ from taxi_assets.warehouses.base import Warehouse
 
 @cache
 def all_warehouses() -> Sequence[Warehouse]:
-    """Every kind of warehouse that the project has, in alphabetical order, configured or not."""
+    """Every kind of warehouse that the project has, configured or not: the default one, then by their names."""
     packages = (module.name for module in pkgutil.iter_modules(__path__) if module.ispkg)
-    return [import_module(f"{__name__}.{package}").WAREHOUSE for package in sorted(packages)]
+    warehouses: list[Warehouse] = [import_module(f"{__name__}.{package}").WAREHOUSE for package in packages]
+    return sorted(warehouses, key=lambda warehouse: (not warehouse.is_default, warehouse.name))
 
 
 def configured_warehouses() -> Sequence[Warehouse]:

@@ -30,10 +30,12 @@ class MonthLoad:
     Attributes:
         rows: Rows of the monthly table, which are those of the file.
         seconds: How long the work took, without waiting for others.
+        facts: What else the warehouse tells of it, as metadata.
     """
 
     rows: int
     seconds: float = field(default=0.0, compare=False)
+    facts: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class MonthMerge:
         updated: Rows that were there with other values.
         deleted: Rows that the file no longer has.
         seconds: How long the work took, without waiting for others.
+        facts: What else the warehouse tells of it, as metadata.
     """
 
     rows: int
@@ -53,6 +56,7 @@ class MonthMerge:
     updated: int
     deleted: int
     seconds: float = field(default=0.0, compare=False)
+    facts: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)
@@ -160,6 +164,20 @@ class TripsWarehouse(Protocol):
 
 
 @dataclass(frozen=True)
+class Preparation:
+    """An asset between a month's raw file and its monthly table, which only one kind of warehouse has.
+
+    Attributes:
+        spec: What the asset of a taxi is: key, description, metadata, kinds, group and I/O manager.
+        run: Does it for one month in the connected warehouse, from the landed file, and returns the metadata of the
+            materialization. Raises a TaxiAssetsError where it can't be done.
+    """
+
+    spec: Callable[[Taxi], dg.AssetSpec]
+    run: Callable[[Any, Taxi, Month, LandedFile, logging.Logger], Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
 class Warehouse:
     """A kind of warehouse, as far as the asset graph must know it before anything is connected.
 
@@ -169,7 +187,11 @@ class Warehouse:
         column_types: Its type of each kind of column, for the column schema.
         id_type: Its type of ``unique_row_id``.
         is_configured: Whether its settings are there, so that its assets join the graph.
-        resources: Its resource under ``name`` and its I/O manager under ``<name>_io_manager``.
+        resources: Its resource under ``name`` and its I/O manager under ``<name>_io_manager``, and whatever else its
+            assets need.
+        preparations: Its assets before the monthly table, each after the one it needs.
+        jobs: What people start on purpose in it, beside the jobs that all warehouses share.
+        is_default: Whether it keeps what a user's own asset returns that names no I/O manager.
     """
 
     name: str
@@ -178,6 +200,9 @@ class Warehouse:
     id_type: str
     is_configured: Callable[[], bool]
     resources: Callable[[], Mapping[str, Any]]
+    preparations: Sequence[Preparation] = ()
+    jobs: Callable[[], Sequence[dg.JobDefinition]] = tuple
+    is_default: bool = False
 
     @property
     def io_manager_key(self) -> str:

@@ -69,7 +69,7 @@ def test_a_server_that_stops_at_once_keeps_the_old_month(own_server: Server, on_
         outcome = load.result()
         own_server.start()
     assert "run again" in outcome.failure
-    assert "WarehouseUnreachableError" in outcome.error, "it is worth a retry"
+    assert "WarehouseUnavailableError" in outcome.error, "it is worth a retry"
     assert_old_and_then_new(project, outcome, before)
 
 
@@ -83,7 +83,7 @@ def test_a_connection_that_is_cut_keeps_the_old_month(on_own_server: PostgresPro
         session.execute("SELECT pg_advisory_unlock_all()")
         outcome = load.result()
     assert "run again" in outcome.failure
-    assert "WarehouseUnreachableError" in outcome.error, "it is worth a retry"
+    assert "WarehouseUnavailableError" in outcome.error, "it is worth a retry"
     assert_old_and_then_new(project, outcome, before)
 
 
@@ -125,7 +125,7 @@ def test_a_statement_timeout_keeps_the_old_month(loaded: PostgresProject, brake:
         outcome = hurried.run(checks=False)
     assert "canceling statement due to statement timeout" in outcome.failure
     assert "raise the server's statement_timeout" in outcome.failure
-    assert "WarehouseUnreachableError" not in outcome.error, "a retry would meet the same"
+    assert "WarehouseUnavailableError" not in outcome.error, "a retry would meet the same"
     assert_old_and_then_new(loaded, outcome, before)
 
 

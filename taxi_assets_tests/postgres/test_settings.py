@@ -160,7 +160,7 @@ def test_only_a_server_that_does_not_answer_is_worth_a_retry(
 ):
     settings |= {f"TAXI_POSTGRES_{part}": value for part, value in wrong.items()}
     error = configure(settings).run().error
-    assert ("WarehouseUnreachableError" in error) == may_pass
+    assert ("WarehouseUnavailableError" in error) == may_pass
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from taxi_assets.errors import LandingError
 from taxi_assets.source.folder import FolderOrigin
-from taxi_assets.source.landing import LandingZone
+from taxi_assets.source.landing import FolderLandingZone
 from taxi_assets_tests.source.made_files import FILE
 
 LOG = logging.getLogger("killed")
@@ -37,7 +37,7 @@ def land_killed_before_change(number: int, source: Path, landing: Path) -> bool:
                     os.kill(os.getpid(), signal.SIGKILL)
 
         sys.addaudithook(count)
-        LandingZone(landing).land(FILE, FolderOrigin(source), LOG)
+        FolderLandingZone(landing).land(FILE, FolderOrigin(source), LOG)
         os._exit(0)
     return os.WIFSIGNALED(os.waitpid(child, 0)[1])
 
@@ -45,7 +45,7 @@ def land_killed_before_change(number: int, source: Path, landing: Path) -> bool:
 def state(landing: Path) -> str | None:
     """The hash of what counts as landed, or None."""
     try:
-        return LandingZone(landing).landed(FILE).sha256
+        return FolderLandingZone(landing).landed(FILE).sha256
     except LandingError:
         return None
 
@@ -55,10 +55,10 @@ def main(old: Path, new: Path, work: Path) -> None:
     killed = True
     while killed:
         landing = work / f"landing{number}"
-        LandingZone(landing).land(FILE, FolderOrigin(old), LOG)
+        FolderLandingZone(landing).land(FILE, FolderOrigin(old), LOG)
         killed = land_killed_before_change(number, new, landing)
         after = state(landing)
-        repaired = LandingZone(landing).land(FILE, FolderOrigin(new), LOG)
+        repaired = FolderLandingZone(landing).land(FILE, FolderOrigin(new), LOG)
         left = sorted(path.name for path in repaired.path.parent.iterdir() if not path.name.startswith("."))
         print(json.dumps({"killed": killed, "after": after, "repaired": state(landing), "left": left}))
         shutil.rmtree(landing)

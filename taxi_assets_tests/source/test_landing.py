@@ -29,7 +29,7 @@ from taxi_assets.published import PublishedFile
 from taxi_assets.source.files import FileVersion, RawFile, trip_file, zones_file
 from taxi_assets.source.folder import FolderOrigin
 from taxi_assets.source.http import HttpOrigin
-from taxi_assets.source.landing import LandingZone
+from taxi_assets.source.landing import FolderLandingZone
 from taxi_assets.source.origin import RELEASE_ADDRESS
 from taxi_assets.source.patience import Patience
 from taxi_assets.source.resource import TripSource
@@ -66,7 +66,7 @@ class FixedOrigin:
 
 @pytest.fixture
 def zone(tmp_path):
-    return LandingZone(tmp_path / "landing")
+    return FolderLandingZone(tmp_path / "landing")
 
 
 @pytest.fixture
@@ -205,7 +205,7 @@ def test_a_file_that_never_landed_is_refused_with_the_remedy(zone):
 
 def test_a_reader_that_comes_while_a_newer_file_takes_its_place_gets_the_newer_one(zone, tmp_path):
     old = zone.land(FILE, FixedOrigin(), LOG).path
-    other = LandingZone(tmp_path / "other")
+    other = FolderLandingZone(tmp_path / "other")
     new = other.land(FILE, FixedOrigin(NEW_BODY), LOG).path
     with FileLock(old.with_name(f".{old.name}.lock")):
         new.replace(old)
@@ -386,16 +386,16 @@ def test_a_landing_folder_that_is_a_file_is_one_sentence(tmp_path):
     with pytest.raises(
         LandingError, match=rf"landing zone {tmp_path}/landing .* MiB free\): check that it is a folder"
     ):
-        LandingZone(tmp_path / "landing").land(FILE, FixedOrigin(), LOG)
+        FolderLandingZone(tmp_path / "landing").land(FILE, FixedOrigin(), LOG)
     with pytest.raises(LandingError):
-        LandingZone(tmp_path / "landing").landed(FILE)
-    assert LandingZone(tmp_path / "landing").known(FILE) is None
+        FolderLandingZone(tmp_path / "landing").landed(FILE)
+    assert FolderLandingZone(tmp_path / "landing").known(FILE) is None
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder that not even root may write to")
 def test_a_landing_folder_that_may_not_be_written_is_one_sentence():
     with pytest.raises(LandingError, match="choose another"):
-        LandingZone(Path("/proc/landing")).land(FILE, FixedOrigin(), LOG)
+        FolderLandingZone(Path("/proc/landing")).land(FILE, FixedOrigin(), LOG)
 
 
 def test_a_landing_folder_that_is_read_only_is_one_sentence(tmp_path):
@@ -404,7 +404,7 @@ def test_a_landing_folder_that_is_read_only_is_one_sentence(tmp_path):
     if os.access(folder, os.W_OK):
         pytest.skip("this user may write everywhere")
     with pytest.raises(LandingError, match="Permission denied"):
-        LandingZone(folder).land(FILE, FixedOrigin(), LOG)
+        FolderLandingZone(folder).land(FILE, FixedOrigin(), LOG)
 
 
 def test_a_disk_that_is_full_is_one_sentence_and_leaves_the_old_file(zone, web, server):

@@ -24,4 +24,5 @@ WAREHOUSE: Final = Warehouse(
     id_type=ID_TYPE,
     is_configured=lambda: True,
     resources=_resources,
+    is_default=True,
 )

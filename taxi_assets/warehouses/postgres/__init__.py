@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from taxi_assets.warehouses.base import Warehouse
-from taxi_assets.warehouses.postgres.io_manager import PostgresIOManager
+from taxi_assets.warehouses.postgres.columns import COLUMN_TYPES, ID_TYPE
 from taxi_assets.warehouses.postgres.settings import connection_fields, is_configured
-from taxi_assets.warehouses.postgres.warehouse import COLUMN_TYPES, ID_TYPE, PostgresWarehouse
 
 
 def _resources() -> Mapping[str, Any]:
+    # Drivers are imported where a server is configured, and nowhere else.
+    from taxi_assets.warehouses.postgres.io_manager import PostgresIOManager  # noqa: PLC0415
+    from taxi_assets.warehouses.postgres.warehouse import PostgresWarehouse  # noqa: PLC0415
+
     warehouse = PostgresWarehouse(**connection_fields())
     return {"postgres": warehouse, "postgres_io_manager": PostgresIOManager(warehouse=warehouse)}
 

@@ -12,7 +12,7 @@ from psycopg import errors, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pydantic import Field
 
-from taxi_assets.errors import SettingsError, TaxiAssetsError, WarehouseError, WarehouseUnreachableError
+from taxi_assets.errors import SettingsError, TaxiAssetsError, WarehouseError, WarehouseUnavailableError
 
 _log = logging.getLogger(__name__)
 
@@ -113,7 +113,7 @@ class PostgresResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             remedy = f"check the names of database and user in {self._set_by('database', 'user')}, or create them"
         else:
             remedy = f"start the server, or check host and port in {self._set_by('host', 'port')}"
-            problem = WarehouseUnreachableError
+            problem = WarehouseUnavailableError
         return problem(f"PostgreSQL at {self.place} can't be connected to ({cause}): {remedy}.")
 
     def _set_by(self, *fields: str) -> str:
@@ -154,5 +154,5 @@ def _in_words(action: str, place: str, cause: str, sqlstate: str | None) -> Ware
     remedy = _REMEDIES.get(sqlstate or "", "main is as it was before; run again")
     # An error that the server did not send, and so has no code, is about the connection to it.
     is_broken = not sqlstate or sqlstate.startswith(_BROKEN)
-    problem = WarehouseUnreachableError if is_broken else WarehouseError
+    problem = WarehouseUnavailableError if is_broken else WarehouseError
     return problem(f"PostgreSQL could not {action} at {place} ({cause.rstrip('.')}): {remedy}.")

@@ -22,24 +22,18 @@ from taxi_assets.errors import WarehouseError
 from taxi_assets.months import Month
 from taxi_assets.source.files import LandedFile
 from taxi_assets.sql import identifier, render
-from taxi_assets.taxis import Kind, Taxi, taxi_of_main_table, taxi_of_month_asset
+from taxi_assets.taxis import Taxi, taxi_of_main_table, taxi_of_month_asset
 from taxi_assets.trips.zones import stage_zones
 from taxi_assets.warehouses.base import MonthLoad, MonthMerge, MonthProfile, TableRole, table_columns
 from taxi_assets.warehouses.postgres import catalog
 from taxi_assets.warehouses.postgres.catalog import Connection
+from taxi_assets.warehouses.postgres.columns import COLUMN_TYPES, ID_TYPE
 from taxi_assets.warehouses.postgres.copying import TripsReader, copy_batches
 from taxi_assets.warehouses.postgres.locks import in_short_transaction, turn
 from taxi_assets.warehouses.postgres.resource import PostgresResource
 from taxi_assets.warehouses.postgres.tables import read_query, table_query, trips_query, write_rows
 from taxi_assets.zones import ZONES_COLUMNS, ZONES_DESCRIPTION, ZONES_TABLE
 
-ID_TYPE: Final = "uuid"
-COLUMN_TYPES: Final[dict[Kind, str]] = {
-    "integer": "integer",
-    "decimal": "numeric",
-    "timestamp": "timestamp without time zone",
-    "text": "text",
-}
 _KEY: Final = ("unique_row_id", "file_month")
 
 _log = logging.getLogger(__name__)

@@ -1,0 +1,86 @@
+"""`make demo-gcp`: the whole way to BigQuery for both taxis, on emulators, without an account or a network."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+
+from emulators.errors import EmulatorError
+from emulators.running import Emulators, running_emulators
+from taxi_assets.demo import parsed_options, run_demo
+
+_SETTINGS_OF_THE_REAL_ONE = (
+    "GCP_PROJECT_ID",
+    "GCP_BUCKET_NAME",
+    "GCP_DATASET",
+    "GCP_CREDS",
+    "GOOGLE_APPLICATION_CREDENTIALS",
+    "STORAGE_EMULATOR_HOST",
+    "BIGQUERY_EMULATOR_HOST",
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the demo, and return the exit code: 0, or 1 where something failed or Google Cloud is configured."""
+    options = parsed_options(arguments, "python -m emulators.demo", __doc__)
+    found = [name for name in _SETTINGS_OF_THE_REAL_ONE if os.environ.get(name)]
+    if found:
+        print(
+            f"This demo runs on emulators only, and there are settings for something else ({', '.join(found)}): unset "
+            "them for it, or load into your project as docs/gcp.md says.",
+            file=sys.stderr,
+        )
+        return 1
+    try:
+        # What the emulators hold ends with them, so Dagster must not remember it either.
+        with tempfile.TemporaryDirectory(prefix="taxi_demo_gcp_") as home, running_emulators(_say) as emulators:
+            os.environ.update({**emulators.variables(), "TAXI_HOME": home})
+            for name in ("TAXI_LANDING", "DAGSTER_HOME", "GCP_LOCATION"):
+                os.environ.pop(name, None)
+            code = _load(options, emulators)
+    except EmulatorError as error:
+        print(error, file=sys.stderr)
+        return 1
+    _say("The emulators have ended. What the table shows is what they answered, not Google Cloud: see docs/gcp.md.")
+    return code
+
+
+def _load(options: argparse.Namespace, emulators: Emulators) -> int:
+    _say(
+        f"EMULATORS ONLY: gcp-storage-emulator at {emulators.storage} and {emulators.bigquery_name} at "
+        f"{emulators.bigquery}. Nothing goes to Google Cloud, and nothing of this stays."
+    )
+    if not _set_up():
+        return 1
+    return run_demo(options, "bigquery", into="an emulator of BigQuery")
+
+
+def _set_up() -> bool:
+    """Run the job ``gcp_setup`` as the graph has it."""
+    import dagster as dg  # noqa: PLC0415 - takes seconds, during which there is something to read already
+
+    from taxi_assets.build import build_definitions  # noqa: PLC0415
+
+    job = build_definitions().resolve_job_def("gcp_setup")
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = job.execute_in_process(
+            instance=instance,
+            raise_on_error=False,
+            run_config={"loggers": {"console": {"config": {"log_level": "ERROR"}}}},
+        )
+    for event in result.all_events:
+        if event.is_successful_output:
+            facts = {name: value.value for name, value in event.step_output_data.metadata.items()}
+            _say(f"gcp_setup: {facts['name']} made in {facts['location']}")
+    return result.success
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,233 @@
+"""Starts local-bigquery, and adds what it leaves out and this project relies on.
+
+* Projects are kept in plain DuckDB files; DuckLake, as it comes, is an extension that would have to be downloaded.
+* An external table over CSV is a view that reads the objects whenever it is asked, as on the real service. As it
+  comes, local-bigquery makes an empty table of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import socket
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import sqlglot
+import uvicorn
+from lifeline import end_with_parent, report
+from local_bigquery.catalog import names, tables
+from local_bigquery.engine import database, types
+from local_bigquery.engine.database import quote
+from local_bigquery.errors import BigQueryError, already_exists
+from local_bigquery.jobs import query
+from local_bigquery.jobs.storage import literal, paths
+from local_bigquery.models import JobStatistics2, Table
+from local_bigquery.settings import settings
+from local_bigquery.sql import native
+from local_bigquery.sql.dialect import FUNCTIONS, MACRO, BigQueryDialect
+from local_bigquery.sql.translate import Context
+from sqlglot import exp
+
+_CSV_OPTIONS = {
+    "skip_leading_rows": "skipLeadingRows",
+    "field_delimiter": "fieldDelimiter",
+    "quote": "quote",
+    "allow_jagged_rows": "allowJaggedRows",
+    "allow_quoted_newlines": "allowQuotedNewlines",
+}
+
+
+def main() -> None:
+    """Serve until the parent lets go."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the databases")
+    parser.add_argument("--buckets", type=Path, required=True, help="folder with a folder for each bucket")
+    parser.add_argument("--project", required=True, help="project that is there from the beginning")
+    options = parser.parse_args()
+    end_with_parent(options.data)
+    settings.data_dir = options.data
+    settings.gcs_local_root = options.buckets
+    settings.default_project_id = options.project
+
+    keep_projects_in_plain_files()
+    make_external_tables_read_their_objects()
+    from local_bigquery.app import app  # noqa: PLC0415 - what it imports must have been replaced before
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        database.connection()
+        report(port=listener.getsockname()[1], emulator="local-bigquery")
+        uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listener])
+
+
+def keep_projects_in_plain_files() -> None:
+    """Replace how local-bigquery opens its catalogue and its projects."""
+    database._connect = _connect
+    database._attach = _attach
+    database.projects = _projects
+
+
+@cache
+def _connect() -> duckdb.DuckDBPyConnection:
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    connection = duckdb.connect()
+    connection.execute("SET GLOBAL TimeZone = 'UTC'")
+    connection.execute("SET autoinstall_known_extensions = false")
+    connection.execute(f"ATTACH {literal(str(settings.data_dir / 'emulator.duckdb'))} AS emulator")
+    connection.execute(database.EMULATOR_SCHEMA)
+    connection.execute("ATTACH ':memory:' AS bq")
+    native.register(connection)
+    for path in FUNCTIONS:
+        try:
+            connection.execute(MACRO.sub(r"CREATE MACRO bq.main.\1", path.read_text()))
+        except duckdb.Error:
+            # Geography needs an extension that would have to be downloaded.
+            if path.stem != "geography":
+                raise
+    _attach(connection, settings.default_project_id)
+    connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(settings.default_project_id, settings.default_dataset_id)}")
+    return connection
+
+
+def _attach(connection: duckdb.DuckDBPyConnection, project: str) -> None:
+    file = settings.data_dir / f"{project}.duckdb"
+    connection.execute(f"ATTACH IF NOT EXISTS {literal(str(file))} AS {quote(project)}")
+    database._attached.add(project)
+
+
+def _projects() -> Sequence[str]:
+    return sorted(database._attached)
+
+
+def make_external_tables_read_their_objects() -> None:
+    """Replace how local-bigquery makes an external table, by statement and by its interface.
+
+    A CREATE TABLE AS SELECT that fails leaves no table behind, as in BigQuery.
+    """
+    tables.STORED_TYPES = (*tables.STORED_TYPES, "EXTERNAL")
+    run, create = query._run, tables.create
+
+    def run_statement(
+        cursor: Any, tree: exp.Expression, context: Context, destination: Any, config: Any, *flags: bool
+    ) -> JobStatistics2:
+        dry_run = flags[0]
+        if isinstance(tree, exp.Create) and tree.find(exp.ExternalProperty):
+            return _create_by_statement(cursor, tree, context, dry_run=dry_run)
+        if isinstance(tree, exp.Command) and _dropped_external_table(tree) is not None:
+            tree = _dropped_external_table(tree)
+        if isinstance(tree, exp.Drop) and tree.kind == "TABLE":
+            reference = names.reference(tree.find(exp.Table), context.project_id, context.dataset_id)
+            if tables.exists(*reference) and tables.load(*reference).type == "EXTERNAL" and not dry_run:
+                tables.delete(*reference)
+                return query._ddl(tree, context).replace(statementType="DROP_EXTERNAL_TABLE")
+        try:
+            statistics: JobStatistics2 = run(cursor, tree, context, destination, config, *flags)
+        except Exception:
+            if isinstance(tree, exp.Create) and tree.kind == "TABLE" and tree.expression and not dry_run:
+                _drop_what_was_begun(tree, context)
+            raise
+        return statistics
+
+    def create_by_interface(project: str, dataset: str, body: Table, translate: Any) -> Table:
+        if not body.externalDataConfiguration:
+            return create(project, dataset, body, translate)
+        reference = (project, dataset, body.tableReference.tableId)
+        if tables.exists(*reference):
+            raise already_exists("Table", names.label(*reference))
+        configuration = body.externalDataConfiguration.dump()
+        fields = tables.fields(body) or list(body.externalDataConfiguration.schema_.fields)
+        with database.cursor() as cursor:
+            _create(cursor, reference, configuration, body.replace(schema={"fields": [f.dump() for f in fields]}))
+        return tables.get(*reference)
+
+    query._run = run_statement
+    tables.create = create_by_interface
+
+
+def _drop_what_was_begun(tree: exp.Create, context: Context) -> None:
+    reference = names.reference(tree.find(exp.Table), context.project_id, context.dataset_id)
+    if tables.exists(*reference):
+        tables.delete(*reference)
+
+
+def _create_by_statement(cursor: Any, tree: exp.Create, context: Context, *, dry_run: bool) -> JobStatistics2:
+    statistics = query._ddl(tree, context).replace(statementType="CREATE_EXTERNAL_TABLE")
+    if dry_run or statistics.ddlOperationPerformed == "SKIP":
+        return statistics
+    reference = names.reference(tree.find(exp.Table), context.project_id, context.dataset_id)
+    if tables.exists(*reference):
+        if not tree.args.get("replace"):
+            raise already_exists("Table", names.label(*reference))
+        tables.delete(*reference)
+    options = _options(tree)
+    fields = [
+        {"name": column.name, "type": column.args["kind"].sql(dialect=BigQueryDialect)}
+        for column in tree.this.expressions
+    ]
+    configuration = {
+        "sourceFormat": str(options.get("format", "")).upper(),
+        "sourceUris": options.get("uris", []),
+        "csvOptions": {key: options[name] for name, key in _CSV_OPTIONS.items() if name in options},
+    }
+    # Descriptions, labels and the like are read from the statement as local-bigquery does for every table.
+    stated = query.catalog_ddl._table(tree, reference, query._evaluator(cursor))
+    _create(cursor, reference, configuration, Table.model_validate(stated | {"schema": {"fields": fields}}))
+    return statistics
+
+
+def _create(cursor: Any, reference: tuple[str, str, str], configuration: Mapping[str, Any], body: Table) -> None:
+    if configuration["sourceFormat"] != "CSV":
+        raise BigQueryError("invalid", f"This emulator reads external tables from CSV only, not {configuration}.")
+    reader = _reader(cursor, configuration, [field.name for field in tables.fields(body)])
+    columns = ", ".join(
+        f"CAST({quote(field.name)} AS {types.duckdb_type(field)}) AS {quote(field.name)}"
+        for field in tables.fields(body)
+    )
+    cursor.execute(f"CREATE VIEW {tables.name(*reference)} AS SELECT {columns} FROM {reader}")
+    kept = {"type": "EXTERNAL", "externalDataConfiguration": dict(configuration)}
+    tables.record(*reference, tables.defaults(*reference).merged(body).merged(Table.model_validate(kept)))
+
+
+def _reader(cursor: Any, configuration: Mapping[str, Any], columns: Sequence[str]) -> str:
+    files = [path for uri in configuration["sourceUris"] for path in paths(cursor, uri)]
+    csv = configuration.get("csvOptions") or {}
+    types_of_columns = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in columns)
+    return (
+        f"read_csv([{', '.join(map(literal, files))}], columns = {{{types_of_columns}}}, auto_detect = false, "
+        f"header = false, skip = {int(csv.get('skipLeadingRows') or 0)}, "
+        f"delim = {literal(csv.get('fieldDelimiter') or ',')}, quote = {literal(csv.get('quote', chr(34)))}, "
+        f"escape = {literal(csv.get('quote', chr(34)))}, nullstr = '', "
+        f"null_padding = {str(bool(csv.get('allowJaggedRows'))).lower()})"
+    )
+
+
+def _options(tree: exp.Create) -> Mapping[str, Any]:
+    options: dict[str, Any] = {}
+    for node in tree.args["properties"].expressions:
+        if isinstance(node, exp.FileFormatProperty):
+            options["format"] = node.this.name
+        elif isinstance(node, exp.Property) and node.args.get("value") is not None:
+            options[node.name.lower()] = _value(node.args["value"])
+    return options
+
+
+def _value(node: exp.Expression) -> Any:
+    if isinstance(node, exp.Array):
+        return [_value(element) for element in node.expressions]
+    if isinstance(node, exp.Boolean):
+        return bool(node.this)
+    return node.name if node.is_string else node.sql()
+
+
+def _dropped_external_table(tree: exp.Command) -> exp.Expression | None:
+    """``DROP EXTERNAL TABLE``, which the parser leaves as text, as the statement that it knows."""
+    words = tree.sql(dialect=BigQueryDialect).split(maxsplit=3)
+    if [word.upper() for word in words[:3]] != ["DROP", "EXTERNAL", "TABLE"]:
+        return None
+    return sqlglot.parse_one(f"DROP TABLE {words[3]}", dialect=BigQueryDialect)
+
+
+if __name__ == "__main__":
+    main()

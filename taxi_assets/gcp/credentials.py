@@ -1,0 +1,73 @@
+"""Credentials for Google's clients: from a key file, a key's JSON, or what the machine has."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import google.auth
+import google.auth.exceptions
+from google.auth.credentials import AnonymousCredentials, Credentials
+from google.oauth2 import credentials as oauth2
+from google.oauth2 import service_account
+
+from taxi_assets.errors import SettingsError
+from taxi_assets.gcp import settings
+
+SCOPES: Final = ("https://www.googleapis.com/auth/cloud-platform",)
+
+
+def find_credentials(given: str | None, *, endpoint: str | None) -> Credentials:
+    """The credentials to use.
+
+    Args:
+        given: Path of a key file or a key's JSON; None looks for Application Default Credentials.
+        endpoint: Address of an emulator, which needs none.
+
+    Raises:
+        SettingsError: There are none, or what was given is no key. The sentence shows nothing of it.
+    """
+    if endpoint:
+        return AnonymousCredentials()  # type: ignore[no-untyped-call]
+    if given:
+        return _of_key(_key(given.strip()))
+    try:
+        found: tuple[Credentials, str | None] = google.auth.default(scopes=SCOPES)
+    except google.auth.exceptions.DefaultCredentialsError as error:
+        raise SettingsError(
+            "No credentials for Google Cloud were found: run “gcloud auth application-default login”, or give a "
+            f"service account's key in {settings.CREDENTIALS}."
+        ) from error
+    return found[0]
+
+
+def _of_key(key: Mapping[str, Any]) -> Credentials:
+    makers: Mapping[str, Any] = {
+        "service_account": service_account.Credentials.from_service_account_info,
+        "authorized_user": oauth2.Credentials.from_authorized_user_info,
+    }
+    try:
+        credentials: Credentials = makers[key["type"]](key, scopes=SCOPES)
+    except (KeyError, ValueError, google.auth.exceptions.GoogleAuthError):
+        # The library's own words could show parts of the key.
+        raise SettingsError(
+            f"{settings.CREDENTIALS} is no key that Google's libraries can use: give the path of a service account's "
+            "JSON key file, or that JSON itself."
+        ) from None
+    return credentials
+
+
+def _key(given: str) -> dict[str, Any]:
+    try:
+        text = given if given.startswith("{") else Path(given).expanduser().read_text(encoding="utf-8")
+        key = json.loads(text)
+    except (OSError, ValueError):
+        key = None
+    if not isinstance(key, dict):
+        raise SettingsError(
+            f"{settings.CREDENTIALS} is neither a key file that can be read nor a key's JSON: give the path of a "
+            "service account's JSON key file, or that JSON itself."
+        ) from None
+    return key

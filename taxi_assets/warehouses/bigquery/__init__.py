@@ -1,0 +1,48 @@
+"""BigQuery: the raw file goes to Cloud Storage as it is, and BigQuery itself types it and gives the trips their ids."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import dagster as dg
+
+from taxi_assets.gcp import settings
+from taxi_assets.warehouses.base import Warehouse
+from taxi_assets.warehouses.bigquery.assets import EXTERNAL_TABLE, OBJECT
+from taxi_assets.warehouses.bigquery.columns import COLUMN_TYPES, ID_TYPE
+
+
+def _resources() -> Mapping[str, Any]:
+    # Google's client libraries take a while to import, which nobody waits for who doesn't use them.
+    from taxi_assets.gcp.io_manager import GcsIOManager  # noqa: PLC0415
+    from taxi_assets.gcp.resources import GcsBucket  # noqa: PLC0415
+    from taxi_assets.warehouses.bigquery.io_manager import BigQueryIOManager  # noqa: PLC0415
+    from taxi_assets.warehouses.bigquery.warehouse import BigQueryWarehouse  # noqa: PLC0415
+
+    bucket = GcsBucket(**settings.bucket_fields())
+    warehouse = BigQueryWarehouse(**settings.dataset_fields(), objects=bucket, keep_tables=settings.keep_tables())
+    return {
+        "bigquery": warehouse,
+        "bigquery_io_manager": BigQueryIOManager(warehouse=warehouse),
+        "gcs": bucket,
+        "gcs_io_manager": GcsIOManager(bucket=bucket),
+    }
+
+
+def _jobs() -> Sequence[dg.JobDefinition]:
+    from taxi_assets.gcp.jobs import gcp_jobs  # noqa: PLC0415
+
+    return gcp_jobs()
+
+
+WAREHOUSE: Final = Warehouse(
+    name="bigquery",
+    title="BigQuery",
+    column_types=COLUMN_TYPES,
+    id_type=ID_TYPE,
+    is_configured=settings.is_configured,
+    resources=_resources,
+    preparations=(OBJECT, EXTERNAL_TABLE),
+    jobs=_jobs,
+)

@@ -1,0 +1,52 @@
+"""The assets between a raw file and its monthly table: the object in the bucket, and the external table over it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import dagster as dg
+
+from taxi_assets.taxis import Taxi
+from taxi_assets.warehouses.base import Preparation
+
+
+def _object_spec(taxi: Taxi) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        dg.AssetKey(["gcs", taxi.table]),
+        description=(
+            f"{taxi.title}: a month's raw file in Cloud Storage, exactly as it was published. The same bytes are not "
+            "uploaded again."
+        ),
+        metadata={"file": f"gs://<GCP_BUCKET_NAME>/{taxi.name}/{taxi.table}_<YYYY-MM>.csv.gz"},
+        kinds={"gcs", "csv"},
+        group_name="gcs",
+    ).with_io_manager_key("gcs_io_manager")
+
+
+def _external_table_spec(taxi: Taxi) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        dg.AssetKey(["bigquery", f"{taxi.table}_ext"]),
+        description=(
+            f"{taxi.title}: an external table over a month's raw file, with every field as text. It is dropped once "
+            "the month is merged, unless TAXI_GCP_KEEP_TABLES says otherwise."
+        ),
+        metadata={
+            "dagster/column_schema": dg.TableSchema(
+                [dg.TableColumn(column.name, "STRING", column.description) for column in taxi.columns]
+            ),
+            "dagster/table_name": f"{taxi.table}_<YYYY_MM>_ext",
+            "dagster/storage_kind": "bigquery",
+        },
+        kinds={"bigquery", "table"},
+        group_name="bigquery",
+    ).with_io_manager_key("bigquery_io_manager")
+
+
+OBJECT: Final = Preparation(
+    spec=_object_spec,
+    run=lambda warehouse, taxi, month, landed, log: warehouse.store_object(taxi, month, landed, log),
+)
+EXTERNAL_TABLE: Final = Preparation(
+    spec=_external_table_spec,
+    run=lambda warehouse, taxi, month, landed, log: warehouse.create_external_table(taxi, month, landed, log),
+)

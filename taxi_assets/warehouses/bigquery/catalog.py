@@ -1,0 +1,48 @@
+"""What stands under a name in the dataset, and whether it is ours, which the description tells."""
+
+from __future__ import annotations
+
+from google.api_core.exceptions import NotFound
+from google.cloud import bigquery
+
+from taxi_assets.errors import WarehouseError
+from taxi_assets.ownership import COMMENT_PREFIX
+
+
+def find(client: bigquery.Client, dataset: str, name: str) -> bigquery.Table | None:
+    """The table or view of that name, or None where there is nothing.
+
+    Args:
+        client: The client.
+        dataset: Project and dataset.
+        name: Name of the table.
+    """
+    try:
+        return client.get_table(f"{dataset}.{name}")
+    except NotFound:
+        return None
+
+
+def find_own(client: bigquery.Client, dataset: str, name: str) -> bigquery.Table | None:
+    """The same, where it must be ours.
+
+    Raises:
+        WarehouseError: It is somebody else's.
+    """
+    table = find(client, dataset, name)
+    if table is not None and not (table.description or "").startswith(COMMENT_PREFIX):
+        raise WarehouseError(
+            f"There is a table {dataset}.{name} that this project did not make: nothing was changed; rename it, or "
+            "name another dataset in GCP_DATASET, then run again."
+        )
+    return table
+
+
+def drop_own(client: bigquery.Client, dataset: str, name: str) -> None:
+    """Drop the table or view of that name if there is one and it is ours.
+
+    Raises:
+        WarehouseError: It is somebody else's.
+    """
+    if find_own(client, dataset, name) is not None:
+        client.delete_table(f"{dataset}.{name}", not_found_ok=True)

@@ -1,0 +1,21 @@
+{% from "tables.sql" import ours %}
+-- A month's raw file where it lies, every field as text: a value of another kind can't become null or be rounded here.
+CREATE OR REPLACE EXTERNAL TABLE {{ table }} (
+{% for name in header %}
+    {{ name | backticks }} STRING{{ "," if not loop.last }}
+{% endfor %}
+)
+OPTIONS (
+    {{ ours(description, labels) }},
+    format = 'CSV',
+    uris = [{{ uri | escaped }}],
+    compression = 'GZIP',
+    field_delimiter = ',',
+    quote = '"',
+    skip_leading_rows = 1,
+    allow_jagged_rows = FALSE,
+    allow_quoted_newlines = FALSE,
+    ignore_unknown_values = FALSE,
+    max_bad_records = 0,
+    encoding = 'UTF-8'
+)

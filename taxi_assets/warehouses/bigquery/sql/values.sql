@@ -1,0 +1,57 @@
+{# How the text of a field becomes a value, and a value the text that enters a trip's id; by kind of column. #}
+
+{# Whether the final type holds exactly what the text says, as DuckDB judges it too: numbers are compared as FLOAT64. #}
+{% macro is_unchanged(kind, text) %}
+{% if kind == "integer" %}
+{{ is_number(text) }}
+                AND {{ float64(text) }} = TRUNC({{ float64(text) }})
+                AND {{ float64(text) }} BETWEEN -2147483648 AND 2147483647
+{%- elif kind == "decimal" %}
+{{ is_number(text) }}
+                AND ABS({{ float64(text) }}) < 1e10
+                AND CAST(ROUND(SAFE_CAST({{ float64(text) }} AS NUMERIC), 4) AS FLOAT64) = {{ float64(text) }}
+{%- elif kind == "timestamp" %}
+FORMAT_DATETIME('%F %T', SAFE_CAST({{ text }} AS DATETIME)) = {{ text }}
+{%- endif %}
+{% endmacro %}
+
+{# The value in its final type, where the text is known to be one. #}
+{% macro typed(kind, text) %}
+{% if kind == "integer" %}
+CAST({{ float64(text) }} AS INT64)
+{%- elif kind == "decimal" %}
+ROUND(SAFE_CAST({{ float64(text) }} AS NUMERIC), 4)
+{%- elif kind == "timestamp" %}
+SAFE_CAST({{ text }} AS DATETIME)
+{%- endif %}
+{% endmacro %}
+
+{# The text with which a value enters a trip's id: 5, 0.79, -83.53. How a fraction is cast to text is not the same
+everywhere, so it is put together from whole numbers. #}
+{% macro shortest_text(kind, value) %}
+{% if kind == "integer" %}
+CAST({{ value }} AS STRING)
+{%- elif kind == "decimal" %}
+CONCAT(
+                IF({{ value }} < 0, '-', ''),
+                CAST(DIV({{ ten_thousandths(value) }}, 10000) AS STRING),
+                RTRIM(CONCAT('.', LPAD(CAST(MOD({{ ten_thousandths(value) }}, 10000) AS STRING), 4, '0')), '.0')
+            )
+{%- elif kind == "timestamp" %}
+FORMAT_DATETIME('%F %T', {{ value }})
+{%- else %}
+{{ value }}
+{%- endif %}
+{% endmacro %}
+
+{% macro is_number(text) %}
+REGEXP_CONTAINS({{ text }}, r'^ *[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)? *$')
+{%- endmacro %}
+
+{% macro float64(text) %}
+SAFE_CAST(TRIM({{ text }}) AS FLOAT64)
+{%- endmacro %}
+
+{% macro ten_thousandths(value) %}
+CAST(ABS({{ value }}) * 10000 AS INT64)
+{%- endmacro %}

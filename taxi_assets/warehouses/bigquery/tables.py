@@ -1,0 +1,223 @@
+"""Tables as assets read and write them, through Arrow: by months where there are months, whole where there are none."""
+
+from __future__ import annotations
+
+import tempfile
+import uuid
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import reduce
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+from google.cloud import bigquery
+
+from taxi_assets.errors import WarehouseError
+from taxi_assets.months import Month
+from taxi_assets.ownership import COMMENT_PREFIX
+from taxi_assets.sql import identifier
+from taxi_assets.taxis import Taxi, all_taxis, taxi_of_main_table, taxi_of_month_asset
+from taxi_assets.trips.reading import COLUMN_TYPES
+from taxi_assets.warehouses.base import table_columns
+from taxi_assets.warehouses.bigquery import statements
+from taxi_assets.warehouses.bigquery.catalog import find
+from taxi_assets.warehouses.rows import arrow_stream
+
+if TYPE_CHECKING:
+    from taxi_assets.warehouses.bigquery.warehouse import BigQueryWarehouse
+
+_INCOMING_LASTS: Final = timedelta(days=1)
+
+
+def tables_to_read(table: str, months: Sequence[Month] | None) -> Sequence[str]:
+    """Names of the tables that an asset's table stands for: one per month for the assets that have that.
+
+    Raises:
+        WarehouseError: Such tables are asked for without months.
+    """
+    monthly = taxi_of_month_asset(table)
+    external = next((taxi for taxi in all_taxis().values() if statements.external_table(taxi) == table), None)
+    if monthly is None and external is None:
+        return [table]
+    if not months:
+        raise WarehouseError(f"{table} has one table per month: ask for a partition or a range of them.")
+    if monthly is not None:
+        return [monthly.month_table(month) for month in months]
+    assert external is not None  # noqa: S101
+    return [statements.month_external_table(external, month) for month in months]
+
+
+def read_rows(
+    warehouse: BigQueryWarehouse, table: str, found: Sequence[bigquery.Table], months: Sequence[Month] | None
+) -> duckdb.DuckDBPyRelation:
+    """A DuckDB relation over those tables, whose rows are fetched as they are needed, and anew for each reading.
+
+    Trips look as they do in every warehouse.
+    """
+    taxi = taxi_of_main_table(table) or taxi_of_month_asset(table)
+    days = [month.first_day for month in months] if months and len(found) == 1 and _has_months(found[0]) else None
+    connection = duckdb.connect()
+    parts = []
+    for one in found:
+        names = [name for name, _, _ in statements.columns(taxi)] if taxi else [field.name for field in one.schema]
+        statement = statements.read_table(warehouse.place, one.table_id, names, days)
+        fields = [field for name in names for field in one.schema if field.name == name]
+        parts.append(connection.from_arrow(_QueryRows(warehouse, table, statement, fields)).select(_shape(taxi)))
+    return reduce(lambda left, right: left.union(right), parts)
+
+
+class _QueryRows:
+    """The rows of a statement as Arrow's stream interface wants them; each reading is a job of its own."""
+
+    def __init__(
+        self, warehouse: BigQueryWarehouse, table: str, statement: str, fields: Sequence[bigquery.SchemaField]
+    ) -> None:
+        self._warehouse, self._table, self._statement = warehouse, table, statement
+        self._columns = pa.schema(
+            [pa.field(field.name, _ARROW_TYPES.get(field.field_type, pa.string())) for field in fields]
+        )
+
+    def __arrow_c_schema__(self) -> object:
+        return self._columns.__arrow_c_schema__()
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        reader = pa.RecordBatchReader.from_batches(self._columns, self._batches())
+        return reader.__arrow_c_stream__(requested_schema)
+
+    def _batches(self) -> Iterator[pa.RecordBatch]:
+        with self._warehouse.connection(f"read {self._table}") as client:
+            for batch in self._warehouse.rows_of(client, self._statement).to_arrow_iterable():
+                yield batch.cast(self._columns)
+
+
+_ARROW_TYPES: Final = {
+    "INTEGER": pa.int64(),
+    "INT64": pa.int64(),
+    "FLOAT": pa.float64(),
+    "FLOAT64": pa.float64(),
+    "BOOLEAN": pa.bool_(),
+    "BOOL": pa.bool_(),
+    "NUMERIC": pa.decimal128(38, 9),
+    "STRING": pa.string(),
+    "DATE": pa.date32(),
+    "DATETIME": pa.timestamp("us"),
+    "TIMESTAMP": pa.timestamp("us", tz="UTC"),
+    "BYTES": pa.binary(),
+}
+"""Arrow's types of what BigQuery sends, by the type's name in either of its ways."""
+
+
+def _shape(taxi: Taxi | None) -> str:
+    """The select list that makes trips look as they do in every warehouse; other tables are taken as they are."""
+    if taxi is None:
+        return "*"
+    columns = table_columns(taxi, "VARCHAR", COLUMN_TYPES)
+    return ", ".join(f"CAST({identifier(name)} AS {kind}) AS {identifier(name)}" for name, kind, _ in columns)
+
+
+def _has_months(table: bigquery.Table) -> bool:
+    return any(field.name == "file_month" for field in table.schema)
+
+
+def write_rows(
+    warehouse: BigQueryWarehouse,
+    client: bigquery.Client,
+    table: str,
+    rows: Any,
+    months: Sequence[Month] | None,
+    *,
+    description: str,
+) -> int:
+    """Replace a table, or those months of it, with the rows at once, and return their number.
+
+    The rows go through a file on this machine, in bounded memory.
+
+    Raises:
+        WarehouseError: The rows are no table, or their months can't be told.
+        google.api_core.exceptions.GoogleAPICallError: BigQuery refused.
+    """
+    stream = arrow_stream(table, rows, months)
+    # Two writers of one table don't meet: each has a name of its own, which ends by itself if its writer is killed.
+    incoming = f"{table}_incoming_{uuid.uuid4().hex[:8]}"
+    with tempfile.TemporaryDirectory(prefix="taxi_assets_") as folder:
+        path = Path(folder) / "rows.parquet"
+        with pq.ParquetWriter(path, stream.schema) as writer:
+            for batch in stream:
+                writer.write_batch(batch)
+        try:
+            count = _load(warehouse, client, incoming, path, stream.schema)
+            _put(warehouse, client, table, incoming, names=stream.schema.names, months=months, description=description)
+        finally:
+            client.delete_table(f"{warehouse.place}.{incoming}", not_found_ok=True)
+    return count
+
+
+def _load(warehouse: BigQueryWarehouse, client: bigquery.Client, incoming: str, path: Path, schema: pa.Schema) -> int:
+    """Load a Parquet file into a table of its own, and return the number of rows."""
+    made = bigquery.Table(f"{warehouse.place}.{incoming}", schema=_fields(schema))
+    made.description = f"{COMMENT_PREFIX}Rows on their way."
+    made.expires = datetime.now(tz=UTC) + _INCOMING_LASTS
+    client.create_table(made)
+    config = bigquery.LoadJobConfig(
+        source_format=bigquery.SourceFormat.PARQUET,
+        write_disposition=bigquery.WriteDisposition.WRITE_APPEND,
+        schema=_fields(schema),
+        labels=dict(warehouse.run_labels()),
+    )
+    with path.open("rb") as stream:
+        job = client.load_table_from_file(stream, made.reference, job_config=config)
+    job.result()
+    return int(job.output_rows or 0)
+
+
+def _put(
+    warehouse: BigQueryWarehouse,
+    client: bigquery.Client,
+    table: str,
+    incoming: str,
+    *,
+    names: Sequence[str],
+    months: Sequence[Month] | None,
+    description: str,
+) -> None:
+    """Put the rows that were loaded in the place of the table, or of those months of it, by one statement."""
+    place = warehouse.place
+    if months is None or find(client, place, table) is None:
+        statement = statements.replace_table(place, table, incoming, names, description=description)
+    else:
+        statement = statements.replace_months(place, table, incoming, names, [month.first_day for month in months])
+    warehouse.rows_of(client, statement)
+
+
+def _fields(schema: pa.Schema) -> list[bigquery.SchemaField]:
+    return [bigquery.SchemaField(field.name, _type_name(field)) for field in schema]
+
+
+def _type_name(field: pa.Field) -> str:
+    """BigQuery's type of a column of Arrow's.
+
+    Raises:
+        WarehouseError: There is none.
+    """
+    for fits, name in _TYPE_NAMES:
+        if fits(field.type):
+            return name if name != "DATETIME" or field.type.tz is None else "TIMESTAMP"
+    raise WarehouseError(f"The column {field.name} can't be kept in BigQuery as {field.type}: cast it to a plain type.")
+
+
+_TYPE_NAMES: Final = (
+    (pa.types.is_boolean, "BOOL"),
+    (pa.types.is_integer, "INT64"),
+    (pa.types.is_floating, "FLOAT64"),
+    (pa.types.is_decimal, "NUMERIC"),
+    (pa.types.is_date, "DATE"),
+    (pa.types.is_timestamp, "DATETIME"),
+    (pa.types.is_string, "STRING"),
+    (pa.types.is_large_string, "STRING"),
+    (pa.types.is_string_view, "STRING"),
+    (pa.types.is_null, "STRING"),
+    (pa.types.is_binary, "BYTES"),
+)

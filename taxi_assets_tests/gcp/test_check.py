@@ -1,0 +1,69 @@
+"""`gcp_check` says what is set, what is missing and which permission lacks, and shows no secret. (Emulator tests.)"""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from google.cloud import storage
+
+from emulators.running import READ_ONLY_BUCKET
+from taxi_assets_tests.gcp.jobs import JobOutcome, run_job
+
+SECRET = "-----BEGIN PRIVATE KEY-----MIIEvQ"
+
+
+def table(outcome: JobOutcome) -> str:
+    return outcome.metadata["look"]["findings"]
+
+
+def test_all_is_well_after_setup(place):
+    assert run_job("gcp_setup").success
+    outcome = run_job("gcp_check")
+    assert outcome.success, outcome.errors
+    assert f"| `bucket {place['GCP_BUCKET_NAME']}` | ok |" in table(outcome)
+    assert "reading, writing and deleting files" in table(outcome)
+    assert "| `a query` | ok |" in table(outcome)
+
+
+def test_before_setup_it_names_the_job_to_run(place):
+    outcome = run_job("gcp_check")
+    assert not outcome.success
+    assert table(outcome).count("there is none: run the job gcp_setup") == 2
+
+
+@pytest.mark.parametrize("variable", ["GCP_BUCKET_NAME", "GCP_DATASET"])
+def test_a_missing_setting_is_named(place, monkeypatch, variable):
+    monkeypatch.delenv(variable)
+    outcome = run_job("gcp_check")
+    assert f"{variable} is missing" in outcome.errors[0]
+    assert f"| `{variable}` | missing |" in table(outcome)
+
+
+def test_missing_permissions_are_named(place, monkeypatch):
+    monkeypatch.setenv("GCP_BUCKET_NAME", READ_ONLY_BUCKET)
+    outcome = run_job("gcp_check")
+    line = f"| `bucket {READ_ONLY_BUCKET}, permissions` | missing | storage.objects.create, storage.objects.delete |"
+    assert line in table(outcome)
+
+
+def test_a_bucket_in_another_place_is_named(place, monkeypatch):
+    storage.Client(project=place["GCP_PROJECT_ID"]).create_bucket(place["GCP_BUCKET_NAME"], location="EU")
+    assert "lies in EU, but GCP_LOCATION is US" in table(run_job("gcp_check"))
+
+
+def test_an_emulator_can_not_be_taken_for_the_real_service(place):
+    assert table(run_job("gcp_check")).count("an emulator, not Google Cloud") == 2
+
+
+def test_half_an_emulator_is_refused(place, monkeypatch):
+    monkeypatch.delenv("BIGQUERY_EMULATOR_HOST")
+    outcome = run_job("gcp_check")
+    assert "| `emulators` | wrong |" in table(outcome)
+
+
+def test_no_secret_is_shown_or_stored(place, monkeypatch):
+    monkeypatch.setenv("GCP_CREDS", json.dumps({"type": "service_account", "private_key": SECRET}))
+    outcome = run_job("gcp_check")
+    assert "| `GCP_CREDS` | ok | the JSON of a key |" in table(outcome)
+    assert SECRET not in outcome.stored + table(outcome) + "".join(outcome.errors)

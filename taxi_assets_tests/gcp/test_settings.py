@@ -1,0 +1,134 @@
+"""Google Cloud's settings: what joins the graph, which credentials are used, and that none is ever shown."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from google.auth.credentials import AnonymousCredentials
+
+from taxi_assets.build import build_definitions
+from taxi_assets.errors import SettingsError
+from taxi_assets.gcp import settings
+from taxi_assets.gcp.credentials import find_credentials
+from taxi_assets.gcp.resources import BigQueryDataset, GcsBucket
+
+SECRET = "MIIEv5ecret"
+VARIABLES = (
+    *(settings.PROJECT, settings.LOCATION, settings.BUCKET, settings.DATASET, settings.CREDENTIALS),
+    *(settings.MAXIMUM_BYTES_BILLED, settings.KEEP_TABLES, settings.STORAGE_EMULATOR, settings.BIGQUERY_EMULATOR),
+)
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for variable in (*VARIABLES, "GOOGLE_APPLICATION_CREDENTIALS"):
+        monkeypatch.delenv(variable, raising=False)
+    # No credentials of the machine's own, wherever this runs, and no looking for a machine of Google's.
+    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path / "gcloud"))
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
+
+
+@pytest.fixture(scope="module")
+def key() -> dict[str, str]:
+    """A service account's key, as Google makes them, but of nobody."""
+    private = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return {
+        "type": "service_account",
+        "project_id": "a-project",
+        "private_key_id": "1",
+        "private_key": private.decode(),
+        "client_email": "loader@a-project.iam.gserviceaccount.com",
+        "token_uri": "https://oauth2.googleapis.com/token",
+    }
+
+
+def test_the_project_alone_makes_the_assets_join_the_graph(monkeypatch: pytest.MonkeyPatch):
+    assert not settings.is_configured()
+    monkeypatch.setenv(settings.PROJECT, "a-project")
+    definitions = build_definitions()
+    dg.Definitions.validate_loadable(definitions)
+    graph = definitions.resolve_asset_graph()
+    way = [
+        *("raw/green_tripdata", "gcs/green_tripdata", "bigquery/green_tripdata_ext"),
+        *("bigquery/green_tripdata_month", "bigquery/green_tripdata"),
+    ]
+    keys = [dg.AssetKey(name.split("/")) for name in way]
+    for before, after in pairwise(keys):
+        node = graph.get(after)
+        assert node.parent_keys == {before}
+        assert node.description
+        assert node.owners
+        assert node.kinds
+        assert node.group_name == after.path[0]
+
+
+def test_without_settings_an_account_is_asked_for_by_name():
+    with pytest.raises(SettingsError, match="GCP_BUCKET_NAME is not set: set it"):
+        _ = GcsBucket(project="a-project").bucket_name
+    with pytest.raises(SettingsError, match="GCP_DATASET is not set: set it"):
+        _ = BigQueryDataset(project="a-project").place
+    with pytest.raises(SettingsError, match="gcloud auth application-default login"):
+        find_credentials(None, endpoint=None)
+
+
+def test_a_key_is_read_from_a_file_or_from_the_variable_itself(key: dict[str, str], tmp_path: Path):
+    path = tmp_path / "key.json"
+    path.write_text(json.dumps(key), encoding="utf-8")
+    for given in (str(path), json.dumps(key), f"  {json.dumps(key)}\n"):
+        credentials = find_credentials(given, endpoint=None)
+        assert credentials.service_account_email == key["client_email"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        pytest.param("/no/such/file.json", id="no file"),
+        pytest.param(f'{{"private_key": "{SECRET}"', id="half a JSON"),
+        pytest.param(json.dumps({"private_key": SECRET}), id="no type"),
+        pytest.param(json.dumps({"type": "service_account", "private_key": SECRET}), id="parts missing"),
+        pytest.param(json.dumps({"type": "something", "private_key": SECRET}), id="unknown type"),
+    ],
+)
+def test_what_is_no_key_is_one_sentence_that_shows_nothing_of_it(given: str):
+    with pytest.raises(SettingsError, match="GCP_CREDS is n") as refusal:
+        find_credentials(given, endpoint=None)
+    assert SECRET not in str(refusal.value)
+    assert refusal.value.__suppress_context__
+
+
+def test_an_emulator_never_gets_the_key(key: dict[str, str]):
+    credentials = find_credentials(json.dumps(key), endpoint="http://127.0.0.1:1")
+    assert isinstance(credentials, AnonymousCredentials)
+
+
+def test_the_key_is_handed_on_by_its_variables_name_only(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv(settings.PROJECT, "a-project")
+    monkeypatch.setenv(settings.CREDENTIALS, SECRET)
+    for fields in (settings.bucket_fields(), settings.dataset_fields()):
+        assert isinstance(fields["gcp_credentials"], dg.EnvVar)
+        assert SECRET not in repr(fields)
+
+
+def test_an_emulators_address_may_lack_its_scheme(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv(settings.STORAGE_EMULATOR, "127.0.0.1:9023")
+    monkeypatch.setenv(settings.BIGQUERY_EMULATOR, "http://127.0.0.1:9050")
+    assert settings.bucket_fields()["endpoint"] == "http://127.0.0.1:9023"
+    assert settings.dataset_fields()["endpoint"] == "http://127.0.0.1:9050"
+
+
+def test_what_a_query_may_bill_is_limited_unless_it_is_zero(monkeypatch: pytest.MonkeyPatch):
+    assert settings.dataset_fields()["maximum_bytes_billed"] == settings.DEFAULT_MAXIMUM_BYTES_BILLED
+    for value, limit in (("0", None), ("1000000", 1_000_000)):
+        monkeypatch.setenv(settings.MAXIMUM_BYTES_BILLED, value)
+        assert settings.dataset_fields()["maximum_bytes_billed"] == limit
+    monkeypatch.setenv(settings.MAXIMUM_BYTES_BILLED, "1 GB")
+    with pytest.raises(SettingsError, match="“1 GB”: set it to a whole number of bytes"):
+        settings.dataset_fields()

@@ -1,0 +1,118 @@
+"""Every SQL text that is sent to BigQuery is BigQuery's SQL, and each that touches main names one month's partition."""
+
+from __future__ import annotations
+
+import pytest
+import sqlglot
+from sqlglot import exp
+
+from taxi_assets.months import Month
+from taxi_assets.taxis import Taxi, all_taxis
+from taxi_assets.warehouses.bigquery import statements
+
+DATASET = "a-project.a_dataset"
+MONTH = Month(2020, 10)
+LABELS = {"taxi": "any", "month": "2020-10"}
+FIRST_DAY = exp.cast(exp.Literal.string("2020-10-01"), "DATE")
+
+
+def all_statements(taxi: Taxi) -> dict[str, str]:
+    """Each statement by the name of the function that makes it."""
+    table, day = taxi.month_table(MONTH), MONTH.first_day
+    uri = f"gs://a-bucket/{taxi.file_path(MONTH)}"
+    return {
+        "create_external_table": statements.create_external_table(
+            DATASET, taxi, MONTH, header=taxi.header, uri=uri, labels=LABELS
+        ),
+        "create_month_table": statements.create_month_table(DATASET, taxi, MONTH, labels=LABELS),
+        "rename_table": statements.rename_table(DATASET, statements.coming_table(taxi, MONTH), table),
+        "create_main_table": statements.create_main_table(DATASET, taxi, labels=LABELS),
+        "merge_month": statements.merge_month(DATASET, taxi, MONTH),
+        "create_month_view": statements.create_month_view(DATASET, taxi, MONTH, labels=LABELS),
+        "count_month": statements.count_month(DATASET, taxi, MONTH),
+        "delete_month": statements.delete_month(DATASET, taxi, MONTH),
+        "profile_month": statements.profile_month(DATASET, taxi, MONTH, taxi.table),
+        "read_table": statements.read_table(DATASET, taxi.table, taxi.header, [day]),
+        "replace_table": statements.replace_table(DATASET, "theirs", "theirs_incoming", ["a"], description="It's."),
+        "replace_months": statements.replace_months(DATASET, "theirs", "theirs_incoming", ["file_month", "a"], [day]),
+        "count_zones": statements.count_zones(DATASET, "taxi_zones"),
+    }
+
+
+NAMES = sorted(all_statements(next(iter(all_taxis().values()))))
+pytestmark = pytest.mark.parametrize("taxi", all_taxis().values(), ids=lambda taxi: taxi.name)
+
+
+def parsed(statement: str) -> exp.Expression:
+    """The one statement of a text."""
+    (tree,) = sqlglot.parse(statement, read="bigquery", error_level=sqlglot.ErrorLevel.RAISE)
+    assert tree is not None
+    return tree
+
+
+def names_the_month(condition: exp.Expression) -> bool:
+    """Whether one of the conditions that must all hold is that file_month is the constant first day."""
+    parts = condition.flatten() if isinstance(condition, exp.And) else [condition]
+    return any(
+        isinstance(part, (exp.EQ, exp.In))
+        and part.this.name == "file_month"
+        and FIRST_DAY in ([part.expression] if isinstance(part, exp.EQ) else part.expressions)
+        for part in (part.unnest() for part in parts)
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_statement_is_one_of_bigquery(taxi: Taxi, name: str):
+    tree = parsed(all_statements(taxi)[name])
+    assert not tree.find(exp.Command), "sqlglot took it for something that it doesn't know"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_table_is_named_with_its_project_and_dataset(taxi: Taxi, name: str):
+    tree = parsed(all_statements(taxi)[name])
+    common = {expression.alias for expression in tree.find_all(exp.CTE)}
+    tables = [table for table in tree.find_all(exp.Table) if table.name not in common]
+    qualified = [table for table in tables if f"{table.catalog}.{table.db}" == DATASET]
+    assert qualified
+    # What a table is renamed to is the only name that must not be qualified.
+    assert len(tables) - len(qualified) == (1 if name == "rename_table" else 0)
+
+
+@pytest.mark.parametrize("name", ["count_month", "delete_month", "profile_month", "read_table", "create_month_view"])
+def test_what_reads_or_deletes_in_main_names_its_month(taxi: Taxi, name: str):
+    where = parsed(all_statements(taxi)[name]).find(exp.Where)
+    assert where is not None
+    assert names_the_month(where.this)
+
+
+def test_the_merge_names_its_month_wherever_it_looks_at_main(taxi: Taxi):
+    merge = parsed(all_statements(taxi)["merge_month"])
+    assert isinstance(merge, exp.Merge)
+    assert names_the_month(merge.args["on"])
+    for when in merge.args["whens"].expressions:
+        assert names_the_month(when.args["condition"]), when.sql("bigquery")
+
+
+def test_no_other_statement_touches_main_than_those_that_name_a_month(taxi: Taxi):
+    touching = {
+        name
+        for name, statement in all_statements(taxi).items()
+        if any(table.name == taxi.table for table in parsed(statement).find_all(exp.Table))
+    }
+    assert touching - {"create_main_table"} == {
+        "merge_month",
+        "create_month_view",
+        "count_month",
+        "delete_month",
+        "profile_month",
+        "read_table",
+    }
+
+
+def test_names_and_texts_cannot_break_out_of_their_quotes(taxi: Taxi):
+    uri = "gs://a-bucket/it's `odd`\\'"
+    tree = parsed(
+        statements.create_external_table(DATASET, taxi, MONTH, header=taxi.header, uri=uri, labels={"a": "b'c\\"})
+    )
+    literals = {literal.this for literal in tree.find_all(exp.Literal)}
+    assert {uri, "b'c\\"} <= literals
