@@ -22,6 +22,9 @@ from taxi_assets.source.patience import Patience
 _slots: Final[dict[int, threading.BoundedSemaphore]] = {}
 _slots_guard: Final = threading.Lock()
 
+# Dagster gives a sensor or a schedule a minute for all that it does.
+_HURRY: Final = Patience(timeout_seconds=10.0, attempts=1)
+
 
 class TripSource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """Where files come from and where they land."""
@@ -42,8 +45,11 @@ class TripSource(dg.ConfigurableResource):  # type: ignore[type-arg]
     )
     keep_raw_files: bool = Field(default=True, description="False: a raw file is purged once its month is merged.")
 
-    def origin(self) -> Origin:
+    def origin(self, *, in_a_hurry: bool = False) -> Origin:
         """The source that the address names.
+
+        Args:
+            in_a_hurry: Whether a failing source is asked once and briefly only, as sensors and schedules must.
 
         Raises:
             SettingsError: It names nothing known, no folder that exists, or the landing zone itself.
@@ -55,7 +61,8 @@ class TripSource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
             return SampleOrigin()
         if address == "release" or address.lower().startswith(("http://", "https://")):
-            return HttpOrigin(RELEASE_ADDRESS if address == "release" else address, self._patience())
+            patience = _HURRY if in_a_hurry else self._patience()
+            return HttpOrigin(RELEASE_ADDRESS if address == "release" else address, patience)
         return FolderOrigin(self._existing_folder(address))
 
     def landing_zone(self) -> LandingZone:

@@ -123,13 +123,20 @@ def _handler(files: FileServer) -> type[BaseHTTPRequestHandler]:
             if served.last_modified:
                 headers["Last-Modified"] = served.last_modified
             start = self._range_start(served)
-            if start is None:
+            if self._is_known(served):
+                self._answer(304, headers, b"", fault)
+            elif start is None:
                 self._answer(200, headers, served.body, fault)
             elif start >= len(served.body):
                 self._answer(416, {"Content-Range": f"bytes */{len(served.body)}"}, b"", fault)
             else:
                 headers["Content-Range"] = f"bytes {start}-{len(served.body) - 1}/{len(served.body)}"
                 self._answer(206, headers, served.body[start:], fault)
+
+        def _is_known(self, served: Served) -> bool:
+            if "If-None-Match" in self.headers:
+                return self.headers["If-None-Match"] == served.etag
+            return served.last_modified is not None and self.headers["If-Modified-Since"] == served.last_modified
 
         def _range_start(self, served: Served) -> int | None:
             asked = self.headers.get("Range")
