@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 
 from taxi_assets import settings
+from taxi_assets.assets.retries import RETRIES
 from taxi_assets.assets.trips import trip_assets
 from taxi_assets.assets.zones import zones_assets, zones_checks
 from taxi_assets.jobs import remove_month_job
@@ -24,6 +25,7 @@ def build_definitions(
     warehouses: Sequence[Warehouse] | None = None,
     resources: Mapping[str, Any] | None = None,
     loggers: Mapping[str, dg.LoggerDefinition] | None = None,
+    retries: dg.RetryPolicy = RETRIES,
 ) -> dg.Definitions:
     """All assets, checks and resources.
 
@@ -31,6 +33,7 @@ def build_definitions(
         warehouses: The warehouses to include; those whose settings are there unless given.
         resources: Resources to use instead of those that the settings describe.
         loggers: Loggers that a run may name in its configuration, beside Dagster's own.
+        retries: How often steps are tried again when what stopped them may pass.
     """
     included = configured_warehouses() if warehouses is None else warehouses
     from_settings: dict[str, Any] = {
@@ -46,7 +49,10 @@ def build_definitions(
     from_settings["io_manager"] = from_settings[included[0].io_manager_key]
     with _without_labels():
         return dg.Definitions(
-            assets=[*(trip_assets(taxi, included) for taxi in all_taxis().values()), *zones_assets(included)],
+            assets=[
+                *(trip_assets(taxi, included, retries) for taxi in all_taxis().values()),
+                *zones_assets(included, retries),
+            ],
             asset_checks=zones_checks(included),
             jobs=[remove_month_job(included)],
             resources={**from_settings, **(resources or {})},
