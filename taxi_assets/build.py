@@ -13,6 +13,11 @@ from taxi_assets import settings
 from taxi_assets.assets.retries import RETRIES
 from taxi_assets.assets.trips import trip_assets
 from taxi_assets.assets.zones import zones_assets, zones_checks
+from taxi_assets.automation.alerts import alert_sensors
+from taxi_assets.automation.jobs import load_jobs
+from taxi_assets.automation.monthly import monthly_schedule
+from taxi_assets.automation.new_files import new_files_sensor
+from taxi_assets.automation.webhook import Webhook
 from taxi_assets.jobs import remove_month_job
 from taxi_assets.source.resource import TripSource
 from taxi_assets.taxis import all_taxis
@@ -27,7 +32,7 @@ def build_definitions(
     loggers: Mapping[str, dg.LoggerDefinition] | None = None,
     retries: dg.RetryPolicy = RETRIES,
 ) -> dg.Definitions:
-    """All assets, checks and resources.
+    """All assets, checks, jobs, schedules, sensors and resources.
 
     Args:
         warehouses: The warehouses to include; those whose settings are there unless given.
@@ -36,12 +41,14 @@ def build_definitions(
         retries: How often steps are tried again when what stopped them may pass.
     """
     included = configured_warehouses() if warehouses is None else warehouses
+    loads = load_jobs(included)
     from_settings: dict[str, Any] = {
         "source": TripSource(
             address=settings.source(),
             landing=str(settings.home() / "landing"),
             keep_raw_files=settings.keep_raw_files(),
-        )
+        ),
+        "webhook": Webhook(address=settings.alert_webhook()),
     }
     for warehouse in included:
         from_settings |= warehouse.resources()
@@ -54,7 +61,9 @@ def build_definitions(
                 *zones_assets(included, retries),
             ],
             asset_checks=zones_checks(included),
-            jobs=[remove_month_job(included)],
+            jobs=[*loads.each, loads.everywhere, remove_month_job(included)],
+            schedules=[monthly_schedule(included, loads.everywhere)],
+            sensors=[new_files_sensor(included, loads.everywhere), *alert_sensors()],
             resources={**from_settings, **(resources or {})},
             loggers=loggers,
             # A step of these assets takes seconds, and a process of its own would cost as much again.

@@ -7,6 +7,7 @@ selection of them shares its runs too.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import cache
 from typing import Final
 
@@ -15,7 +16,7 @@ import dagster as dg
 from taxi_assets import settings
 from taxi_assets.errors import UnknownTaxiOrMonthError
 from taxi_assets.months import Month
-from taxi_assets.taxis import all_taxis
+from taxi_assets.taxis import Taxi, all_taxis
 
 
 @cache
@@ -40,6 +41,12 @@ def runs_of_a_range() -> dg.BackfillPolicy:
     """
     months = settings.months_per_run()
     return dg.BackfillPolicy.single_run() if months is None else dg.BackfillPolicy.multi_run(months)
+
+
+def months_of_taxi(taxi: Taxi, at: datetime) -> Sequence[Month]:
+    """The months of a taxi that are partitions at that moment, in their order."""
+    months = [Month.parse(key) for key in months_partitions().get_partition_keys(current_time=at)]
+    return [month for month in months if taxi.has_month(month)]
 
 
 def months_of_run(context: dg.AssetExecutionContext) -> Sequence[Month]:

@@ -10,8 +10,8 @@ from taxi_assets.assets.attempts import may_pass, observed_failure, settled_mont
 from taxi_assets.assets.failures import explained_to_people
 from taxi_assets.assets.months import MonthReport, Work, carry_months
 from taxi_assets.assets.retries import retried_later
+from taxi_assets.assets.run_tags import tag_run
 from taxi_assets.assets.stages import Landing, Loading, Merging, Stage, Workplace
-from taxi_assets.automation.tags import tag_run
 from taxi_assets.checks import check_spec, results
 from taxi_assets.errors import TaxiAssetsError
 from taxi_assets.months import Month

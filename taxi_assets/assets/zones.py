@@ -10,11 +10,13 @@ from taxi_assets.assets.failures import explained_to_people
 from taxi_assets.assets.metadata import file_metadata, raw_column_schema, rows_metadata, zones_column_schema
 from taxi_assets.assets.retries import retried_later
 from taxi_assets.assets.stages import OWNERS, raw_key
-from taxi_assets.partitions import runs_of_a_range
 from taxi_assets.source.files import zones_file
 from taxi_assets.source.resource import TripSource
 from taxi_assets.warehouses.base import TripsWarehouse, Warehouse
 from taxi_assets.zones import ZONE_COUNT, ZONES_COLUMNS, ZONES_DESCRIPTION, ZONES_TABLE
+
+# What has no partitions can have no other policy, and ranges on the command line ask for one.
+_ONE_RUN = dg.BackfillPolicy.single_run()
 
 
 def zones_assets(warehouses: Sequence[Warehouse], retries: dg.RetryPolicy) -> Sequence[dg.AssetsDefinition]:
@@ -36,7 +38,7 @@ def _raw_zones(retries: dg.RetryPolicy) -> dg.AssetsDefinition:
         group_name="raw",
         owners=OWNERS,
         code_version="1",
-        backfill_policy=runs_of_a_range(),
+        backfill_policy=_ONE_RUN,
     )
     def land_zones(context: dg.AssetExecutionContext, source: TripSource) -> dg.MaterializeResult[Any]:
         with retried_later(context, retries), explained_to_people():
@@ -59,7 +61,7 @@ def _zones_table(warehouse: Warehouse, retries: dg.RetryPolicy) -> dg.AssetsDefi
         group_name=warehouse.name,
         owners=OWNERS,
         code_version="1",
-        backfill_policy=runs_of_a_range(),
+        backfill_policy=_ONE_RUN,
         io_manager_key=warehouse.io_manager_key,
         required_resource_keys={"source", warehouse.name},
     )

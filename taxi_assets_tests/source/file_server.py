@@ -54,13 +54,15 @@ class Request:
 class FileServer:
     """Serves ``files`` by path below ``address``.
 
-    Each GET takes the next of ``faults``, each HEAD the next of ``head_faults``; without one it is answered well.
+    Each request takes the next fault of its path in ``faults_at``; where there is none, a GET takes the next of
+    ``faults`` and a HEAD the next of ``head_faults``. Without a fault it is answered well.
     """
 
     def __init__(self) -> None:
         self.files: dict[str, Served] = {}
         self.faults: deque[Fault] = deque()
         self.head_faults: deque[Fault] = deque()
+        self.faults_at: dict[str, deque[Fault]] = {}
         self.requests: list[Request] = []
         self.stopping = threading.Event()
         self._server = _Server(("127.0.0.1", 0), _handler(self))
@@ -106,6 +108,7 @@ def _handler(files: FileServer) -> type[BaseHTTPRequestHandler]:
         def _serve(self, faults: deque[Fault]) -> None:
             path = self.path.partition("?")[0]
             files.requests.append(Request(self.command, self.path, dict(self.headers.items())))
+            faults = files.faults_at.get(path) or faults
             fault = faults.popleft() if faults else Fault()
             if fault.becomes is not None:
                 files.files[path] = fault.becomes
