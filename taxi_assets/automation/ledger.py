@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
+from dagster._core.errors import DagsterDefinitionChangedDeserializationError
 from dagster._core.execution.backfill import BulkActionStatus
 from dagster._core.storage.partition_status_cache import AssetPartitionStatus
 
@@ -131,8 +133,10 @@ class Ledger:
             if not backfill.is_asset_backfill:
                 under_way |= set(backfill.partition_names or ())
                 continue
-            target = backfill.get_asset_backfill_data(self._graph).target_subset
-            for stage in self._stages:
-                if stage.is_last and stage.key in target.asset_keys:
-                    under_way |= set(target.get_partitions_subset(stage.key).get_partition_keys())
+            # One over other assets, or over partitions that are no longer there, can't be read, and won't load these.
+            with suppress(DagsterDefinitionChangedDeserializationError):
+                target = backfill.get_asset_backfill_data(self._graph).target_subset
+                for stage in self._stages:
+                    if stage.is_last and stage.key in target.asset_keys:
+                        under_way |= set(target.get_partitions_subset(stage.key).get_partition_keys())
         return under_way

@@ -23,7 +23,7 @@ _slots: Final[dict[int, threading.BoundedSemaphore]] = {}
 _slots_guard: Final = threading.Lock()
 
 # Dagster gives a sensor or a schedule a minute for all that it does.
-_HURRY: Final = Patience(timeout_seconds=10.0, attempts=1)
+_LONGEST_SILENCE_IN_A_HURRY: Final = 10.0
 
 
 class TripSource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -61,7 +61,7 @@ class TripSource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
             return SampleOrigin()
         if address == "release" or address.lower().startswith(("http://", "https://")):
-            patience = _HURRY if in_a_hurry else self._patience()
+            patience = self._hurry() if in_a_hurry else self._patience()
             return HttpOrigin(RELEASE_ADDRESS if address == "release" else address, patience)
         return FolderOrigin(self._existing_folder(address))
 
@@ -87,6 +87,9 @@ class TripSource(dg.ConfigurableResource):  # type: ignore[type-arg]
             backoff_seconds=self.backoff_seconds,
             backoff_limit_seconds=self.backoff_limit_seconds,
         )
+
+    def _hurry(self) -> Patience:
+        return Patience(timeout_seconds=min(self.timeout_seconds, _LONGEST_SILENCE_IN_A_HURRY), attempts=1)
 
     def _existing_folder(self, address: str) -> Path:
         folder = Path(address).expanduser()

@@ -183,7 +183,7 @@ def forget_when_asked(cursor: str | None) -> str:
 def test_a_server_is_asked_about_few_files_at_once_and_each_only_now_and_then(up_to_date: WatchedProject) -> None:
     manners = Manners()
     up_to_date.server.requests.clear()
-    for minute in range(600):
+    for minute in range(0, 600, 20):
         before = len(up_to_date.server.requests)
         up_to_date.look(LATER + 60 * minute)
         assert len(up_to_date.server.requests) - before <= manners.questions_at_once
@@ -202,8 +202,8 @@ def test_a_known_version_is_asked_for_conditionally(up_to_date: WatchedProject) 
 
 @pytest.mark.parametrize(
     "fault",
-    [Fault(status=500), Fault(status=429), Fault(announce=9, cut_after=0, status=502)],
-    ids=["500", "429", "502"],
+    [Fault(status=500), Fault(status=429), Fault(is_silent=True), Fault(hangs_up=True)],
+    ids=["500", "429", "hangs", "closes early"],
 )
 def test_a_source_that_is_down_is_left_alone_for_longer_each_time(quarter: WatchedProject, fault: Fault) -> None:
     quarter.server.head_faults.extend([fault] * 100)
@@ -223,6 +223,18 @@ def test_a_source_that_is_down_is_left_alone_for_longer_each_time(quarter: Watch
 def test_a_source_that_asks_for_a_pause_gets_it(quarter: WatchedProject) -> None:
     quarter.server.head_faults.extend([Fault(status=429, headers={"Retry-After": "86400"})] * 2)
     assert "until 2023-11-15 22:13 UTC" in quarter.look().message
+
+
+def test_an_address_that_is_none_fails_the_evaluation_with_its_sentence(watched: WatchedProject) -> None:
+    watched.address = "no-such-source"
+    sensor = watched.repository.get_sensor_def("new_files")
+    resources = {"source": watched.trip_source()}
+    with (
+        watched.kept_instance() as instance,
+        dg.build_sensor_context(instance, repository_def=watched.repository, resources=resources) as context,
+        pytest.raises(dg.Failure, match="TAXI_SOURCE is “no-such-source”, which is neither"),
+    ):
+        sensor.evaluate_tick(context)
 
 
 def test_a_source_that_cannot_be_reached_is_said_to_be_so(tmp_path: Path, watched: WatchedProject) -> None:

@@ -52,7 +52,7 @@ def merges(instance: dg.DagsterInstance, run_id: str) -> list[str]:
     [
         [Fault(status=500)] * 2,
         [Fault(status=429, headers={"Retry-After": "1"})] * 2,
-        [Fault(), *[Fault(hang_after=0)] * 2],
+        [Fault(is_silent=True)] * 2,
         [Fault(), *[Fault(cut_after=0)] * 2],
     ],
     ids=["500", "429 with Retry-After", "hangs", "closes early"],
@@ -160,27 +160,24 @@ def put_good(project: Project, month: Month) -> None:
 def test_a_failed_run_that_is_resumed_does_only_the_months_that_are_left(
     project: Project, kept: dg.DagsterInstance
 ) -> None:
-    for month in MONTHS:
-        put_good(project, month)
-    bad = made_trips(GREEN, MARCH, 10)
+    put_good(project, JANUARY)
+    bad = made_trips(GREEN, FEBRUARY, 10)
     bad[0]["fare_amount"] = "abc"
-    put_csv(project.source, GREEN, MARCH, csv_bytes(GREEN.header, bad))
-    tags = {"dagster/asset_partition_range_start": "2019-01", "dagster/asset_partition_range_end": "2019-04"}
+    put_csv(project.source, GREEN, FEBRUARY, csv_bytes(GREEN.header, bad))
+    tags = {"dagster/asset_partition_range_start": "2019-01", "dagster/asset_partition_range_end": "2019-02"}
     green = [key for key in project.definitions().resolve_asset_graph().get_all_asset_keys() if GREEN.name in str(key)]
     job = dg.reconstructable(resumable_job)
     with dg.execute_job(job, kept, tags=tags, asset_selection=green) as failed:
         assert not failed.success
-    put_good(project, MARCH)
+    put_good(project, FEBRUARY)
     from_failure = dg.ReexecutionOptions.from_failure(failed.run_id, kept)
-    with dg.execute_job(job, kept, tags=tags, asset_selection=green, reexecution_options=from_failure) as resumed:
+    # The tag is what the UI and the daemon add, beside what the Python interface does.
+    resume = {**tags, "dagster/is_resume_retry": "true"}
+    with dg.execute_job(job, kept, tags=resume, asset_selection=green, reexecution_options=from_failure) as resumed:
         assert resumed.success
-    assert merges(kept, resumed.run_id) == ["2019-03"]
-    assert kept.get_materialized_partitions(MAIN) == {str(month) for month in MONTHS}
-    assert len(project.rows("green_tripdata")) == 40
-    everything = dg.ReexecutionOptions(parent_run_id=resumed.run_id)
-    with dg.execute_job(job, kept, tags=tags, asset_selection=green, reexecution_options=everything) as again:
-        assert again.success
-    assert merges(kept, again.run_id) == [str(month) for month in MONTHS]
+    assert merges(kept, resumed.run_id) == ["2019-02"]
+    assert kept.get_materialized_partitions(MAIN) == {"2019-01", "2019-02"}
+    assert len(project.rows("green_tripdata")) == 20
 
 
 def test_the_server_in_these_tests_serves_each_month_once_where_nothing_fails(four_months: WatchedProject) -> None:

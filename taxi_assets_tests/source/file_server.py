@@ -32,6 +32,8 @@ class Fault:
         cut_after: Send that many bytes of the body, then break the connection.
         hang_after: Send that many bytes of the body, then fall silent until the server stops.
         announce: Content-Length to state instead of the true one.
+        is_silent: Say nothing until the server stops.
+        hangs_up: Close the connection without an answer.
         becomes: The file is replaced by this one before the request is answered.
     """
 
@@ -41,6 +43,8 @@ class Fault:
     cut_after: int | None = None
     hang_after: int | None = None
     announce: int | None = None
+    is_silent: bool = False
+    hangs_up: bool = False
     becomes: Served | None = None
 
 
@@ -112,7 +116,11 @@ def _handler(files: FileServer) -> type[BaseHTTPRequestHandler]:
             fault = faults.popleft() if faults else Fault()
             if fault.becomes is not None:
                 files.files[path] = fault.becomes
-            if fault.status is not None:
+            if fault.is_silent or fault.hangs_up:
+                if fault.is_silent:
+                    files.stopping.wait(10)
+                self.close_connection = True
+            elif fault.status is not None:
                 self._answer(fault.status, {**fault.headers}, fault.body, fault)
             elif path not in files.files:
                 self._answer(404, {}, b"not found", fault)
