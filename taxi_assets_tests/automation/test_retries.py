@@ -13,7 +13,7 @@ from taxi_assets.months import Month
 from taxi_assets_tests.automation.watched_project import WatchedProject
 from taxi_assets_tests.csv_files import csv_bytes, made_trips, put_csv
 from taxi_assets_tests.project import APRIL, FEBRUARY, GREEN, JANUARY, MARCH, Project
-from taxi_assets_tests.source.file_server import Fault, FileServer
+from taxi_assets_tests.source.file_server import Fault
 
 RANGE = "2019-01...2019-04"
 MONTHS = [JANUARY, FEBRUARY, MARCH, APRIL]
@@ -178,9 +178,3 @@ def test_a_failed_run_that_is_resumed_does_only_the_months_that_are_left(
     assert merges(kept, resumed.run_id) == ["2019-02"]
     assert kept.get_materialized_partitions(MAIN) == {"2019-01", "2019-02"}
     assert len(project.rows("green_tripdata")) == 20
-
-
-def test_the_server_in_these_tests_serves_each_month_once_where_nothing_fails(four_months: WatchedProject) -> None:
-    assert isinstance(four_months.server, FileServer)
-    assert four_months.run(RANGE).success
-    assert downloads(four_months) == {str(month): 1 for month in MONTHS}
