@@ -13,7 +13,7 @@ from taxi_assets.automation.monthly import previous_month
 from taxi_assets.automation.new_files import ledgers
 from taxi_assets.months import Month
 from taxi_assets.warehouses.duckdb import WAREHOUSE
-from taxi_assets_tests.automation.watched_project import WatchedProject, spans
+from taxi_assets_tests.automation.watched_project import WatchedProject, instance_on_disk, spans
 from taxi_assets_tests.project import GREEN, YELLOW
 from taxi_assets_tests.source.file_server import Fault
 
@@ -128,7 +128,7 @@ def test_a_month_that_is_no_partition_is_skipped_and_says_so(watched: WatchedPro
 def test_dagster_evaluates_the_schedule_and_accepts_what_it_requests(october: WatchedProject) -> None:
     schedule = october.repository.get_schedule_def("monthly")
     with (
-        october.kept_instance() as instance,
+        instance_on_disk() as instance,
         dg.build_schedule_context(
             instance,
             scheduled_execution_time=due(2020, 11),

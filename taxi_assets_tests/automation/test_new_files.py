@@ -12,7 +12,7 @@ from dagster._core.execution.backfill import PartitionBackfill
 from taxi_assets.assets.trips import trip_stages
 from taxi_assets.automation.asking import Manners
 from taxi_assets.warehouses.duckdb import WAREHOUSE
-from taxi_assets_tests.automation.watched_project import HOUR, NOON, WatchedProject, spans
+from taxi_assets_tests.automation.watched_project import HOUR, NOON, WatchedProject, instance_on_disk, spans
 from taxi_assets_tests.csv_files import made_trips
 from taxi_assets_tests.project import APRIL, FEBRUARY, GREEN, JANUARY, MARCH, YELLOW
 from taxi_assets_tests.source.file_server import Fault
@@ -230,7 +230,7 @@ def test_an_address_that_is_none_fails_the_evaluation_with_its_sentence(watched:
     sensor = watched.repository.get_sensor_def("new_files")
     resources = {"source": watched.trip_source()}
     with (
-        watched.kept_instance() as instance,
+        instance_on_disk() as instance,
         dg.build_sensor_context(instance, repository_def=watched.repository, resources=resources) as context,
         pytest.raises(dg.Failure, match="TAXI_SOURCE is “no-such-source”, which is neither"),
     ):
@@ -266,7 +266,7 @@ def test_a_backfill_setting_limits_the_months_of_a_run(
 def test_dagster_evaluates_the_sensor_and_accepts_what_it_requests(quarter: WatchedProject) -> None:
     sensor = quarter.repository.get_sensor_def("new_files")
     settings = {"repository_def": quarter.repository, "resources": {"source": quarter.trip_source()}}
-    with quarter.kept_instance() as instance:
+    with instance_on_disk() as instance:
         with dg.build_sensor_context(instance, **settings) as context:
             data = sensor.evaluate_tick(context)
         with dg.build_sensor_context(instance, cursor=data.cursor, **settings) as context:

@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 
 from taxi_assets.months import Month
-from taxi_assets_tests.automation.watched_project import WatchedProject
+from taxi_assets_tests.automation.watched_project import WatchedProject, instance_on_disk
 from taxi_assets_tests.csv_files import csv_bytes, made_trips, put_csv
 from taxi_assets_tests.project import APRIL, FEBRUARY, GREEN, JANUARY, MARCH, Project
 from taxi_assets_tests.source.file_server import Fault
@@ -144,7 +144,8 @@ def resumable_job() -> dg.JobDefinition:
     """The job of the project whose folder the environment names, as a process of a run finds it."""
     definitions = Project(Path(os.environ["TAXI_TEST_PROJECT"])).definitions()
     # Without checks there is less to write to an instance on disk.
-    job = dg.define_asset_job("green", dg.AssetSelection.assets(MAIN).upstream().without_checks())
+    green = dg.AssetSelection.assets(MAIN).upstream().without_checks()
+    job = dg.define_asset_job("green", green, executor_def=dg.in_process_executor)
     return job.resolve(asset_graph=definitions.resolve_asset_graph())
 
 
@@ -152,7 +153,7 @@ def resumable_job() -> dg.JobDefinition:
 def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
     """An instance whose runs can be executed again."""
     monkeypatch.setenv("TAXI_TEST_PROJECT", str(tmp_path))
-    with dg.instance_for_test(overrides={"telemetry": {"enabled": False}}) as instance:
+    with instance_on_disk() as instance:
         yield instance
 
 

@@ -77,12 +77,6 @@ class WatchedProject(Project):
         self.cursor = findings.memory.as_cursor()
         return findings
 
-    @contextmanager
-    def kept_instance(self) -> Iterator[dg.DagsterInstance]:
-        """An instance on disk, as Dagster wants it for whole evaluations; it is slower than the one in memory."""
-        with dg.instance_for_test(overrides={"telemetry": {"enabled": False}}) as instance:
-            yield instance
-
     def look_until_all_are_asked(self, now: float = NOON) -> list[dg.RunRequest]:
         """Evaluations until there is nothing more to ask about at that moment."""
         requests: list[dg.RunRequest] = []
@@ -102,6 +96,14 @@ class WatchedProject(Project):
             asset_selection=list(request.asset_selection) if request.asset_selection else None,
             raise_on_error=False,
         )
+
+
+@contextmanager
+def instance_on_disk() -> Iterator[dg.DagsterInstance]:
+    """An instance as Dagster wants it for whole evaluations and resumed runs; it is slower than the one in memory."""
+    no_logs = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
+    with dg.instance_for_test(overrides={"telemetry": {"enabled": False}, "compute_logs": no_logs}) as instance:
+        yield instance
 
 
 def spans(requests: list[dg.RunRequest]) -> list[str]:
