@@ -10,8 +10,14 @@ from typing import Any
 import dagster as dg
 
 from taxi_assets import settings
+from taxi_assets.assets.retries import RETRIES
 from taxi_assets.assets.trips import trip_assets
 from taxi_assets.assets.zones import zones_assets, zones_checks
+from taxi_assets.automation.alerts import alert_sensors
+from taxi_assets.automation.jobs import load_jobs
+from taxi_assets.automation.monthly import monthly_schedule
+from taxi_assets.automation.new_files import new_files_sensor
+from taxi_assets.automation.webhook import Webhook
 from taxi_assets.jobs import remove_month_job
 from taxi_assets.source.resource import TripSource
 from taxi_assets.taxis import all_taxis
@@ -24,22 +30,26 @@ def build_definitions(
     warehouses: Sequence[Warehouse] | None = None,
     resources: Mapping[str, Any] | None = None,
     loggers: Mapping[str, dg.LoggerDefinition] | None = None,
+    retries: dg.RetryPolicy = RETRIES,
 ) -> dg.Definitions:
-    """All assets, checks and resources.
+    """All assets, checks, jobs, schedules, sensors and resources.
 
     Args:
         warehouses: The warehouses to include; those whose settings are there unless given.
         resources: Resources to use instead of those that the settings describe.
         loggers: Loggers that a run may name in its configuration, beside Dagster's own.
+        retries: How often steps are tried again when what stopped them may pass.
     """
     included = configured_warehouses() if warehouses is None else warehouses
+    loads = load_jobs(included)
     from_settings: dict[str, Any] = {
         "source": TripSource(
             address=settings.source(),
             landing=str(settings.landing_folder()),
             landing_bucket=settings.landing_bucket(),
             keep_raw_files=settings.keep_raw_files(),
-        )
+        ),
+        "webhook": Webhook(address=settings.alert_webhook()),
     }
     for warehouse in included:
         from_settings |= warehouse.resources()
@@ -47,9 +57,19 @@ def build_definitions(
     from_settings["io_manager"] = from_settings[default.io_manager_key]
     with _without_labels():
         return dg.Definitions(
-            assets=[*(trip_assets(taxi, included) for taxi in all_taxis().values()), *zones_assets(included)],
+            assets=[
+                *(trip_assets(taxi, included, retries) for taxi in all_taxis().values()),
+                *zones_assets(included, retries),
+            ],
             asset_checks=zones_checks(included),
-            jobs=[remove_month_job(included), *(job for warehouse in included for job in warehouse.jobs())],
+            jobs=[
+                *loads.each,
+                loads.everywhere,
+                remove_month_job(included),
+                *(job for warehouse in included for job in warehouse.jobs()),
+            ],
+            schedules=[monthly_schedule(included, loads.everywhere)],
+            sensors=[new_files_sensor(included, loads.everywhere), *alert_sensors()],
             resources={**from_settings, **(resources or {})},
             loggers=loggers,
             # A step of these assets takes seconds, and a process of its own would cost as much again.

@@ -230,14 +230,19 @@ def check_spec(check: MonthCheck, key: dg.AssetKey, partitions: dg.PartitionsDef
 
 
 def results(
-    check: MonthCheck, key: dg.AssetKey, verdicts: Mapping[Month, Verdict]
+    check: MonthCheck, key: dg.AssetKey, verdicts: Mapping[Month, Verdict], *, each: bool
 ) -> Iterator[dg.AssetCheckEvaluation | dg.AssetCheckResult]:
     """What a run tells Dagster about one check.
 
-    A run over several months has an evaluation for each, so that each partition shows its own, and a result over all
-    of them, which names the months that failed.
+    Args:
+        check: The check.
+        key: The asset that it is about.
+        verdicts: What it said of each month.
+        each: Whether the run is over a range. Then each month has an evaluation, so that each partition shows its own,
+            beside the result over all of them, which names the months that failed. The result of a run over one
+            partition is that partition's already.
     """
-    if len(verdicts) > 1:
+    if each:
         for month, verdict in verdicts.items():
             yield dg.AssetCheckEvaluation(
                 asset_key=key,

@@ -114,11 +114,12 @@ def _materialize(taxis: Sequence[Taxi], months: Sequence[Month], warehouse: str,
     """Materialize the taxis' assets and the zones in one run, as Dagster's own commands do for a range."""
     import dagster as dg  # noqa: PLC0415
 
+    from taxi_assets.assets.retries import NO_RETRIES  # noqa: PLC0415
     from taxi_assets.build import build_definitions  # noqa: PLC0415
     from taxi_assets.warehouses import all_warehouses  # noqa: PLC0415
 
     kind = next(kind for kind in all_warehouses() if kind.name == warehouse)
-    definitions = build_definitions(warehouses=[kind], loggers={"status": _status_logger(status)})
+    definitions = build_definitions(warehouses=[kind], loggers={"status": _status_logger(status)}, retries=NO_RETRIES)
     wanted = [kind.key(table) for table in ["taxi_zones", *(taxi.table for taxi in taxis)]]
     selection = dg.AssetSelection.assets(*wanted).upstream().resolve(definitions.resolve_asset_graph())
     start = time.monotonic()

@@ -47,6 +47,10 @@ class Month:
         """The month after this one."""
         return Month(self.year + self.number // 12, self.number % 12 + 1)
 
+    def previous(self) -> Month:
+        """The month before this one."""
+        return Month(self.year - (self.number == 1), (self.number - 2) % 12 + 1)
+
 
 def parse_month_range(text: str) -> list[Month]:
     """Read one month (``2019-01``) or an inclusive range (``2019-01...2019-03``, two or three dots) in order.

@@ -1,19 +1,22 @@
 """The one partitions definition: months as people write them, ``2020-10``.
 
-All assets of a taxi share it, and the policy that a range of months is one run, so that a backfill over any selection
-of them is one run too.
+All assets of a taxi share it, and the policy by which a range of months becomes runs, so that a backfill over any
+selection of them shares its runs too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import cache
+from typing import Final
 
 import dagster as dg
 
+from taxi_assets import settings
 from taxi_assets.errors import UnknownTaxiOrMonthError
 from taxi_assets.months import Month
-from taxi_assets.taxis import all_taxis
+from taxi_assets.taxis import Taxi, all_taxis
 
 
 @cache
@@ -24,7 +27,26 @@ def months_partitions() -> dg.MonthlyPartitionsDefinition:
     return dg.MonthlyPartitionsDefinition(start_date=str(first), end_date=str(last.next()), fmt="%Y-%m")
 
 
-ONE_RUN_PER_RANGE = dg.BackfillPolicy.single_run()
+TRIPS_POOL: Final = "trips"
+"""Pool of the steps that carry trips: each works on a source and on warehouses, which many at once would overload."""
+
+
+def runs_of_a_range() -> dg.BackfillPolicy:
+    """How a backfill over a range of months becomes runs: one for all of them, unless the settings say otherwise.
+
+    Assets with the same policy share their runs.
+
+    Raises:
+        SettingsError: TAXI_MONTHS_PER_RUN is not a positive whole number.
+    """
+    months = settings.months_per_run()
+    return dg.BackfillPolicy.single_run() if months is None else dg.BackfillPolicy.multi_run(months)
+
+
+def months_of_taxi(taxi: Taxi, at: datetime) -> Sequence[Month]:
+    """The months of a taxi that are partitions at that moment, in their order."""
+    months = [Month.parse(key) for key in months_partitions().get_partition_keys(current_time=at)]
+    return [month for month in months if taxi.has_month(month)]
 
 
 def months_of_run(context: dg.AssetExecutionContext) -> Sequence[Month]:

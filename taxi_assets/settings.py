@@ -6,6 +6,8 @@
 ``TAXI_LANDING``        where raw files land: a folder, default ``<TAXI_HOME>/landing``, or ``gs://<bucket>/<prefix>``
 ``TAXI_KEEP_RAW``       ``no`` deletes a month's raw file once it is merged; default ``yes``
 ``TAXI_MONTHS_AT_ONCE`` months of a range that are under way at the same time; default 4
+``TAXI_MONTHS_PER_RUN`` months that one run of a backfill takes; all of them unless set
+``TAXI_ALERT_WEBHOOK``  address that alerts are sent to, which is a secret; none unless set
 ======================  ==========================================================================================
 """
 
@@ -66,9 +68,29 @@ def months_at_once() -> int:
     Raises:
         SettingsError: TAXI_MONTHS_AT_ONCE is not a positive whole number.
     """
-    value = os.environ.get("TAXI_MONTHS_AT_ONCE", "4")
+    return _count("TAXI_MONTHS_AT_ONCE") or 4
+
+
+def months_per_run() -> int | None:
+    """How many months one run of a backfill takes; None for all of them.
+
+    Raises:
+        SettingsError: TAXI_MONTHS_PER_RUN is not a positive whole number.
+    """
+    return _count("TAXI_MONTHS_PER_RUN")
+
+
+def alert_webhook() -> str | dg.EnvVar:
+    """The address that alerts are sent to, handed on by name as it is a secret; empty where there is none."""
+    return dg.EnvVar("TAXI_ALERT_WEBHOOK") if os.environ.get("TAXI_ALERT_WEBHOOK") else ""
+
+
+def _count(name: str) -> int | None:
+    value = os.environ.get(name, "").strip()
+    if not value:
+        return None
     if not value.isdecimal() or int(value) < 1:
-        raise SettingsError(f"TAXI_MONTHS_AT_ONCE is “{value}”: set it to a whole number from 1 on.")
+        raise SettingsError(f"{name} is “{value}”: set it to a whole number from 1 on.")
     return int(value)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 import duckdb
 
+from taxi_assets.assets.retries import NO_RETRIES
 from taxi_assets.build import build_definitions
 from taxi_assets.months import Month
 from taxi_assets.source.resource import TripSource
@@ -82,9 +83,11 @@ class Project:
 
     Attributes:
         kind: The warehouse that runs load into.
+        retries: How often a step is tried again.
     """
 
     kind: Warehouse = WAREHOUSE
+    retries: dg.RetryPolicy = NO_RETRIES
 
     def __init__(self, folder: Path, *, address: str | None = None) -> None:
         self.folder = folder
@@ -116,7 +119,7 @@ class Project:
         warehouse = self.warehouse(**warehouse_settings)
         source = self.trip_source(keep_raw_files=keep_raw_files)
         resources = {"source": source, "duckdb": warehouse, "duckdb_io_manager": DuckDBIOManager(warehouse=warehouse)}
-        return build_definitions(warehouses=[WAREHOUSE], resources=resources)
+        return build_definitions(warehouses=[WAREHOUSE], resources=resources, retries=self.retries)
 
     def keys(self, taxi: Taxi) -> dict[str, dg.AssetKey]:
         """Keys of a taxi's assets by their stages."""

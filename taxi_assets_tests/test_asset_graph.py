@@ -22,8 +22,8 @@ def key(text: str) -> dg.AssetKey:
 
 
 def test_it_loads_without_any_setting(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("TAXI_HOME", "TAXI_SOURCE", "TAXI_KEEP_RAW", "TAXI_MONTHS_AT_ONCE"):
-        monkeypatch.delenv(name, raising=False)
+    for name in [name for name in os.environ if name.startswith("TAXI_")]:
+        monkeypatch.delenv(name)
     dg.Definitions.validate_loadable(build_definitions())
 
 

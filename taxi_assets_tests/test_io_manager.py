@@ -6,7 +6,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from taxi_assets.partitions import ONE_RUN_PER_RANGE, months_partitions
+from taxi_assets.partitions import months_partitions, runs_of_a_range
 from taxi_assets.warehouses.duckdb.io_manager import DuckDBIOManager
 from taxi_assets_tests.project import Project
 
@@ -50,7 +50,7 @@ def reading(wanted: type, key: list[str], seen: list[object]) -> dg.AssetsDefini
         name="look",
         ins={"trips": dg.AssetIn(key)},
         partitions_def=months_partitions(),
-        backfill_policy=ONE_RUN_PER_RANGE,
+        backfill_policy=runs_of_a_range(),
     )(look)
 
 
@@ -110,7 +110,7 @@ def test_what_an_asset_returns_replaces_its_table(loaded: Project, kind: type) -
 
 
 def test_rows_of_a_range_must_say_their_month(loaded: Project) -> None:
-    @dg.asset(partitions_def=months_partitions(), backfill_policy=ONE_RUN_PER_RANGE)
+    @dg.asset(partitions_def=months_partitions(), backfill_policy=runs_of_a_range())
     def numbers() -> pd.DataFrame:
         return pd.DataFrame({"a": [1]})
 

@@ -31,6 +31,9 @@ def file_metadata(landed: LandedFile) -> dict[str, Any]:
         "csv size (bytes)": landed.csv_size,
         "csv size (MiB)": round(landed.csv_size / _BYTES_PER_MIB, 1),
         "sha256": landed.sha256,
+        # With the origin, these say later whether the source has another version by now.
+        **({"etag": landed.version.etag} if landed.version.etag else {}),
+        **({"last modified": landed.version.last_modified} if landed.version.last_modified else {}),
         "dagster/row_count": landed.rows,
         "dagster/partition_row_count": landed.rows,
         "seconds": round(landed.seconds, 3),

@@ -6,13 +6,16 @@ from typing import Any
 import dagster as dg
 
 from taxi_assets import settings
+from taxi_assets.assets.attempts import may_pass, observed_failure, settled_months
 from taxi_assets.assets.failures import explained_to_people
 from taxi_assets.assets.months import MonthReport, Work, carry_months
+from taxi_assets.assets.retries import retried_later
+from taxi_assets.assets.run_tags import tag_run
 from taxi_assets.assets.stages import Landing, Loading, Merging, Preparing, Stage, Workplace, raw_key
 from taxi_assets.checks import check_spec, results
 from taxi_assets.errors import TaxiAssetsError
 from taxi_assets.months import Month
-from taxi_assets.partitions import ONE_RUN_PER_RANGE, months_of_run, months_partitions
+from taxi_assets.partitions import TRIPS_POOL, months_of_run, months_partitions, runs_of_a_range
 from taxi_assets.taxis import Taxi
 from taxi_assets.warehouses.base import Warehouse
 
@@ -35,7 +38,7 @@ def trip_stages(taxi: Taxi, warehouses: Sequence[Warehouse]) -> Sequence[Stage]:
     return stages
 
 
-def trip_assets(taxi: Taxi, warehouses: Sequence[Warehouse]) -> dg.AssetsDefinition:
+def trip_assets(taxi: Taxi, warehouses: Sequence[Warehouse], retries: dg.RetryPolicy) -> dg.AssetsDefinition:
     """One step with all assets of a taxi, of which a run may select any."""
     stages = trip_stages(taxi, warehouses)
     months = months_partitions()
@@ -47,33 +50,43 @@ def trip_assets(taxi: Taxi, warehouses: Sequence[Warehouse]) -> dg.AssetsDefinit
         check_specs=[check_spec(check, stage.key, months) for stage in stages for check in stage.checks],
         can_subset=True,
         partitions_def=months,
-        backfill_policy=ONE_RUN_PER_RANGE,
+        backfill_policy=runs_of_a_range(),
+        pool=TRIPS_POOL,
         required_resource_keys={"source", *(warehouse.name for warehouse in warehouses)},
     )
     def carry_through(context: dg.AssetExecutionContext) -> Iterator[Event]:
         work = Work(taxi, stages, context.selected_asset_keys, context.selected_asset_check_keys)
         at = Workplace(context.resources.source, context.resources, context.log)
-        with explained_to_people():
-            reports = {
-                report.month: report
-                for report in carry_months(months_of_run(context), work, at, at_once=settings.months_at_once())
-            }
-        yield from _events(context, work, dict(sorted(reports.items())))
+        with retried_later(context, retries), explained_to_people():
+            months = months_of_run(context)
+            tag_run(context, months)
+            settled = settled_months(context, work)
+            if settled:
+                context.log.info(f"{len(settled)} of {len(months)} months are settled by an earlier attempt")
+            left = [month for month in months if month not in settled]
+            carried = {r.month: r for r in carry_months(left, work, at, at_once=settings.months_at_once())}
+            yield from _events(context, work, dict(sorted(carried.items())), settled)
 
     return carry_through
 
 
-def _events(context: dg.AssetExecutionContext, work: Work, reports: Mapping[Month, MonthReport]) -> Iterator[Event]:
+def _events(
+    context: dg.AssetExecutionContext,
+    work: Work,
+    carried: Mapping[Month, MonthReport],
+    settled: Mapping[Month, MonthReport],
+) -> Iterator[Event]:
     """Tell Dagster what became of the months.
 
     An asset that is yielded counts as materialized for all months of the run. So where a month failed, nothing is
     yielded, each finished month is recorded by itself, and the step fails at the end with all failures together.
     """
-    failed = {month: report for month, report in reports.items() if report.errors}
+    both = dict(sorted([*carried.items(), *settled.items()]))
+    failed = {month: report for month, report in both.items() if report.errors}
     for stage in work.stages:
         if stage.key not in work.assets:
             continue
-        for month, report in reports.items():
+        for month, report in (carried if failed else both).items():
             if stage.key not in report.materialized:
                 continue
             metadata = report.materialized[stage.key]
@@ -83,14 +96,21 @@ def _events(context: dg.AssetExecutionContext, work: Work, reports: Mapping[Mont
                 context.add_asset_metadata(metadata, asset_key=stage.key, partition_key=str(month))
         if not failed:
             yield dg.MaterializeResult(asset_key=stage.key)
+    yield from _check_events(work, carried, each=not context.has_partition_key)
+    for month, report in carried.items():
+        for asset, error in report.errors.items():
+            context.log_event(observed_failure(asset, month, error))
+    if failed:
+        raise _failure(failed, months=len(both))
+
+
+def _check_events(work: Work, reports: Mapping[Month, MonthReport], *, each: bool) -> Iterator[Event]:
     for stage in work.stages:
         for check in stage.checks:
             key = dg.AssetCheckKey(stage.key, check.name)
             verdicts = {month: report.verdicts[key] for month, report in reports.items() if key in report.verdicts}
             if verdicts:
-                yield from results(check, stage.key, verdicts)
-    if failed:
-        raise _failure(failed, months=len(reports))
+                yield from results(check, stage.key, verdicts, each=each)
 
 
 def _failure(failed: Mapping[Month, MonthReport], *, months: int) -> dg.Failure:
@@ -115,7 +135,7 @@ def _failure(failed: Mapping[Month, MonthReport], *, months: int) -> dg.Failure:
             "failures": dg.MetadataValue.md("\n".join(f"- {sentence}" for sentence in sentences)),
         },
         # What can pass is worth a retry; bad data stays bad.
-        allow_retries=any(getattr(error, "passing", True) for _, _, error in causes),
+        allow_retries=any(may_pass(error) for _, _, error in causes),
     )
     failure.__cause__ = causes[0][2]
     return failure

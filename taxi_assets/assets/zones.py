@@ -8,17 +8,20 @@ import dagster as dg
 
 from taxi_assets.assets.failures import explained_to_people
 from taxi_assets.assets.metadata import file_metadata, raw_column_schema, rows_metadata, zones_column_schema
+from taxi_assets.assets.retries import retried_later
 from taxi_assets.assets.stages import OWNERS, raw_key
-from taxi_assets.partitions import ONE_RUN_PER_RANGE
 from taxi_assets.source.files import zones_file
 from taxi_assets.source.resource import TripSource
 from taxi_assets.warehouses.base import TripsWarehouse, Warehouse
 from taxi_assets.zones import ZONE_COUNT, ZONES_COLUMNS, ZONES_DESCRIPTION, ZONES_TABLE
 
+# What has no partitions can have no other policy, and ranges on the command line ask for one.
+_ONE_RUN = dg.BackfillPolicy.single_run()
 
-def zones_assets(warehouses: Sequence[Warehouse]) -> Sequence[dg.AssetsDefinition]:
+
+def zones_assets(warehouses: Sequence[Warehouse], retries: dg.RetryPolicy) -> Sequence[dg.AssetsDefinition]:
     """The zones' raw file, and a table of them in each warehouse."""
-    return [_raw_zones(), *(_zones_table(warehouse) for warehouse in warehouses)]
+    return [_raw_zones(retries), *(_zones_table(warehouse, retries) for warehouse in warehouses)]
 
 
 def zones_checks(warehouses: Sequence[Warehouse]) -> Sequence[dg.AssetChecksDefinition]:
@@ -26,7 +29,7 @@ def zones_checks(warehouses: Sequence[Warehouse]) -> Sequence[dg.AssetChecksDefi
     return [_zones_check(warehouse) for warehouse in warehouses]
 
 
-def _raw_zones() -> dg.AssetsDefinition:
+def _raw_zones(retries: dg.RetryPolicy) -> dg.AssetsDefinition:
     @dg.asset(
         key=raw_key(ZONES_TABLE),
         description="The published list of taxi zones, exactly as it is, verified and kept in the landing zone.",
@@ -35,16 +38,16 @@ def _raw_zones() -> dg.AssetsDefinition:
         group_name="raw",
         owners=OWNERS,
         code_version="1",
-        backfill_policy=ONE_RUN_PER_RANGE,
+        backfill_policy=_ONE_RUN,
     )
     def land_zones(context: dg.AssetExecutionContext, source: TripSource) -> dg.MaterializeResult[Any]:
-        with explained_to_people():
+        with retried_later(context, retries), explained_to_people():
             return dg.MaterializeResult(metadata=file_metadata(source.land(zones_file(), context.log)))
 
     return land_zones
 
 
-def _zones_table(warehouse: Warehouse) -> dg.AssetsDefinition:
+def _zones_table(warehouse: Warehouse, retries: dg.RetryPolicy) -> dg.AssetsDefinition:
     @dg.asset(
         key=warehouse.key(ZONES_TABLE),
         deps=[raw_key(ZONES_TABLE)],
@@ -58,7 +61,7 @@ def _zones_table(warehouse: Warehouse) -> dg.AssetsDefinition:
         group_name=warehouse.name,
         owners=OWNERS,
         code_version="1",
-        backfill_policy=ONE_RUN_PER_RANGE,
+        backfill_policy=_ONE_RUN,
         io_manager_key=warehouse.io_manager_key,
         required_resource_keys={"source", warehouse.name},
     )
@@ -66,7 +69,7 @@ def _zones_table(warehouse: Warehouse) -> dg.AssetsDefinition:
         start = time.monotonic()
         source: TripSource = context.resources.source
         target: TripsWarehouse = getattr(context.resources, warehouse.name)
-        with explained_to_people():
+        with retried_later(context, retries), explained_to_people():
             rows = target.replace_zones(source.landing_zone().landed(zones_file()), context.log)
         return dg.MaterializeResult(metadata=rows_metadata(rows, seconds=time.monotonic() - start, table=ZONES_TABLE))
 

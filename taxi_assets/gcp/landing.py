@@ -29,7 +29,7 @@ from taxi_assets.gcp.objects import holds, upload
 from taxi_assets.gcp.ownership import MADE_BY, is_ours
 from taxi_assets.gcp.resources import GcsBucket
 from taxi_assets.source.files import LandedFile, RawFile
-from taxi_assets.source.landing import FolderLandingZone, is_same
+from taxi_assets.source.landing import FolderLandingZone
 from taxi_assets.source.manifest import landed_file, manifest_of
 from taxi_assets.source.origin import Origin
 from taxi_assets.source.progress import mib
@@ -60,7 +60,7 @@ class BucketLandingZone:
             with self._explained(file):
                 there = self._bucket.get_blob(self._name(file))
             kept = self._noted(file, there)
-            if kept is not None and kept.origin == origin.name and is_same(kept.version, origin.version(file)):
+            if kept is not None and kept.origin == origin.name and kept.version.is_same_as(origin.version(file)):
                 log.info("%s is unchanged at %s: nothing to fetch.", file.name, origin.name)
                 return replace(kept, seconds=time.perf_counter() - started)
             landed = self._copies.land(file, origin, log)

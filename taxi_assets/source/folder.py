@@ -24,16 +24,18 @@ class FolderOrigin:
         name: ``folder`` and its absolute path.
         is_release: Never: a folder may hold any bytes.
         is_sample: Never.
+        is_remote: Never: a look at a folder costs nothing.
     """
 
     is_release = False
     is_sample = False
+    is_remote = False
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.absolute()
         self.name = f"folder {self._folder}"
 
-    def version(self, file: RawFile) -> FileVersion:
+    def version(self, file: RawFile, known: FileVersion | None = None) -> FileVersion:  # noqa: ARG002 - any origin's
         """Size and time of change of the file.
 
         Raises:

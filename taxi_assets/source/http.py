@@ -45,9 +45,11 @@ class HttpOrigin:
         name: The base address without user, password and query string.
         is_release: Whether it is the published release.
         is_sample: Never.
+        is_remote: Always.
     """
 
     is_sample = False
+    is_remote = True
 
     def __init__(self, base: str, patience: Patience | None = None) -> None:
         """Take a base address; a query string, such as an access token, goes with every file's address.
@@ -60,8 +62,8 @@ class HttpOrigin:
         self.name = public_address(self._base)
         self.is_release = self.name == RELEASE_ADDRESS
 
-    def version(self, file: RawFile) -> FileVersion:
-        """Ask for the file's headers.
+    def version(self, file: RawFile, known: FileVersion | None = None) -> FileVersion:
+        """Ask for the file's headers, or only whether they have changed where a version is known.
 
         Raises:
             NotPublishedError: The server does not offer the file.
@@ -69,7 +71,7 @@ class HttpOrigin:
         """
         with self._client() as client:
             try:
-                return self._patience.keep_trying(lambda: self._ask(client, file), what=file.name, log=_LOG)
+                return self._patience.keep_trying(lambda: self._ask(client, file, known), what=file.name, log=_LOG)
             except PassingFault as fault:
                 self._give_up(file, fault, "could not be asked for")
 
@@ -111,15 +113,20 @@ class HttpOrigin:
         path = f"{self._base.path.rstrip('/')}/{file.path}"
         return self._base.copy_with(userinfo=b"", path=path, fragment=None)
 
-    def _ask(self, client: httpx.Client, file: RawFile) -> FileVersion:
-        with self._answer(client, "HEAD", file) as response:
+    def _ask(self, client: httpx.Client, file: RawFile, known: FileVersion | None) -> FileVersion:
+        only_if_changed = _conditions(known)
+        with self._answer(client, "HEAD", file, only_if_changed) as response:
             if response.status_code not in _NO_HEAD:
-                self._refuse_errors(file, response)
-                return _version(response)
+                return self._answered_version(file, response, known)
         # The answer's body is left unread: leaving the block closes the connection.
-        with self._answer(client, "GET", file) as response:
-            self._refuse_errors(file, response)
-            return _version(response)
+        with self._answer(client, "GET", file, only_if_changed) as response:
+            return self._answered_version(file, response, known)
+
+    def _answered_version(self, file: RawFile, response: httpx.Response, known: FileVersion | None) -> FileVersion:
+        if known is not None and response.status_code == httpx.codes.NOT_MODIFIED:
+            return known
+        self._refuse_errors(file, response)
+        return _version(response)
 
     def _receive(self, client: httpx.Client, file: RawFile, part: PartFile, log: logging.Logger) -> FileVersion:
         validator = part.validator
@@ -218,6 +225,14 @@ def _parsed(base: str) -> httpx.URL:
         # Neither the address nor the parser's words, as both may hold a password.
         raise SettingsError("TAXI_SOURCE is not a valid web address: write it as https://host/path.")
     return address
+
+
+def _conditions(known: FileVersion | None) -> Mapping[str, str]:
+    """Headers that ask for an answer only if the file is no longer the known version."""
+    if known is None:
+        return {}
+    conditions = {"If-None-Match": known.etag, "If-Modified-Since": known.last_modified}
+    return {name: value for name, value in conditions.items() if value}
 
 
 def _version(response: httpx.Response) -> FileVersion:

@@ -54,7 +54,7 @@ class FolderLandingZone:
         with self._writing(file), self._alone(file, log):
             version = origin.version(file)
             kept = self._as_landed(file)
-            if kept is not None and kept.origin == origin.name and is_same(kept.version, version):
+            if kept is not None and kept.origin == origin.name and kept.version.is_same_as(version):
                 log.info("%s is unchanged at %s: nothing to fetch.", file.name, origin.name)
                 return replace(kept, seconds=time.perf_counter() - started)
             log.info("%s: fetching from %s.", file.name, origin.name)
@@ -237,15 +237,6 @@ def _require_bytes(path: Path, file: RawFile, landed: LandedFile) -> None:
             f"The copy of {file.name} is not what was verified (sha256 {found[:_HASH_DIGITS]}… instead of "
             f"{landed.sha256[:_HASH_DIGITS]}…): run again, and if it stays so, materialize {file.landed_by} anew."
         )
-
-
-def is_same(landed: FileVersion, offered: FileVersion) -> bool:
-    """Whether two versions stand for the same bytes. A version that says nothing is never the same as another."""
-    if landed.etag is None and landed.last_modified is None:
-        return landed == offered and landed.size is not None
-    # A server may leave out the length in one of its answers.
-    same_size = landed.size == offered.size or None in (landed.size, offered.size)
-    return same_size and (landed.etag, landed.last_modified) == (offered.etag, offered.last_modified)
 
 
 def _reason(error: OSError) -> str:

@@ -33,8 +33,17 @@ class Origin(Protocol):
         """Whether it is the project's own sample."""
         ...
 
-    def version(self, file: RawFile) -> FileVersion:
+    @property
+    def is_remote(self) -> bool:
+        """Whether asking it is work for somebody else's server, and is therefore done sparingly."""
+        ...
+
+    def version(self, file: RawFile, known: FileVersion | None = None) -> FileVersion:
         """Say which version of the file is offered, without sending it.
+
+        Args:
+            file: The file.
+            known: The version that the caller has; a source may say in fewer words that it is still this one.
 
         Raises:
             NotPublishedError: The file is not there.

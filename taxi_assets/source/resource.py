@@ -23,6 +23,9 @@ from taxi_assets.source.patience import Patience
 _slots: Final[dict[int, threading.BoundedSemaphore]] = {}
 _slots_guard: Final = threading.Lock()
 
+# Dagster gives a sensor or a schedule a minute for all that it does.
+_LONGEST_SILENCE_IN_A_HURRY: Final = 10.0
+
 
 class TripSource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """Where files come from and where they land."""
@@ -46,8 +49,11 @@ class TripSource(dg.ConfigurableResource):  # type: ignore[type-arg]
     )
     keep_raw_files: bool = Field(default=True, description="False: a raw file is purged once its month is merged.")
 
-    def origin(self) -> Origin:
+    def origin(self, *, in_a_hurry: bool = False) -> Origin:
         """The source that the address names.
+
+        Args:
+            in_a_hurry: Whether a failing source is asked once and briefly only, as sensors and schedules must.
 
         Raises:
             SettingsError: It names nothing known, no folder that exists, or the landing zone itself.
@@ -59,7 +65,8 @@ class TripSource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
             return SampleOrigin()
         if address == "release" or address.lower().startswith(("http://", "https://")):
-            return HttpOrigin(RELEASE_ADDRESS if address == "release" else address, self._patience())
+            patience = self._hurry() if in_a_hurry else self._patience()
+            return HttpOrigin(RELEASE_ADDRESS if address == "release" else address, patience)
         return FolderOrigin(self._existing_folder(address))
 
     def landing_zone(self) -> LandingZone:
@@ -94,6 +101,9 @@ class TripSource(dg.ConfigurableResource):  # type: ignore[type-arg]
             backoff_seconds=self.backoff_seconds,
             backoff_limit_seconds=self.backoff_limit_seconds,
         )
+
+    def _hurry(self) -> Patience:
+        return Patience(timeout_seconds=min(self.timeout_seconds, _LONGEST_SILENCE_IN_A_HURRY), attempts=1)
 
     def _existing_folder(self, address: str) -> Path:
         folder = Path(address).expanduser()

@@ -39,8 +39,9 @@ class SampleOrigin:
     name = "sample"
     is_release = False
     is_sample = True
+    is_remote = False
 
-    def version(self, file: RawFile) -> FileVersion:
+    def version(self, file: RawFile, known: FileVersion | None = None) -> FileVersion:  # noqa: ARG002 - any origin's
         """The file's version, which changes only when this project changes its sample.
 
         Raises:

@@ -95,13 +95,17 @@ class Taxi:
         """Path of the published file below a source's base address."""
         return f"{self.name}/{self.csv_name(month)}.gz"
 
+    def has_month(self, month: Month) -> bool:
+        """Whether the taxi has a file of that month."""
+        return self.first_month <= month <= self.last_month
+
     def require_month(self, month: Month) -> None:
         """Make sure that the taxi has a file of that month.
 
         Raises:
             UnknownTaxiOrMonthError: It has none.
         """
-        if not self.first_month <= month <= self.last_month:
+        if not self.has_month(month):
             raise UnknownTaxiOrMonthError(
                 f"{self.title} files go from {self.first_month} to {self.last_month}: {month} is not among them."
             )

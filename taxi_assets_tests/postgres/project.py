@@ -44,7 +44,7 @@ class PostgresProject(Project):
         }
         if duckdb.WAREHOUSE in self.warehouses:
             resources["duckdb"] = self.warehouse()
-        return build_definitions(warehouses=self.warehouses, resources=resources)
+        return build_definitions(warehouses=self.warehouses, resources=resources, retries=self.retries)
 
     def query(self, statement: str, *values: Any) -> list[Any]:
         """What the server answers to a statement in the project's schema."""

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from taxi_assets.months import Month
-from taxi_assets.partitions import ONE_RUN_PER_RANGE, months_partitions
+from taxi_assets.partitions import months_partitions, runs_of_a_range
 from taxi_assets.warehouses import duckdb as embedded
 from taxi_assets.warehouses import postgres
 from taxi_assets.warehouses.base import Warehouse
@@ -89,7 +89,7 @@ def handed_out(
         name="look",
         ins={"trips": dg.AssetIn(warehouse.key(name))},
         partitions_def=months_partitions(),
-        backfill_policy=ONE_RUN_PER_RANGE,
+        backfill_policy=runs_of_a_range(),
     )(look)
     result = materialize(project, warehouse, asset, **partition)
     assert result.success
@@ -173,7 +173,7 @@ def test_an_asset_may_return_other_columns_than_before(in_both: PostgresProject)
 def test_an_asset_replaces_its_months_one_by_one(in_both: PostgresProject):
     @dg.asset(
         partitions_def=months_partitions(),
-        backfill_policy=ONE_RUN_PER_RANGE,
+        backfill_policy=runs_of_a_range(),
         ins={"trips": dg.AssetIn(["postgres", "green_tripdata"])},
     )
     def tips(trips: pd.DataFrame) -> pd.DataFrame:

@@ -36,7 +36,8 @@ class ProjectFromEnvironment(PostgresProject):
 
     @override
     def definitions(self, **settings: Any) -> dg.Definitions:
-        return build_definitions(warehouses=[postgres.WAREHOUSE], resources={"source": self.trip_source()})
+        resources = {"source": self.trip_source()}
+        return build_definitions(warehouses=[postgres.WAREHOUSE], resources=resources, retries=self.retries)
 
 
 @pytest.fixture

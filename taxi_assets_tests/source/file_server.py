@@ -32,6 +32,8 @@ class Fault:
         cut_after: Send that many bytes of the body, then break the connection.
         hang_after: Send that many bytes of the body, then fall silent until the server stops.
         announce: Content-Length to state instead of the true one.
+        is_silent: Say nothing until the server stops.
+        hangs_up: Close the connection without an answer.
         becomes: The file is replaced by this one before the request is answered.
     """
 
@@ -41,6 +43,8 @@ class Fault:
     cut_after: int | None = None
     hang_after: int | None = None
     announce: int | None = None
+    is_silent: bool = False
+    hangs_up: bool = False
     becomes: Served | None = None
 
 
@@ -54,13 +58,15 @@ class Request:
 class FileServer:
     """Serves ``files`` by path below ``address``.
 
-    Each GET takes the next of ``faults``, each HEAD the next of ``head_faults``; without one it is answered well.
+    Each request takes the next fault of its path in ``faults_at``; where there is none, a GET takes the next of
+    ``faults`` and a HEAD the next of ``head_faults``. Without a fault it is answered well.
     """
 
     def __init__(self) -> None:
         self.files: dict[str, Served] = {}
         self.faults: deque[Fault] = deque()
         self.head_faults: deque[Fault] = deque()
+        self.faults_at: dict[str, deque[Fault]] = {}
         self.requests: list[Request] = []
         self.stopping = threading.Event()
         self._server = _Server(("127.0.0.1", 0), _handler(self))
@@ -106,10 +112,15 @@ def _handler(files: FileServer) -> type[BaseHTTPRequestHandler]:
         def _serve(self, faults: deque[Fault]) -> None:
             path = self.path.partition("?")[0]
             files.requests.append(Request(self.command, self.path, dict(self.headers.items())))
+            faults = files.faults_at.get(path) or faults
             fault = faults.popleft() if faults else Fault()
             if fault.becomes is not None:
                 files.files[path] = fault.becomes
-            if fault.status is not None:
+            if fault.is_silent or fault.hangs_up:
+                if fault.is_silent:
+                    files.stopping.wait(10)
+                self.close_connection = True
+            elif fault.status is not None:
                 self._answer(fault.status, {**fault.headers}, fault.body, fault)
             elif path not in files.files:
                 self._answer(404, {}, b"not found", fault)
@@ -123,13 +134,20 @@ def _handler(files: FileServer) -> type[BaseHTTPRequestHandler]:
             if served.last_modified:
                 headers["Last-Modified"] = served.last_modified
             start = self._range_start(served)
-            if start is None:
+            if self._is_known(served):
+                self._answer(304, headers, b"", fault)
+            elif start is None:
                 self._answer(200, headers, served.body, fault)
             elif start >= len(served.body):
                 self._answer(416, {"Content-Range": f"bytes */{len(served.body)}"}, b"", fault)
             else:
                 headers["Content-Range"] = f"bytes {start}-{len(served.body) - 1}/{len(served.body)}"
                 self._answer(206, headers, served.body[start:], fault)
+
+        def _is_known(self, served: Served) -> bool:
+            if "If-None-Match" in self.headers:
+                return self.headers["If-None-Match"] == served.etag
+            return served.last_modified is not None and self.headers["If-Modified-Since"] == served.last_modified
 
         def _range_start(self, served: Served) -> int | None:
             asked = self.headers.get("Range")

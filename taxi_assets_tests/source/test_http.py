@@ -58,6 +58,20 @@ def test_the_version_is_asked_for_without_the_body(server):
     assert [request.method for request in server.requests] == ["HEAD"]
 
 
+@pytest.mark.parametrize("etag", ['"v1"', None])
+def test_a_known_version_is_asked_for_conditionally(server, etag):
+    server.files[f"/{FILE.path}"] = Served(BODY, etag=etag)
+    origin = HttpOrigin(server.address, QUICK)
+    known = origin.version(FILE)
+    assert origin.version(FILE, known) == known
+    condition = "If-None-Match" if etag else "If-Modified-Since"
+    assert condition in server.requests[-1].headers
+    server.files[f"/{FILE.path}"] = Served(
+        BODY[:-1], etag=etag and '"v2"', last_modified="Tue, 01 Jan 2030 00:00:00 GMT"
+    )
+    assert origin.version(FILE, known).size == len(BODY) - 1
+
+
 @pytest.mark.parametrize("status", [403, 405, 501])
 def test_a_server_without_head_is_asked_with_get(server, status):
     server.head_faults.append(Fault(status=status))

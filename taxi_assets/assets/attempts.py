@@ -1,0 +1,117 @@
+"""What earlier attempts at a range have settled, so that a retry takes up only the months that are left.
+
+Dagster runs a step again as a whole: at once for what may pass, and later when somebody re-executes a failed run from
+its failure. What became of each month stands in the event log, from where it is read here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import dagster as dg
+
+from taxi_assets.assets.months import MonthReport, Work
+from taxi_assets.assets.stages import Metadata
+from taxi_assets.errors import TaxiAssetsError
+from taxi_assets.months import Month
+
+_FAILURE = "failure"
+_WORTH_A_RETRY = "worth a retry"
+
+
+class EarlierError(TaxiAssetsError):
+    """What stopped a month in an earlier attempt, in the words of then."""
+
+    def __init__(self, sentence: str, *, passing: bool) -> None:
+        super().__init__(sentence)
+        self.passing = passing
+
+
+def may_pass(error: Exception) -> bool:
+    """Whether trying again later may help; of an error that is not ours nobody knows."""
+    return bool(getattr(error, "passing", True))
+
+
+def observed_failure(key: dg.AssetKey, month: Month, error: Exception) -> dg.AssetObservation:
+    """The failure of one month, as it is recorded for the month's partition."""
+    sentence = str(error) if isinstance(error, TaxiAssetsError) else repr(error)
+    return dg.AssetObservation(
+        key,
+        partition=str(month),
+        description=sentence,
+        metadata={_FAILURE: sentence, _WORTH_A_RETRY: may_pass(error)},
+    )
+
+
+def recorded_failure(observation: dg.AssetObservation) -> EarlierError | None:
+    """The failure that an observation records, if it does."""
+    if _FAILURE not in observation.metadata:
+        return None
+    return EarlierError(
+        str(observation.metadata[_FAILURE].value), passing=bool(observation.metadata[_WORTH_A_RETRY].value)
+    )
+
+
+def settled_months(context: dg.AssetExecutionContext, work: Work) -> dict[Month, MonthReport]:
+    """Reports of the months that this attempt need not take up.
+
+    These are the months that are done, by an earlier attempt of this run or by the failed run that it resumes, and
+    those that an earlier attempt of this run found to be bad. Whoever resumes a run may have mended what was bad.
+    """
+    reports: dict[Month, MonthReport] = {}
+    for run_id in _resumed_runs(context):
+        _follow(context.instance, run_id, work, reports)
+    reports = {month: report for month, report in reports.items() if not report.errors}
+    if context.retry_number > 0:
+        _follow(context.instance, context.run.run_id, work, reports)
+    return {month: report for month, report in reports.items() if _is_settled(report, work)}
+
+
+def _is_settled(report: MonthReport, work: Work) -> bool:
+    if report.errors:
+        return not any(may_pass(error) for error in report.errors.values())
+    return report.materialized.keys() >= work.assets
+
+
+def _resumed_runs(context: dg.AssetExecutionContext) -> Sequence[str]:
+    """Ids of the failed runs that this run takes up from where they failed, the oldest first."""
+    ids: list[str] = []
+    run: dg.DagsterRun | None = context.run
+    while run is not None and run.is_resume_retry and run.parent_run_id:
+        ids.insert(0, run.parent_run_id)
+        run = context.instance.get_run_by_id(run.parent_run_id)
+    return ids
+
+
+def _follow(instance: dg.DagsterInstance, run_id: str, work: Work, reports: dict[Month, MonthReport]) -> None:
+    """Bring the reports up to what a run recorded, event by event."""
+    keys = {stage.key for stage in work.stages}
+    for key, partition, found in _recorded(instance, run_id):
+        if key not in keys or partition is None:
+            continue
+        month = Month.parse(partition)
+        report = reports.setdefault(month, MonthReport(month))
+        if isinstance(found, EarlierError):
+            report.errors[key] = found
+        else:
+            report.materialized[key] = found
+            report.errors.pop(key, None)
+
+
+def _recorded(
+    instance: dg.DagsterInstance, run_id: str
+) -> Iterator[tuple[dg.AssetKey, str | None, Metadata | EarlierError]]:
+    """What a run recorded of each asset and partition: the metadata of a materialization, or a failure."""
+    types = {dg.DagsterEventType.ASSET_MATERIALIZATION, dg.DagsterEventType.ASSET_OBSERVATION}
+    for record in instance.get_records_for_run(run_id, of_type=types).records:
+        event = record.event_log_entry.dagster_event
+        if event is None:
+            continue
+        if event.event_type == dg.DagsterEventType.ASSET_MATERIALIZATION:
+            made = event.step_materialization_data.materialization
+            yield made.asset_key, made.partition, made.metadata
+        else:
+            seen = event.asset_observation_data.asset_observation
+            failure = recorded_failure(seen)
+            if failure is not None:
+                yield seen.asset_key, seen.partition, failure

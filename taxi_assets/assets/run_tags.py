@@ -1,0 +1,36 @@
+"""What every run says about itself: ``taxi``, ``month`` and ``file``, to find it by in the list of runs."""
+
+from collections.abc import Mapping, Sequence
+
+import dagster as dg
+
+from taxi_assets.months import Month
+from taxi_assets.taxis import Taxi, all_taxis
+
+
+def run_tags(taxis: Sequence[Taxi], months: Sequence[Month]) -> Mapping[str, str]:
+    """Tags of a run over these taxis and months, such as ``taxi: green`` and ``month: 2019-01...2019-12``."""
+    return {
+        "taxi": ", ".join(taxi.name for taxi in taxis),
+        "month": _first_to_last([str(month) for month in months]),
+        "file": ", ".join(_first_to_last([taxi.csv_name(month) for month in months]) for taxi in taxis),
+    }
+
+
+def tag_run(context: dg.AssetExecutionContext, months: Sequence[Month]) -> None:
+    """Give the run its tags, where whoever started it did not: a backfill from the UI or the command line."""
+    selected = context.job_def.asset_layer.selected_asset_keys
+    taxis = [taxi for taxi in all_taxis().values() if any(_belongs_to(taxi, key) for key in selected)]
+    missing = {name: value for name, value in run_tags(taxis, months).items() if name not in context.run.tags}
+    if missing:
+        context.instance.add_run_tags(context.run.run_id, missing)
+
+
+def _belongs_to(taxi: Taxi, key: dg.AssetKey) -> bool:
+    """Whether an asset is one of the taxi's: all of them are named after its main table."""
+    name = key.path[-1]
+    return name == taxi.table or name.startswith(f"{taxi.table}_")
+
+
+def _first_to_last(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{names[0]}...{names[-1]}"

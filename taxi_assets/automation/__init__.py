@@ -1,0 +1,1 @@
+"""What runs without anybody asking: jobs, the monthly schedule, the sensor of new files, and alerts."""

@@ -1,0 +1,127 @@
+"""Asks a source about files: few at a time, those first that were not asked about for longest, and not for long."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from taxi_assets.automation.memory import Memory
+from taxi_assets.errors import NotPublishedError, SourceUnavailableError
+from taxi_assets.months import Month
+from taxi_assets.source.files import FileVersion, trip_file
+from taxi_assets.source.origin import Origin
+from taxi_assets.source.patience import PassingFault
+from taxi_assets.taxis import Taxi
+
+
+@dataclass(frozen=True)
+class Manners:
+    """How a server of somebody else's is treated. What lies on this machine is looked at in every evaluation.
+
+    Attributes:
+        questions_at_once: Files asked about in one evaluation.
+        ask_again_after: Seconds until the same file is asked about again.
+        seconds: After these, no further question is asked in the same evaluation; Dagster allows a minute in all.
+        faults: Unanswered questions in a row after which the others are left for later.
+        shortest_silence: Seconds for which a source that did not answer is left alone; they double each time.
+        longest_silence: Most seconds for which it is left alone, unless it asks for more.
+    """
+
+    questions_at_once: int = 36
+    ask_again_after: int = 6 * 3600
+    seconds: float = 25.0
+    faults: int = 2
+    shortest_silence: int = 10 * 60
+    longest_silence: int = 6 * 3600
+
+
+@dataclass(frozen=True, order=True)
+class Subject:
+    """The file of one taxi and month."""
+
+    name: str
+    month: Month
+    taxi: Taxi = field(compare=False)
+
+    @property
+    def path(self) -> str:
+        """Its path below the source, by which it is remembered."""
+        return self.taxi.file_path(self.month)
+
+
+@dataclass
+class Answers:
+    """What a source said.
+
+    Attributes:
+        offered: The version of each file that it has.
+        missing: Files that it does not have.
+        faults: Why questions were not answered.
+    """
+
+    offered: dict[Subject, FileVersion] = field(default_factory=dict)
+    missing: list[Subject] = field(default_factory=list)
+    faults: dict[Subject, SourceUnavailableError] = field(default_factory=dict)
+
+    @property
+    def asked(self) -> Sequence[Subject]:
+        """All files that a question was put about."""
+        return [*self.offered, *self.missing, *self.faults]
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing was answered at all."""
+        return bool(self.faults) and not self.offered and not self.missing
+
+    @property
+    def asked_to_wait(self) -> float:
+        """For how many seconds the source wants to be left alone, if it said so."""
+        causes = [fault.__cause__ for fault in self.faults.values()]
+        return max((cause.wait_seconds or 0.0 for cause in causes if isinstance(cause, PassingFault)), default=0.0)
+
+
+def due_subjects(
+    subjects: Sequence[Subject], origin: Origin, memory: Memory, now: float, manners: Manners
+) -> Sequence[Subject]:
+    """The files to ask about now, in the order of taxis and months where none was asked about before."""
+    if not origin.is_remote:
+        return subjects
+    last_asked = {
+        subject: memory.files[subject.path].asked if subject.path in memory.files else 0 for subject in subjects
+    }
+    due = [subject for subject in subjects if now - last_asked[subject] >= manners.ask_again_after]
+    return sorted(due, key=lambda subject: (last_asked[subject], subject))[: manners.questions_at_once]
+
+
+def ask(
+    origin: Origin,
+    subjects: Sequence[Subject],
+    known: Mapping[Subject, FileVersion],
+    manners: Manners,
+    clock: Callable[[], float] = time.monotonic,
+) -> Answers:
+    """Ask about the files one after the other, until the time is up or the source does not answer.
+
+    Args:
+        origin: The source.
+        subjects: What to ask about.
+        known: Versions that are there already, so that the source may say in few words that nothing has changed.
+        manners: When to stop.
+        clock: Seconds that pass.
+    """
+    answers = Answers()
+    started, faults_in_a_row = clock(), 0
+    for subject in subjects:
+        if clock() - started > manners.seconds or faults_in_a_row >= manners.faults:
+            break
+        try:
+            answers.offered[subject] = origin.version(trip_file(subject.taxi, subject.month), known.get(subject))
+            faults_in_a_row = 0
+        except NotPublishedError:
+            answers.missing.append(subject)
+            faults_in_a_row = 0
+        except SourceUnavailableError as fault:
+            answers.faults[subject] = fault
+            faults_in_a_row += 1
+    return answers

@@ -1,0 +1,92 @@
+"""The schedule: the previous month of all taxis, in one run, on the first of each month at ten in New York."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+from taxi_assets.assets.failures import explained_to_people
+from taxi_assets.automation.ledger import Ledger
+from taxi_assets.automation.new_files import NEW_FILES, ledgers
+from taxi_assets.automation.requests import load_request
+from taxi_assets.errors import NotPublishedError, SourceUnavailableError
+from taxi_assets.months import Month
+from taxi_assets.partitions import months_of_taxi
+from taxi_assets.source.files import trip_file
+from taxi_assets.source.origin import Origin
+from taxi_assets.source.resource import TripSource
+from taxi_assets.taxis import Taxi
+from taxi_assets.warehouses.base import Warehouse
+
+_NEW_YORK: Final = ZoneInfo("America/New_York")
+
+
+def monthly_schedule(warehouses: Sequence[Warehouse], job: UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
+    """The schedule. It is off until somebody switches it on."""
+
+    @dg.schedule(
+        name="monthly",
+        job=job,
+        cron_schedule="0 10 1 * *",
+        execution_timezone=_NEW_YORK.key,
+        default_status=dg.DefaultScheduleStatus.STOPPED,
+        description=(
+            "Loads the previous month of all taxis in one run. A month that the source does not have yet is left to "
+            f"the sensor {NEW_FILES}."
+        ),
+    )
+    def monthly(context: dg.ScheduleEvaluationContext, source: TripSource) -> dg.RunRequest | dg.SkipReason:
+        with explained_to_people():
+            return previous_month(
+                source.origin(in_a_hurry=True),
+                ledgers(context.instance, context.repository_def.asset_graph, warehouses),
+                context.scheduled_execution_time,
+            )
+
+    return monthly
+
+
+def previous_month(origin: Origin, ledgers: Mapping[Taxi, Ledger], at: datetime) -> dg.RunRequest | dg.SkipReason:
+    """Request the month before the one that a moment lies in, in New York, for all taxis that have it and lack it here.
+
+    Where the source does not answer, the run is requested all the same: it waits and tries again, and if it fails,
+    somebody hears of it.
+
+    Args:
+        origin: The source.
+        ledgers: What is on record about each taxi; these taxis are loaded.
+        at: When the schedule was due.
+    """
+    local = at.astimezone(_NEW_YORK)
+    month = Month(local.year, local.month).previous()
+    taxis, reasons = [], []
+    for taxi, ledger in ledgers.items():
+        reason = _reason_to_skip(taxi, month, at, origin, ledger)
+        if reason:
+            reasons.append(reason)
+        else:
+            taxis.append(taxi)
+    if not taxis:
+        return dg.SkipReason(" ".join(reasons))
+    assets = None if len(taxis) == len(ledgers) else [key for taxi in taxis for key in ledgers[taxi].assets]
+    return load_request(taxis, [month], assets=assets)
+
+
+def _reason_to_skip(taxi: Taxi, month: Month, at: datetime, origin: Origin, ledger: Ledger) -> str:
+    """Why a taxi's month need not be loaded now, as a sentence; empty where it must be."""
+    if month not in months_of_taxi(taxi, at):
+        return f"{month} of {taxi.table} is no partition: no file of that month is known."
+    if ledger.is_under_way(month):
+        return f"{month} of {taxi.table} is under way."
+    landed = ledger.landed(month) if ledger.is_loaded(month) else None
+    known = landed.version if landed and landed.origin == origin.name else None
+    try:
+        version = origin.version(trip_file(taxi, month), known)
+    except NotPublishedError:
+        return f"{month} of {taxi.table} is not published at {origin.name} yet: the sensor {NEW_FILES} will load it."
+    except SourceUnavailableError:
+        return ""
+    return f"{month} of {taxi.table} is loaded already." if known and known.is_same_as(version) else ""

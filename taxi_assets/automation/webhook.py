@@ -1,0 +1,48 @@
+"""The webhook that alerts go to, such as a Slack channel's. Its address is a secret."""
+
+import logging
+from typing import Final
+
+import dagster as dg
+import httpx
+from pydantic import Field
+
+from taxi_assets.source.patience import PassingFault, Patience
+
+# It logs the address of every request.
+logging.getLogger("httpx").setLevel(logging.WARNING)
+
+# Dagster gives a sensor a minute for all that it does.
+_PATIENCE: Final = Patience(timeout_seconds=5.0, attempts=3, backoff_seconds=1.0, backoff_limit_seconds=5.0)
+
+
+class Webhook(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """Takes ``{"text": …}`` by POST, as Slack, Mattermost, Teams' workflows and many others do."""
+
+    address: str = Field(default="", description="https address; empty for no webhook. It is never shown.")
+
+    def send(self, text: str, log: logging.Logger) -> bool:
+        """Send an alert, and return whether it arrived. Where it does not, the log says why, and nothing else happens.
+
+        Args:
+            text: What to say.
+            log: Where a failure is told, without the address.
+        """
+        if not self.address:
+            return False
+        try:
+            _PATIENCE.keep_trying(lambda: self._post(text), what="The alert", log=log)
+        except (PassingFault, httpx.HTTPError, httpx.InvalidURL) as error:
+            # An exception's own words may hold the address.
+            reason = error.reason if isinstance(error, PassingFault) else type(error).__name__
+            log.warning(f"The alert did not reach the webhook ({reason}): check TAXI_ALERT_WEBHOOK and its server.")
+            return False
+        return True
+
+    def _post(self, text: str) -> None:
+        try:
+            response = httpx.post(self.address, json={"text": text}, timeout=_PATIENCE.timeout_seconds)
+        except httpx.TransportError as error:
+            raise PassingFault(f"no answer, {type(error).__name__}") from error
+        if not response.is_success:
+            raise PassingFault(f"it answered HTTP {response.status_code}")
