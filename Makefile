@@ -27,6 +27,19 @@ dev: $(VENV)/.installed ## open Dagster's UI on http://127.0.0.1:3000 (PORT=…,
 	DAGSTER_HOME="$$($(BIN)/python -m taxi_assets.dagster_home)" && export DAGSTER_HOME && cd "$$DAGSTER_HOME" && \
 	exec "$(CURDIR)/$(BIN)/dagster" dev --workspace "$(CURDIR)/workspace.yaml" --host 127.0.0.1 --port $(PORT)
 
+.PHONY: up
+up: $(VENV)/.installed-up ## start all of docker-compose.yml as processes of this machine (SOURCE=sample|release|…)
+	@$(if $(filter command line environment,$(origin SOURCE)),export TAXI_SOURCE="$(SOURCE)";) \
+	$(BIN)/python -m taxi_assets.deployment up
+
+.PHONY: down
+down: $(VENV)/.installed-up ## end what `make up` has started; everything is kept
+	@$(BIN)/python -m taxi_assets.deployment down
+
+.PHONY: status
+status: $(VENV)/.installed-up ## say what `make up` has started, and where to look
+	@$(BIN)/python -m taxi_assets.deployment status
+
 .PHONY: test
 test: $(VENV)/.installed-dev ## install what tests need and run them all
 	@$(BIN)/python -m pytest --numprocesses auto
@@ -58,7 +71,12 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[ui]'
 	@touch $@
 
+$(VENV)/.installed-up: $(VENV)/.installed
+	@echo "Installing what \`make up\` needs, a PostgreSQL among it"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[ui,server,up]'
+	@touch $@
+
 $(VENV)/.installed-dev: $(VENV)/.installed
 	@echo "Installing what tests and checks need"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[ui,dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[ui,server,up,dev]'
 	@touch $@

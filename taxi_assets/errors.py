@@ -50,3 +50,7 @@ class WarehouseBusyError(WarehouseError):
     """Somebody else held the warehouse for longer than we are willing to wait."""
 
     passing = True
+
+
+class DeploymentError(TaxiAssetsError):
+    """A process of ``make up`` does not start, does not answer, or finds its port taken."""
