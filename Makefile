@@ -42,7 +42,7 @@ status: $(VENV)/.installed-up ## say what `make up` has started, and where to lo
 
 .PHONY: test
 test: $(VENV)/.installed-dev ## install what tests need and run them all
-	@$(BIN)/python -m pytest --numprocesses auto
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadgroup
 
 .PHONY: check
 check: $(VENV)/.installed-dev ## formatting, linting, types, and whether the definitions load
