@@ -3,11 +3,13 @@ FROM python:3.11.13-slim-bookworm
 
 ENV PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /app
+# On Kubernetes with the launcher of deploy/helm: --build-arg EXTRAS=ui,server,kubernetes
+ARG EXTRAS=ui,server
 
 # The libraries are a layer of their own, which only other versions renew: pip sees a package without content here.
 COPY pyproject.toml constraints.txt ./
 RUN mkdir taxi_assets && touch taxi_assets/__init__.py README.md LICENSE \
-    && pip install --constraint constraints.txt --editable '.[ui,server]'
+    && pip install --constraint constraints.txt --editable ".[${EXTRAS}]"
 
 COPY README.md LICENSE ./
 COPY deploy deploy

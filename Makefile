@@ -40,9 +40,20 @@ down: $(VENV)/.installed-up ## end what `make up` has started; everything is kep
 status: $(VENV)/.installed-up ## say what `make up` has started, and where to look
 	@$(BIN)/python -m taxi_assets.deployment status
 
+.PHONY: compose-clean
+compose-clean: ## end the containers of docker compose and delete their volumes, all data included (asks first)
+	@docker compose version >/dev/null 2>&1 || { echo "docker compose is not installed here: there is nothing to clean"; exit 1; }
+	@docker volume ls --filter label=com.docker.compose.project=taxi-assets
+	@printf 'Delete these volumes and all trips in them? Write yes: '; read -r answer && [ "$$answer" = yes ] || { echo "Nothing was deleted"; exit 1; }
+	@docker compose --project-name taxi-assets down --volumes --rmi local
+
 .PHONY: test
 test: $(VENV)/.installed-dev ## install what tests need and run them all
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadgroup
+
+.PHONY: screenshots
+screenshots: $(VENV)/.installed-dev ## take the pictures in docs/ anew, with the browser's tests (needs Chromium)
+	@TAXI_TEST_SCREENSHOTS=docs $(BIN)/python -m pytest taxi_assets_tests/deployment/test_browser.py
 
 .PHONY: check
 check: $(VENV)/.installed-dev ## formatting, linting, types, and whether the definitions load
@@ -78,5 +89,5 @@ $(VENV)/.installed-up: $(VENV)/.installed
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	@echo "Installing what tests and checks need"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[ui,server,up,dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[ui,server,kubernetes,up,dev]'
 	@touch $@

@@ -7,11 +7,12 @@ from typing import Final
 
 from benchmarks.harness import Bench
 from benchmarks.report import Section
-from benchmarks.subjects import growth, load, memory, orchestration
+from benchmarks.subjects import backfills, growth, load, memory, orchestration
 
 SUBJECTS: Final[Mapping[str, Callable[[Bench], Section]]] = {
     "load": load.measure,
     "growth": growth.measure,
     "memory": memory.measure,
     "orchestration": orchestration.measure,
+    "backfills": backfills.measure,
 }
