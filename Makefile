@@ -32,9 +32,33 @@ dev: $(VENV)/.installed ## open Dagster's UI on http://127.0.0.1:3000 (PORT=…,
 	DAGSTER_HOME="$$($(BIN)/python -m taxi_assets.dagster_home)" && export DAGSTER_HOME && cd "$$DAGSTER_HOME" && \
 	exec "$(CURDIR)/$(BIN)/dagster" dev --workspace "$(CURDIR)/workspace.yaml" --host 127.0.0.1 --port $(PORT)
 
+.PHONY: up
+up: $(VENV)/.installed-up ## start all of docker-compose.yml as processes of this machine (SOURCE=sample|release|…)
+	@$(if $(filter command line environment,$(origin SOURCE)),export TAXI_SOURCE="$(SOURCE)";) \
+	$(BIN)/python -m taxi_assets.deployment up
+
+.PHONY: down
+down: $(VENV)/.installed-up ## end what `make up` has started; everything is kept
+	@$(BIN)/python -m taxi_assets.deployment down
+
+.PHONY: status
+status: $(VENV)/.installed-up ## say what `make up` has started, and where to look
+	@$(BIN)/python -m taxi_assets.deployment status
+
+.PHONY: compose-clean
+compose-clean: ## end the containers of docker compose and delete their volumes, all data included (asks first)
+	@docker compose version >/dev/null 2>&1 || { echo "docker compose is not installed here: there is nothing to clean"; exit 1; }
+	@docker volume ls --filter label=com.docker.compose.project=taxi-assets
+	@printf 'Delete these volumes and all trips in them? Write yes: '; read -r answer && [ "$$answer" = yes ] || { echo "Nothing was deleted"; exit 1; }
+	@docker compose --project-name taxi-assets down --volumes --rmi local
+
 .PHONY: test
 test: $(VENV)/.installed-dev $(EMULATORS)/.installed ## install what tests need and run them all
-	@$(BIN)/python -m pytest --numprocesses auto
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadgroup
+
+.PHONY: screenshots
+screenshots: $(VENV)/.installed-dev ## take the pictures in docs/ anew, with the browser's tests (needs Chromium)
+	@TAXI_TEST_SCREENSHOTS=docs $(BIN)/python -m pytest taxi_assets_tests/deployment/test_browser.py
 
 .PHONY: check
 check: $(VENV)/.installed-dev ## formatting, linting, types, and whether the definitions load
@@ -63,9 +87,14 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[ui]'
 	@touch $@
 
+$(VENV)/.installed-up: $(VENV)/.installed
+	@echo "Installing what \`make up\` needs, a PostgreSQL among it"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[ui,server,up]'
+	@touch $@
+
 $(VENV)/.installed-dev: $(VENV)/.installed
 	@echo "Installing what tests and checks need"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[ui,dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[ui,server,kubernetes,up,dev]'
 	@touch $@
 
 $(EMULATORS)/.installed: $(VENV)/.installed $(wildcard emulators/constraints/*.txt)

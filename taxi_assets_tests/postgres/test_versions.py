@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from taxi_assets.deployment.postgres import wheel_programs
 from taxi_assets_tests.csv_files import made_trips
 from taxi_assets_tests.postgres.project import PostgresProject, changes
-from taxi_assets_tests.postgres.server import installed_programs, running_server, wheel_programs
+from taxi_assets_tests.postgres.server import other_programs, running_server
 from taxi_assets_tests.project import FEBRUARY, GREEN, JANUARY
 
-WHERE = {"installed": installed_programs, "the wheel's 16": lambda: wheel_programs(16)}
+WHERE = {"installed": other_programs, "the wheel's 16": lambda: wheel_programs(16)}
 
 
 @pytest.fixture(params=WHERE)

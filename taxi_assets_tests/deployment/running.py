@@ -1,0 +1,182 @@
+"""All processes of ``make up`` on ports of their own, as a user's commands start and end them, and their GraphQL."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import duckdb
+import httpx
+import psutil
+import psycopg
+
+from taxi_assets.deployment.machine import Machine
+from taxi_assets.deployment.postgres import free_port
+from taxi_assets.taxis import Taxi, all_taxis
+from taxi_assets.warehouses import all_warehouses
+from taxi_assets_tests.paths import PROJECT
+
+PORTS = ("DAGSTER_POSTGRES_PORT", "TAXI_POSTGRES_PORT", "TAXI_CODE_PORT", "TAXI_UI_PORT")
+WAREHOUSES = [warehouse for warehouse in all_warehouses() if warehouse.name in ("duckdb", "postgres")]
+
+_BACKFILL = """
+query ($id: String!) {
+  partitionBackfillOrError(backfillId: $id) {
+    ... on PartitionBackfill { status runs(limit: 50) { id status tags { key value } } }
+  }
+}
+"""
+_LAUNCH = """
+mutation ($params: LaunchBackfillParams!) {
+  launchPartitionBackfill(backfillParams: $params) {
+    __typename
+    ... on LaunchBackfillSuccess { backfillId }
+    ... on PythonError { message }
+  }
+}
+"""
+_PARTITIONS = """
+query ($key: AssetKeyInput!) {
+  assetNodes(assetKeys: [$key]) {
+    assetPartitionStatuses { ... on TimePartitionStatuses { ranges { status startKey endKey } } }
+  }
+}
+"""
+
+T = TypeVar("T")
+
+
+@dataclass
+class Running:
+    """The processes, in a home of their own.
+
+    Attributes:
+        home: Its TAXI_HOME.
+        settings: The user's settings: ports and the source.
+    """
+
+    home: Path
+    settings: Mapping[str, str]
+
+    @classmethod
+    def in_folder(cls, home: Path, **settings: str) -> Running:
+        """Nothing runs yet; the ports are free ones."""
+        ports: set[int] = set()
+        while len(ports) < len(PORTS):
+            ports.add(free_port())
+        chosen = dict(zip(PORTS, map(str, ports), strict=True))
+        return cls(home, {"TAXI_SOURCE": "sample", **chosen, **settings})
+
+    def command(self, name: str) -> subprocess.CompletedProcess[str]:
+        """Run ``make up``, ``make down`` or ``make status`` without make."""
+        ours = ("TAXI_", "DAGSTER_", "GCP_")
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+        return subprocess.run(
+            [sys.executable, "-m", "taxi_assets.deployment", name],
+            cwd=PROJECT,
+            env={**inherited, **self.settings, "TAXI_HOME": str(self.home)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+
+    def up(self) -> str:
+        """Start what does not run, and return what the command said."""
+        done = self.command("up")
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    @property
+    def machine(self) -> Machine:
+        return Machine(self.home, self.settings)
+
+    @property
+    def ui(self) -> str:
+        return self.machine.services["webserver"].address
+
+    def processes(self) -> dict[str, psutil.Process | None]:
+        """The main process of each service by its name."""
+        return {name: service.process.process() for name, service in self.machine.services.items()}
+
+    def kill(self, name: str) -> None:
+        """End a service and all its children without warning, as a power cut would."""
+        process = self.processes()[name]
+        assert process is not None
+        doomed = [process, *process.children(recursive=True)]
+        for each in doomed:
+            each.kill()
+        psutil.wait_procs(doomed, timeout=30)
+
+    def ask(self, query: str, **variables: Any) -> dict[str, Any]:
+        """What GraphQL answers."""
+        answer = httpx.post(f"{self.ui}/graphql", json={"query": query, "variables": variables}, timeout=60).json()
+        assert "errors" not in answer, answer["errors"]
+        return answer["data"]
+
+    def launch_backfill(self, months: Sequence[str]) -> str:
+        """Launch a backfill of all assets of both taxis, and return its id."""
+        keys = [["raw", taxi.table] for taxi in all_taxis().values()] + [
+            [warehouse.name, table]
+            for warehouse in WAREHOUSES
+            for taxi in all_taxis().values()
+            for table in (taxi.month_asset, taxi.table)
+        ]
+        params = {"assetSelection": [{"path": key} for key in keys], "partitionNames": list(months)}
+        launched = self.ask(_LAUNCH, params=params)["launchPartitionBackfill"]
+        assert launched["__typename"] == "LaunchBackfillSuccess", launched
+        return launched["backfillId"]
+
+    def backfill(self, backfill_id: str) -> dict[str, Any]:
+        """Its status and its runs."""
+        return self.ask(_BACKFILL, id=backfill_id)["partitionBackfillOrError"]
+
+    def materialized(self, key: str) -> list[tuple[str, str]]:
+        """The ranges of an asset's months that are materialized."""
+        (node,) = self.ask(_PARTITIONS, key={"path": key.split("/")})["assetNodes"]
+        ranges = node["assetPartitionStatuses"]["ranges"]
+        return [(each["startKey"], each["endKey"]) for each in ranges if each["status"] == "MATERIALIZED"]
+
+    def trips(self, taxi: Taxi, months: Iterable[str]) -> dict[str, dict[str, tuple[int, int]]]:
+        """Number of trips and of different ids for each month, by warehouse."""
+        statement = f"SELECT filename, count(*), count(DISTINCT unique_row_id) FROM {taxi.table} GROUP BY filename"
+        with duckdb.connect(self.home / "warehouse.duckdb", read_only=True) as embedded:
+            found = {"duckdb": embedded.execute(statement).fetchall()}
+        with psycopg.connect(self.data_url) as server:
+            found["postgres"] = server.execute(statement).fetchall()
+        names = {f"{taxi.table}_{month}.csv": month for month in months}
+        return {
+            warehouse: {names[name]: (rows, ids) for name, rows, ids in lines if name in names}
+            for warehouse, lines in found.items()
+        }
+
+    def rows_in_files(self, taxi: Taxi, months: Iterable[str]) -> dict[str, int]:
+        """Rows of the landed files, counted without the project's own reader."""
+        found = {}
+        for month in months:
+            with gzip.open(self.home / "landing" / taxi.name / f"{taxi.table}_{month}.csv.gz") as file:
+                found[month] = sum(1 for line in file if line.strip()) - 1
+        return found
+
+    @property
+    def data_url(self) -> str:
+        """The data database, as its user reaches it with the default password."""
+        return f"postgresql://taxi:taxi@{self.machine.services['data'].address}/taxi"
+
+
+def until(what: str, ask: Callable[[], T | None], *, seconds: float = 180) -> T:
+    """Wait until the answer is something true, and return it."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        answer = ask()
+        if answer:
+            return answer
+        time.sleep(0.5)
+    raise AssertionError(f"waited {seconds} seconds in vain: {what}")

@@ -1,0 +1,111 @@
+"""What a newcomer does: open the UI, backfill a range of both taxis, look at what came of it. In a real Chromium.
+
+Screenshots go to the folder in TAXI_TEST_SCREENSHOTS, or to pytest's own; `make screenshots` renews those of docs/.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from taxi_assets.taxis import all_taxis
+from taxi_assets_tests.deployment.running import WAREHOUSES, Running, until
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+OPTIONS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+FIRST, LAST = "2019-01", "2019-03"
+TABLES = [f"{warehouse.name}/{taxi.table}" for warehouse in WAREHOUSES for taxi in all_taxis().values()]
+
+pytestmark = [
+    pytest.mark.xdist_group("deployment"),
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium, or another way to get it"),
+]
+
+
+@pytest.fixture(scope="module")
+def page(running: Running) -> Iterator[Page]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
+        page = browser.new_page(viewport={"width": 1500, "height": 900}, base_url=running.ui)
+        # A busy machine may take its time; nothing here is about speed.
+        page.set_default_timeout(60_000)
+        expect.set_options(timeout=60_000)
+        yield page
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return Path(os.environ.get("TAXI_TEST_SCREENSHOTS") or tmp_path_factory.mktemp("screenshots"))
+
+
+@pytest.fixture(scope="module")
+def backfilled(running: Running, page: Page, screenshots: Path) -> None:
+    """Everything was materialized for a range of months, by clicks."""
+    page.goto("/asset-groups")
+    page.get_by_role("button", name="Materialize all").click()
+    page.get_by_placeholder("ex: 2019-01").fill(f"[{FIRST}...{LAST}]")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_contain_text("3 partitions")
+    page.screenshot(path=screenshots / "launch-backfill.png")
+    page.get_by_role("button", name="Launch backfill").click()
+    expect(page.get_by_text("Created backfill")).to_be_visible()
+    for key in TABLES:
+        until(f"{key} is materialized", lambda key=key: (FIRST, LAST) in running.materialized(key))
+
+
+@pytest.mark.usefixtures("backfilled")
+def test_the_asset_graph_shows_what_is_filled_and_checked(page: Page, screenshots: Path):
+    selection, groups = quote('+key:"postgres/*"'), quote("global@global:postgres,global@global:raw")
+    page.set_viewport_size({"width": 1800, "height": 1600})
+    page.goto(f"/asset-groups?asset-selection={selection}&expanded={groups}")
+    # 3 of 31 months: of both files, both monthly tables and both main tables.
+    expect(page.get_by_text("9% filled")).to_have_count(6)
+    expect(page.get_by_text("3 / 3 Passed")).to_have_count(2)
+    page.screenshot(path=screenshots / "asset-graph.png", clip={"x": 545, "y": 112, "width": 1180, "height": 1400})
+    page.set_viewport_size({"width": 1500, "height": 900})
+
+
+@pytest.mark.usefixtures("backfilled")
+@pytest.mark.parametrize("key", TABLES)
+def test_the_months_are_materialized_on_the_page_of_partitions(page: Page, key: str):
+    page.goto(f"/assets/{key}?view=partitions")
+    expect(page.get_by_text("Materialized (3)")).to_be_visible()
+    expect(page.get_by_text("Failed (0)")).to_be_visible()
+
+
+@pytest.mark.usefixtures("backfilled")
+@pytest.mark.parametrize("key", TABLES)
+def test_the_checks_have_passed_for_each_month(page: Page, key: str):
+    page.goto(f"/assets/{key}?view=checks&checkDetail=rows_match_file")
+    expect(page.get_by_text("Evaluation result")).to_be_visible()
+    expect(page.get_by_text("Passed", exact=True)).to_be_visible()
+    for month in ("2019-01", "2019-02", "2019-03"):
+        expect(page.get_by_role("row", name=re.compile(f"^{month} yes"))).to_be_visible()
+
+
+@pytest.mark.usefixtures("backfilled")
+def test_the_page_of_an_asset_plots_its_rows_by_month(page: Page, screenshots: Path):
+    page.goto("/assets/duckdb/yellow_tripdata?view=overview")
+    page.get_by_text("Plots", exact=True).click()
+    plot = page.locator("canvas").first
+    expect(plot).to_be_visible()
+    plot.scroll_into_view_if_needed()
+    page.wait_for_function("() => !document.getAnimations().some(each => each.playState === 'running')")
+    page.screenshot(path=screenshots / "row-counts.png")
