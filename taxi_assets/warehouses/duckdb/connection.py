@@ -39,6 +39,8 @@ def open_database(
         ) from error
     connection = _wait_and_connect(path, config, wait_seconds, log)
     try:
+        # A bar that is drawn over and over is of no use in the log of a service.
+        connection.execute("SET enable_progress_bar = false")
         _refuse_foreign_database(connection, path)
     except BaseException:
         connection.close()

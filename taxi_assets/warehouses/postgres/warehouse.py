@@ -234,6 +234,7 @@ class PostgresWarehouse(PostgresResource):
                 "temp_directory": spill,
             }
             with duckdb.connect(config=config) as source, connection.transaction():
+                source.execute("SET enable_progress_bar = false")
                 trips = TripsReader(source, taxi, landed)
                 _create_table_like(connection, loading, shape, "INCLUDING ALL")
                 catalog.comment_on_table(connection, loading, f"{taxi.title} trips of {month}.")
