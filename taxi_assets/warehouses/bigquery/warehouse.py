@@ -7,6 +7,7 @@ main table; then the monthly table's name becomes a view of main, so that nothin
 
 import logging
 import re
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -47,6 +48,8 @@ _REFUSED_VALUE: Final = re.compile(re.escape(statements.REFUSAL) + r"(?P<column>
 _BYTES_PER_MIB: Final = 1024 * 1024
 
 _log = logging.getLogger(__name__)
+# Of a run's months, which are under way together, one makes the main table.
+_creating: Final = threading.Lock()
 
 
 class BigQueryWarehouse(BigQueryDataset):
@@ -327,9 +330,10 @@ class BigQueryWarehouse(BigQueryDataset):
 
     def _create_main_table(self, client: bigquery.Client, taxi: Taxi, labels: Mapping[str, str]) -> None:
         """Create the main table unless it is there, and make sure that it is ours and has the taxi's columns."""
-        if find(client, self.place, taxi.table) is None:
-            lasting = {name: value for name, value in _lasting(labels).items() if name != "month"}
-            self._run(client, statements.create_main_table(self.place, taxi, labels=lasting), labels)
+        with _creating:
+            if find(client, self.place, taxi.table) is None:
+                lasting = {name: value for name, value in _lasting(labels).items() if name != "month"}
+                self._run(client, statements.create_main_table(self.place, taxi, labels=lasting), labels)
         main = find_own(client, self.place, taxi.table)
         types = {field.name: field.field_type for field in main.schema} if main else {}
         wrong = [name for name, kind, _ in statements.columns(taxi) if _standard(types.get(name)) != kind]
