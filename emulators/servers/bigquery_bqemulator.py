@@ -3,7 +3,8 @@
 * It starts without its extensions for geography and Avro, which it would download.
 * An external table over CSV holds the rows that its objects have when it is made. As it comes, bqemulator makes an
   empty table of it. (The real service reads the objects whenever it is asked.)
-* Labels and clustering that a statement gives to a table or view are kept, and a renamed table has its new name.
+* Descriptions, labels and clustering that a statement gives to a table or view are kept, and a renamed table has its
+  new name.
 * NUMERIC has its nine decimals; it comes as DECIMAL(18, 3), DuckDB's own default, which rounds.
 * A job that changes rows tells how many were inserted, updated and deleted.
 """
@@ -160,8 +161,11 @@ def _note_renamed(tree: exp.Alter, project: str, catalog: Any) -> None:
 
 def _stated(tree: exp.Expression) -> Mapping[str, Any]:
     stated: dict[str, Any] = {}
-    if labels := _options(tree).get("labels"):
+    options = _options(tree)
+    if labels := options.get("labels"):
         stated["labels"] = dict(labels)
+    if description := options.get("description"):
+        stated["description"] = description
     if cluster := tree.find(exp.ClusterProperty):
         stated["clustering"] = Clustering(fields=tuple(column.name for column in cluster.expressions))
     if tree.find(exp.ExternalProperty):
