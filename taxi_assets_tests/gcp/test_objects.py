@@ -15,7 +15,7 @@ from taxi_assets.errors import WarehouseBusyError, WarehouseError
 from taxi_assets.gcp import objects
 from taxi_assets.gcp.io_manager import GcsIOManager
 from taxi_assets.gcp.objects import store_file
-from taxi_assets.partitions import ONE_RUN_PER_RANGE, months_partitions
+from taxi_assets.partitions import months_partitions, runs_of_a_range
 from taxi_assets_tests.csv_files import made_trips
 from taxi_assets_tests.gcp.project import GcpProject
 from taxi_assets_tests.project import FEBRUARY, GREEN, JANUARY
@@ -132,7 +132,7 @@ def test_an_asset_gets_the_objects_of_a_range_by_month_and_keeps_bytes(project: 
     @dg.asset(
         ins={"raw": dg.AssetIn(["gcs", GREEN.table])},
         partitions_def=months_partitions(),
-        backfill_policy=ONE_RUN_PER_RANGE,
+        backfill_policy=runs_of_a_range(),
     )
     def sizes(raw: dict[str, bytes]) -> None:
         seen.update(raw)

@@ -14,7 +14,7 @@ import pytest
 
 from emulators.running import Emulators
 from taxi_assets.months import Month
-from taxi_assets.partitions import ONE_RUN_PER_RANGE, months_partitions
+from taxi_assets.partitions import months_partitions, runs_of_a_range
 from taxi_assets.warehouses import bigquery as cloud
 from taxi_assets.warehouses import duckdb as embedded
 from taxi_assets.warehouses.base import Warehouse
@@ -100,7 +100,7 @@ def handed_out(
         name="look",
         ins={"trips": dg.AssetIn(warehouse.key(name))},
         partitions_def=months_partitions(),
-        backfill_policy=ONE_RUN_PER_RANGE,
+        backfill_policy=runs_of_a_range(),
     )(look)
     result = materialize(project, warehouse, asset, **partition)
     assert result.success
@@ -157,7 +157,7 @@ def test_what_an_asset_returns_replaces_its_table(in_both: GcpProject, kind: typ
 def test_an_asset_replaces_its_months_one_by_one_and_leaves_nothing_else(in_both: GcpProject):
     @dg.asset(
         partitions_def=months_partitions(),
-        backfill_policy=ONE_RUN_PER_RANGE,
+        backfill_policy=runs_of_a_range(),
         ins={"trips": dg.AssetIn(["bigquery", "green_tripdata"])},
     )
     def tips(trips: pd.DataFrame) -> pd.DataFrame:
