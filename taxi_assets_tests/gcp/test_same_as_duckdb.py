@@ -43,9 +43,9 @@ def load_in_both(project: GcpProject, months: str, taxi=GREEN, **settings: Any) 
 
 
 @pytest.fixture(scope="module")
-def in_both(tmp_path_factory: pytest.TempPathFactory, emulators: Emulators) -> GcpProject:
+def in_both(tmp_path_factory: pytest.TempPathFactory, faithful_emulators: Emulators) -> GcpProject:
     """Two of the sample's months, oddities included, in both warehouses; tests leave them alone."""
-    project = GcpProject(tmp_path_factory.mktemp("both"), emulators)
+    project = GcpProject(tmp_path_factory.mktemp("both"), faithful_emulators)
     project.set_up()
     for month in (JANUARY, FEBRUARY):
         put_sample(project.source, GREEN, month, ROWS)

@@ -125,8 +125,8 @@ def said(outcome: JobOutcome) -> str:
     return outcome.metadata["tear_down"]["outcome"]
 
 
-def test_all_that_a_load_leaves_behind_is_known_as_ours(emulators, place, tmp_path, monkeypatch):
-    project = GcpProject(tmp_path, emulators)
+def test_all_that_a_load_leaves_behind_is_known_as_ours(faithful_emulators, place, tmp_path, monkeypatch):
+    project = GcpProject(tmp_path, faithful_emulators)
     monkeypatch.setenv("GCP_BUCKET_NAME", project.bucket)
     monkeypatch.setenv("GCP_DATASET", project.dataset)
     names = {**place, "GCP_BUCKET_NAME": project.bucket, "GCP_DATASET": project.dataset}
