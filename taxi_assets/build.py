@@ -19,6 +19,8 @@ from taxi_assets.automation.monthly import monthly_schedule
 from taxi_assets.automation.new_files import new_files_sensor
 from taxi_assets.automation.webhook import Webhook
 from taxi_assets.jobs import remove_month_job
+from taxi_assets.report.assets import report_assets
+from taxi_assets.report.folder import ReportFolder
 from taxi_assets.source.resource import TripSource
 from taxi_assets.taxis import all_taxis
 from taxi_assets.warehouses import configured_warehouses
@@ -50,6 +52,7 @@ def build_definitions(
             keep_raw_files=settings.keep_raw_files(),
         ),
         "webhook": Webhook(address=settings.alert_webhook()),
+        "report_folder": ReportFolder(folder=str(settings.home() / "report")),
     }
     for warehouse in included:
         from_settings |= warehouse.resources()
@@ -60,6 +63,7 @@ def build_definitions(
             assets=[
                 *(trip_assets(taxi, included, retries) for taxi in all_taxis().values()),
                 *zones_assets(included, retries),
+                *report_assets(included),
             ],
             asset_checks=zones_checks(included),
             jobs=[

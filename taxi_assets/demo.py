@@ -1,4 +1,4 @@
-"""`make demo`: runs the real asset graph for both taxis and several months, and prints what happened as a table."""
+"""`make demo`: runs the real asset graph for both taxis and several months, prints a table, and draws the report."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ from taxi_assets.errors import TaxiAssetsError
 from taxi_assets.months import Month, parse_month_range
 from taxi_assets.taxis import Taxi, all_taxis, get_taxi
 
+_WAREHOUSE = "duckdb"
+
 # Wide enough for the table and for whole paths where the output is no terminal, such as a log of CI.
 _console = Console(width=None if sys.stdout.isatty() else 160)
 
@@ -42,9 +44,11 @@ class Line:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo, and return the exit code: 0, or 1 where a month failed."""
     options = parsed_options(arguments, "python -m taxi_assets.demo", __doc__)
-    code = run_demo(options, "duckdb", into=str(settings.home()))
+    code = run_demo(options, _WAREHOUSE, into=str(settings.home()))
     if code == 0:
+        report = _report(_WAREHOUSE)
         _print_next_steps()
+        _console.print(f"The report is in [bold]{report}[/bold]", highlight=False, soft_wrap=True)
     return code
 
 
@@ -135,6 +139,27 @@ def _materialize(taxis: Sequence[Taxi], months: Sequence[Month], warehouse: str,
             raise_on_error=False,
         )
     return result, time.monotonic() - start
+
+
+def _report(warehouse: str) -> str:
+    """Materialize the report over all months, and return the path of its page."""
+    import dagster as dg  # noqa: PLC0415
+
+    from taxi_assets.build import build_definitions  # noqa: PLC0415
+    from taxi_assets.report.assets import report_key  # noqa: PLC0415
+    from taxi_assets.report.folder import ALL_MONTHS  # noqa: PLC0415
+    from taxi_assets.warehouses import all_warehouses  # noqa: PLC0415
+
+    kind = next(kind for kind in all_warehouses() if kind.name == warehouse)
+    with _console.status("Drawing the report") as status, dg.DagsterInstance.get() as instance:
+        definitions = build_definitions(warehouses=[kind], loggers={"status": _status_logger(status)})
+        result = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
+            instance=instance,
+            asset_selection=[report_key(kind, ALL_MONTHS)],
+            run_config={"loggers": {"status": {}}},
+        )
+    (event,) = result.get_asset_materialization_events()
+    return str(event.materialization.metadata["path"].value)
 
 
 def _status_logger(status: Status) -> Any:

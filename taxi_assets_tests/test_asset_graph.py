@@ -68,9 +68,10 @@ def test_every_asset_explains_itself(found: dg.AssetKey) -> None:
     assert node.kinds
     assert node.owners
     assert node.group_name == found.path[0]
-    columns = node.metadata["dagster/column_schema"].columns
-    assert columns
-    assert all(column.description for column in columns)
+    if node.kinds & {"table", "csv"}:
+        columns = node.metadata["dagster/column_schema"].columns
+        assert columns
+        assert all(column.description for column in columns)
 
 
 def test_partition_keys_read_like_the_file_names() -> None:
