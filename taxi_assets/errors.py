@@ -46,6 +46,10 @@ class ReportError(TaxiAssetsError):
     """A page of the report can't be written."""
 
 
+class IsolatedPythonError(TaxiAssetsError):
+    """An environment of Python's own packages can't be made, or what runs in it does not do its part."""
+
+
 class WarehouseError(TaxiAssetsError):
     """The warehouse refuses: not ours, damaged, full, or without the table that a step needs."""
 
