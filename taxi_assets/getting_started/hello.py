@@ -43,7 +43,7 @@ def greeting(context: dg.AssetExecutionContext, config: Greeting) -> str:
 
 @dg.asset(
     key_prefix=GROUP,
-    description="Takes the greeting, pauses, and says it in the log. At most two runs at once; others wait in the queue.",
+    description="Takes the greeting, pauses, and says it in the log. At most two runs at once, others wait.",
     kinds={"python"},
     group_name=GROUP,
     owners=OWNERS,
