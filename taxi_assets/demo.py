@@ -48,7 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if code == 0:
         report = _report(_WAREHOUSE)
         _print_next_steps()
-        _console.print(f"The report is in [bold]{report}[/bold]", highlight=False, soft_wrap=True)
+        if report:
+            _console.print(f"The report is in [bold]{report}[/bold]", highlight=False, soft_wrap=True)
     return code
 
 
@@ -95,9 +96,7 @@ def _run(taxis: Sequence[Taxi], months: Sequence[Month], warehouse: str, into: s
     names = " and ".join(taxi.name for taxi in taxis)
     _console.print(f"Loading {months[0]} to {months[-1]} of {names} from {_source_name()} into {into}")
     with _console.status("Starting Dagster") as status:
-        # Dagster takes a second to import, during which there is something to read already.
-        import dagster as dg  # noqa: PLC0415
-
+        # Imports Dagster, which takes a second, during which there is something to read already.
         result, seconds = _materialize(taxis, months, warehouse, status)
     materializations = [
         event.materialization for event in result.get_asset_materialization_events() if event.materialization.partition
@@ -107,10 +106,7 @@ def _run(taxis: Sequence[Taxi], months: Sequence[Month], warehouse: str, into: s
     _console.print(f"{sum(line.rows_in_main for line in lines):,} trips in {seconds:.1f} s")
     # A mirror may lack the zones, which is worth a word but no failure of the months.
     is_complete = len(lines) == len(taxis) * len(months)
-    for event in result.all_events:
-        if event.event_type == dg.DagsterEventType.STEP_FAILURE and event.step_failure_data.user_failure_data:
-            description = event.step_failure_data.user_failure_data.description
-            _console.print(description, style="yellow" if is_complete else "red")
+    _print_failures(result, style="yellow" if is_complete else "red")
     return 0 if is_complete else 1
 
 
@@ -141,8 +137,8 @@ def _materialize(taxis: Sequence[Taxi], months: Sequence[Month], warehouse: str,
     return result, time.monotonic() - start
 
 
-def _report(warehouse: str) -> str:
-    """Materialize the report over all months, and return the path of its page."""
+def _report(warehouse: str) -> str | None:
+    """Materialize the report over all months, and return the path of its page if it could be written."""
     import dagster as dg  # noqa: PLC0415
 
     from taxi_assets.build import build_definitions  # noqa: PLC0415
@@ -157,9 +153,20 @@ def _report(warehouse: str) -> str:
             instance=instance,
             asset_selection=[report_key(kind, ALL_MONTHS)],
             run_config={"loggers": {"status": {}}},
+            raise_on_error=False,
         )
-    (event,) = result.get_asset_materialization_events()
-    return str(event.materialization.metadata["path"].value)
+    _print_failures(result, style="yellow")
+    paths = [event.materialization.metadata["path"].value for event in result.get_asset_materialization_events()]
+    return str(paths[0]) if paths else None
+
+
+def _print_failures(result: Any, *, style: str) -> None:
+    """Print what the run's failed steps say."""
+    import dagster as dg  # noqa: PLC0415
+
+    for event in result.all_events:
+        if event.event_type == dg.DagsterEventType.STEP_FAILURE and event.step_failure_data.user_failure_data:
+            _console.print(event.step_failure_data.user_failure_data.description, style=style)
 
 
 def _status_logger(status: Status) -> Any:

@@ -34,7 +34,6 @@ _WIDTH: Final = 5.2  # inches, 374 points
 _ZONES: Final = 10
 _PROBLEMS: Final = 8
 _LABEL_LETTERS: Final = 30
-_WEEKS_WITH_NAMES: Final = 7
 _ENOUGH_FOR_WHOLE_NUMBERS: Final = 4
 _LINE_STYLES: Final = ("-", "--", ":", "-.")
 _STYLE: Final[Any] = {
@@ -84,7 +83,7 @@ def draw(summary: Summary) -> list[Plot]:
         if any(taxi.has_money for taxi in summary.taxis):
             plots.append(_money_per_week(summary))
         plots += [_busiest_zones(summary), _hours_by_weekday(summary), _problems(summary)]
-        if len(summary.months) > 1:
+        if not summary.is_of_one_month:
             plots.append(_problems_by_month(summary))
         return [*plots, _published(summary)]
 
@@ -117,7 +116,7 @@ def _trips_per_day(summary: Summary) -> Plot:
     for axes, taxi in zip(panels, summary.taxis, strict=True):
         days = taxi.calendar
         trips = [taxi.days[day].trips if day in taxi.days else 0 for day in days]
-        if len(taxi.rows) == 1:
+        if summary.is_of_one_month:
             weekend = [
                 taxi.taxi.color if day.weekday() >= calendar.SATURDAY else _pale(taxi.taxi.color) for day in days
             ]
@@ -133,9 +132,9 @@ def _trips_per_day(summary: Summary) -> Plot:
             f"{taxi.taxi.title}: from {low:,} trips on {_day(days[trips.index(low)])} "
             f"to {high:,} on {_day(days[trips.index(high)])}"
         )
-    panels[-1].set_xlabel("day of the month" if len(summary.months) == 1 else "day of the pickup")
+    panels[-1].set_xlabel("day of the month" if summary.is_of_one_month else "day of the pickup")
     outside = sum(taxi.problems.get("pickup outside the month", 0) for taxi in summary.taxis)
-    weekends = "Weekends are darker. " if len(summary.months) == 1 else ""
+    weekends = "Weekends are darker. " if summary.is_of_one_month else ""
     return Plot(
         "trips_per_day",
         "Trips per day",
@@ -154,7 +153,7 @@ def _money_per_week(summary: Summary) -> Plot:
     for axes, taxi in zip(panels, taxis, strict=True):
         weeks = taxi.weeks
         revenue, tips = ([float(getattr(week, name)) for week in weeks.values()] for name in ("revenue", "tips"))
-        if len(weeks) <= _WEEKS_WITH_NAMES:
+        if summary.is_of_one_month:
             places, width = [float(number) for number in range(len(weeks))], 0.7
             axes.set_xticks(places, [f"{monday:%-d %b}" for monday in weeks])
         else:
@@ -291,7 +290,7 @@ def _problems_by_month(summary: Summary) -> Plot:
 
 
 def _published(summary: Summary) -> Plot:
-    is_month = len(summary.months) == 1
+    is_month = summary.is_of_one_month
     figure, panels = _panels(len(summary.taxis), height=1.2 if is_month else 2.0)
     facts = []
     for axes, taxi in zip(panels, summary.taxis, strict=True):

@@ -106,6 +106,11 @@ class Summary:
         """The months that any taxi has, in their order."""
         return sorted({month for taxi in self.taxis for month in taxi.rows})
 
+    @property
+    def is_of_one_month(self) -> bool:
+        """Whether there is only one month, and nothing to compare it with."""
+        return len(self.months) == 1
+
 
 def summarize(tables: Tables, place: str, month: Month | None = None) -> Summary:
     """Ask a warehouse for the trips of a month or of all months.

@@ -248,3 +248,15 @@ def test_a_real_month_is_reported_as_published(tmp_path: Path) -> None:
     page = page_of(project, "2020-10").read_text("utf-8")
     assert table(page, "side-by-side")["trips"] == ["95,120"]
     assert table(page, "completeness")[str(Month(2020, 10))] == ["green", "95,120", "95,120", "0"]
+
+
+def test_taxis_of_different_months_stand_on_the_same_axis(project: Project) -> None:
+    for taxi, months in ((GREEN, [FEBRUARY]), (YELLOW, [JANUARY, FEBRUARY])):
+        for month in months:
+            project.put(made_trips(taxi, month, 100), month, taxi)
+            assert project.run(str(month), taxi, checks=False).success
+    assert materialize(project, ALL_MONTHS).success
+    _, drawing = figures(page_of(project, "all_months").read_text("utf-8"))["trips_per_day"]
+    ticks = [text.strip() for text in drawing.itertext() if re.fullmatch(r"\s*(?:\d\d|Feb|2019)\s*", text)]
+    assert ticks
+    assert ticks[: len(ticks) // 2] == ticks[len(ticks) // 2 :]
