@@ -84,7 +84,7 @@ def _report_of_all_months(warehouse: Warehouse) -> dg.AssetsDefinition:
         group_name=_GROUP,
         owners=OWNERS,
         code_version="1",
-        backfill_policy=runs_of_a_range(),
+        backfill_policy=dg.BackfillPolicy.single_run(),
         required_resource_keys={"report_folder", warehouse.name},
     )
     def report_all_months(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
