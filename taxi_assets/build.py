@@ -18,7 +18,15 @@ from taxi_assets.automation.jobs import load_jobs
 from taxi_assets.automation.monthly import monthly_schedule
 from taxi_assets.automation.new_files import new_files_sensor
 from taxi_assets.automation.webhook import Webhook
+from taxi_assets.getting_started.parts import (
+    getting_started_assets,
+    getting_started_jobs,
+    getting_started_resources,
+    getting_started_schedules,
+)
 from taxi_assets.jobs import remove_month_job
+from taxi_assets.report.assets import report_assets
+from taxi_assets.report.folder import ReportFolder
 from taxi_assets.source.resource import TripSource
 from taxi_assets.taxis import all_taxis
 from taxi_assets.warehouses import configured_warehouses
@@ -50,6 +58,8 @@ def build_definitions(
             keep_raw_files=settings.keep_raw_files(),
         ),
         "webhook": Webhook(address=settings.alert_webhook()),
+        "report_folder": ReportFolder(folder=str(settings.home() / "report")),
+        **getting_started_resources(settings.home() / "getting_started"),
     }
     for warehouse in included:
         from_settings |= warehouse.resources()
@@ -60,6 +70,8 @@ def build_definitions(
             assets=[
                 *(trip_assets(taxi, included, retries) for taxi in all_taxis().values()),
                 *zones_assets(included, retries),
+                *report_assets(included),
+                *getting_started_assets(),
             ],
             asset_checks=zones_checks(included),
             jobs=[
@@ -67,8 +79,9 @@ def build_definitions(
                 loads.everywhere,
                 remove_month_job(included),
                 *(job for warehouse in included for job in warehouse.jobs()),
+                *getting_started_jobs(),
             ],
-            schedules=[monthly_schedule(included, loads.everywhere)],
+            schedules=[monthly_schedule(included, loads.everywhere), *getting_started_schedules()],
             sensors=[new_files_sensor(included, loads.everywhere), *alert_sensors()],
             resources={**from_settings, **(resources or {})},
             loggers=loggers,

@@ -1,4 +1,4 @@
-"""`make demo`: runs the real asset graph for both taxis and several months, and prints what happened as a table."""
+"""`make demo`: runs the real asset graph for both taxis and several months, prints a table, and draws the report."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ from taxi_assets.errors import TaxiAssetsError
 from taxi_assets.months import Month, parse_month_range
 from taxi_assets.taxis import Taxi, all_taxis, get_taxi
 
+_WAREHOUSE = "duckdb"
+
 # Wide enough for the table and for whole paths where the output is no terminal, such as a log of CI.
 _console = Console(width=None if sys.stdout.isatty() else 160)
 
@@ -42,9 +44,12 @@ class Line:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo, and return the exit code: 0, or 1 where a month failed."""
     options = parsed_options(arguments, "python -m taxi_assets.demo", __doc__)
-    code = run_demo(options, "duckdb", into=str(settings.home()))
+    code = run_demo(options, _WAREHOUSE, into=str(settings.home()))
     if code == 0:
+        report = _report(_WAREHOUSE)
         _print_next_steps()
+        if report:
+            _console.print(f"The report is in [bold]{report}[/bold]", highlight=False, soft_wrap=True)
     return code
 
 
@@ -91,9 +96,7 @@ def _run(taxis: Sequence[Taxi], months: Sequence[Month], warehouse: str, into: s
     names = " and ".join(taxi.name for taxi in taxis)
     _console.print(f"Loading {months[0]} to {months[-1]} of {names} from {_source_name()} into {into}")
     with _console.status("Starting Dagster") as status:
-        # Dagster takes a second to import, during which there is something to read already.
-        import dagster as dg  # noqa: PLC0415
-
+        # Imports Dagster, which takes a second, during which there is something to read already.
         result, seconds = _materialize(taxis, months, warehouse, status)
     materializations = [
         event.materialization for event in result.get_asset_materialization_events() if event.materialization.partition
@@ -103,10 +106,7 @@ def _run(taxis: Sequence[Taxi], months: Sequence[Month], warehouse: str, into: s
     _console.print(f"{sum(line.rows_in_main for line in lines):,} trips in {seconds:.1f} s")
     # A mirror may lack the zones, which is worth a word but no failure of the months.
     is_complete = len(lines) == len(taxis) * len(months)
-    for event in result.all_events:
-        if event.event_type == dg.DagsterEventType.STEP_FAILURE and event.step_failure_data.user_failure_data:
-            description = event.step_failure_data.user_failure_data.description
-            _console.print(description, style="yellow" if is_complete else "red")
+    _print_failures(result, style="yellow" if is_complete else "red")
     return 0 if is_complete else 1
 
 
@@ -135,6 +135,38 @@ def _materialize(taxis: Sequence[Taxi], months: Sequence[Month], warehouse: str,
             raise_on_error=False,
         )
     return result, time.monotonic() - start
+
+
+def _report(warehouse: str) -> str | None:
+    """Materialize the report over all months, and return the path of its page if it could be written."""
+    import dagster as dg  # noqa: PLC0415
+
+    from taxi_assets.build import build_definitions  # noqa: PLC0415
+    from taxi_assets.report.assets import report_key  # noqa: PLC0415
+    from taxi_assets.report.folder import ALL_MONTHS  # noqa: PLC0415
+    from taxi_assets.warehouses import all_warehouses  # noqa: PLC0415
+
+    kind = next(kind for kind in all_warehouses() if kind.name == warehouse)
+    with _console.status("Drawing the report") as status, dg.DagsterInstance.get() as instance:
+        definitions = build_definitions(warehouses=[kind], loggers={"status": _status_logger(status)})
+        result = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
+            instance=instance,
+            asset_selection=[report_key(kind, ALL_MONTHS)],
+            run_config={"loggers": {"status": {}}},
+            raise_on_error=False,
+        )
+    _print_failures(result, style="yellow")
+    paths = [event.materialization.metadata["path"].value for event in result.get_asset_materialization_events()]
+    return str(paths[0]) if paths else None
+
+
+def _print_failures(result: Any, *, style: str) -> None:
+    """Print what the run's failed steps say."""
+    import dagster as dg  # noqa: PLC0415
+
+    for event in result.all_events:
+        if event.event_type == dg.DagsterEventType.STEP_FAILURE and event.step_failure_data.user_failure_data:
+            _console.print(event.step_failure_data.user_failure_data.description, style=style)
 
 
 def _status_logger(status: Status) -> Any:

@@ -42,8 +42,20 @@ class LandingError(TaxiAssetsError):
     """The landing zone can't be written, is full, or lacks the file that a later step needs."""
 
 
+class ReportError(TaxiAssetsError):
+    """A page of the report can't be written."""
+
+
+class IsolatedPythonError(TaxiAssetsError):
+    """An environment of Python's own packages can't be made, or what runs in it does not do its part."""
+
+
 class WarehouseError(TaxiAssetsError):
     """The warehouse refuses: not ours, damaged, full, or without the table that a step needs."""
+
+
+class NoSuchTableError(WarehouseError):
+    """The warehouse has no such table, because nothing has made it yet."""
 
 
 class WarehouseBusyError(WarehouseError):

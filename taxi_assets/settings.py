@@ -7,6 +7,7 @@
 ``TAXI_KEEP_RAW``       ``no`` deletes a month's raw file once it is merged; default ``yes``
 ``TAXI_MONTHS_AT_ONCE`` months of a range that are under way at the same time; default 4
 ``TAXI_MONTHS_PER_RUN`` months that one run of a backfill takes; all of them unless set
+``TAXI_PRODUCTS``       address of the products in ``getting_started``, or ``sample``; default dummyjson.com
 ``TAXI_ALERT_WEBHOOK``  address that alerts are sent to, which is a secret; none unless set
 ======================  ==========================================================================================
 """
@@ -39,6 +40,13 @@ def source() -> str | dg.EnvVar:
     A set variable is handed on by name, so that an address with a password never enters Dagster's configuration.
     """
     return dg.EnvVar("TAXI_SOURCE") if os.environ.get("TAXI_SOURCE") else "release"
+
+
+def products_source() -> str | dg.EnvVar:
+    """The address of the products of the group ``getting_started``; the sample where trips are samples too."""
+    if os.environ.get("TAXI_PRODUCTS"):
+        return dg.EnvVar("TAXI_PRODUCTS")
+    return "sample" if os.environ.get("TAXI_SOURCE") == "sample" else "https://dummyjson.com/products"
 
 
 def landing_folder() -> Path:

@@ -15,6 +15,7 @@ import duckdb
 from taxi_assets.assets.retries import NO_RETRIES
 from taxi_assets.build import build_definitions
 from taxi_assets.months import Month
+from taxi_assets.report.folder import ReportFolder
 from taxi_assets.source.resource import TripSource
 from taxi_assets.taxis import Taxi, get_taxi
 from taxi_assets.warehouses.base import Warehouse
@@ -118,7 +119,12 @@ class Project:
     def definitions(self, *, keep_raw_files: bool = True, **warehouse_settings: Any) -> dg.Definitions:
         warehouse = self.warehouse(**warehouse_settings)
         source = self.trip_source(keep_raw_files=keep_raw_files)
-        resources = {"source": source, "duckdb": warehouse, "duckdb_io_manager": DuckDBIOManager(warehouse=warehouse)}
+        resources = {
+            "source": source,
+            "duckdb": warehouse,
+            "duckdb_io_manager": DuckDBIOManager(warehouse=warehouse),
+            "report_folder": ReportFolder(folder=str(self.home / "report")),
+        }
         return build_definitions(warehouses=[WAREHOUSE], resources=resources, retries=self.retries)
 
     def keys(self, taxi: Taxi) -> dict[str, dg.AssetKey]:

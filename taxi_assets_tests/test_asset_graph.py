@@ -41,7 +41,8 @@ def test_warehouses_are_found_by_looking_and_the_default_one_comes_first() -> No
 def test_what_is_not_configured_is_not_imported() -> None:
     code = (
         "import sys, taxi_assets.definitions;"
-        "print([name for name in sys.modules if name.startswith(('google.cloud', 'dagster_gcp', 'psycopg', 'adbc_'))])"
+        "print([name for name in sys.modules if name.startswith(('google.cloud', 'dagster_gcp', 'psycopg', 'adbc_',"
+        "'matplotlib', 'polars'))])"
     )
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("GCP_", "TAXI_"))}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
@@ -68,9 +69,10 @@ def test_every_asset_explains_itself(found: dg.AssetKey) -> None:
     assert node.kinds
     assert node.owners
     assert node.group_name == found.path[0]
-    columns = node.metadata["dagster/column_schema"].columns
-    assert columns
-    assert all(column.description for column in columns)
+    if node.kinds & {"table", "csv"}:
+        columns = node.metadata["dagster/column_schema"].columns
+        assert columns
+        assert all(column.description for column in columns)
 
 
 def test_partition_keys_read_like_the_file_names() -> None:
@@ -86,6 +88,8 @@ def test_the_zones_have_no_partitions() -> None:
 
 def test_a_range_of_months_is_one_run() -> None:
     for found in GRAPH.get_all_asset_keys():
+        if found.path[0] == "getting_started":  # has nothing to do with months
+            continue
         assert GRAPH.get(found).backfill_policy == dg.BackfillPolicy.single_run()
 
 

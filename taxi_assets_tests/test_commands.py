@@ -69,6 +69,13 @@ def test_the_demo_names_the_next_commands(demonstrated) -> None:
     assert "make demo SOURCE=release MONTHS=2019-01...2019-03" in result.stdout
 
 
+def test_the_demo_ends_with_the_path_of_the_report(demonstrated) -> None:
+    folder, result = demonstrated
+    path = folder / "home" / "report" / "duckdb" / "all_months.html"
+    assert result.stdout.splitlines()[-1] == f"The report is in {path}"
+    assert "January 2019 to February 2019" in path.read_text("utf-8")
+
+
 def test_the_demo_again_changes_nothing_and_says_so(demonstrated) -> None:
     folder, _ = demonstrated
     rows = table_rows(demo(folder, "--months", "2019-01...2019-02").stdout)

@@ -87,6 +87,12 @@ def test_bad_months_in_the_middle_stop_nothing_but_themselves(two_bad: Project):
     assert recorded(two_bad, MAIN) == {"2019-01", "2019-04"}
 
 
+def test_months_that_are_done_are_recorded_where_no_check_is_asked_for(two_bad: Project):
+    outcome = two_bad.run(RANGE, stages=["raw"], checks=False)
+    assert not outcome.success
+    assert sorted(outcome.materialized(RAW)) == ["2019-01", "2019-02", "2019-04"]
+
+
 def test_all_failures_of_a_range_are_listed_together(two_bad: Project):
     headline, february, march = two_bad.run(RANGE).failure.split("\n")
     assert headline == "2 of 4 months failed, the others are done:"

@@ -21,7 +21,13 @@ from taxi_assets.warehouses.base import Warehouse
 
 _SHOWN_FAILURES = 10
 
-Event = dg.MaterializeResult[Any] | dg.AssetCheckResult | dg.AssetCheckEvaluation
+Event = (
+    dg.MaterializeResult[Any]
+    | dg.AssetMaterialization
+    | dg.AssetObservation
+    | dg.AssetCheckResult
+    | dg.AssetCheckEvaluation
+)
 
 
 def trip_stages(taxi: Taxi, warehouses: Sequence[Warehouse]) -> Sequence[Stage]:
@@ -78,8 +84,9 @@ def _events(
 ) -> Iterator[Event]:
     """Tell Dagster what became of the months.
 
-    An asset that is yielded counts as materialized for all months of the run. So where a month failed, nothing is
-    yielded, each finished month is recorded by itself, and the step fails at the end with all failures together.
+    An asset that is yielded counts as materialized for all months of the run. So where a month failed, no
+    result is yielded, each finished month is recorded by itself, and the step fails at the end with all failures
+    together. (What is handed to ``context.log_event`` is lost where nothing is yielded after it.)
     """
     both = dict(sorted([*carried.items(), *settled.items()]))
     failed = {month: report for month, report in both.items() if report.errors}
@@ -91,7 +98,7 @@ def _events(
                 continue
             metadata = report.materialized[stage.key]
             if failed:
-                context.log_event(dg.AssetMaterialization(stage.key, partition=str(month), metadata=metadata))
+                yield dg.AssetMaterialization(stage.key, partition=str(month), metadata=metadata)
             else:
                 context.add_asset_metadata(metadata, asset_key=stage.key, partition_key=str(month))
         if not failed:
@@ -99,7 +106,7 @@ def _events(
     yield from _check_events(work, carried, each=not context.has_partition_key)
     for month, report in carried.items():
         for asset, error in report.errors.items():
-            context.log_event(observed_failure(asset, month, error))
+            yield observed_failure(asset, month, error)
     if failed:
         raise _failure(failed, months=len(both))
 

@@ -57,6 +57,7 @@ class Taxi:
         dropoff: Name of the column that holds the end of the trip.
         first_month: The first month that the release holds.
         last_month: The last month that the release holds.
+        color: The color in figures, as ``#rrggbb``; dark enough for white paper, light enough for a dark page.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Taxi:
     dropoff: str
     first_month: Month
     last_month: Month
+    color: str = "#0072b2"
 
     def column(self, name: str) -> Column:
         """The column of that name."""
@@ -160,6 +162,7 @@ def _taxi(name: str, data: Mapping[str, Any]) -> Taxi:
         dropoff=data["dropoff"],
         first_month=Month.parse(data["first_month"]),
         last_month=Month.parse(data["last_month"]),
+        **({"color": data["color"]} if "color" in data else {}),
     )
 
 

@@ -29,7 +29,8 @@ class Tables(Protocol):
         ``<taxi>_tripdata_month`` stands for the monthly tables.
 
         Raises:
-            WarehouseError: There is no such table.
+            NoSuchTableError: There is no such table.
+            WarehouseError: The warehouse refuses.
         """
 
     def write(self, table: str, rows: Any, months: Sequence[Month] | None, *, description: str) -> int:

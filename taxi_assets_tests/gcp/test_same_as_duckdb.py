@@ -15,6 +15,7 @@ import pytest
 from emulators.running import Emulators
 from taxi_assets.months import Month
 from taxi_assets.partitions import months_partitions, runs_of_a_range
+from taxi_assets.report.summary import summarize
 from taxi_assets.warehouses import bigquery as cloud
 from taxi_assets.warehouses import duckdb as embedded
 from taxi_assets.warehouses.base import Warehouse
@@ -124,6 +125,11 @@ def test_a_relation_can_be_read_again_and_without_months_is_the_whole_table(in_b
     for _ in range(2):
         assert relation.aggregate("count(*)").fetchall() == [(2 * ROWS,)]
     assert len(relation.limit(3).fetchall()) == 3
+
+
+@pytest.mark.parametrize("month", [JANUARY, None], ids=["a month", "all months"])
+def test_the_report_says_the_same_of_both(in_both: GcpProject, month: Month | None):
+    assert summarize(in_both.bigquery(), "bigquery", month) == summarize(in_both.warehouse(), "duckdb", month)
 
 
 def test_a_missing_table_is_named_in_one_sentence(in_both: GcpProject):

@@ -14,6 +14,7 @@ import pytest
 
 from taxi_assets.months import Month
 from taxi_assets.partitions import months_partitions, runs_of_a_range
+from taxi_assets.report.summary import summarize
 from taxi_assets.warehouses import duckdb as embedded
 from taxi_assets.warehouses import postgres
 from taxi_assets.warehouses.base import Warehouse
@@ -124,6 +125,11 @@ def test_what_was_handed_out_and_is_not_read_to_its_end_holds_up_nobody(loaded: 
 
 def test_all_months_at_once_are_the_whole_main_table(in_both: PostgresProject):
     assert in_both.postgres().read(GREEN.table, None).aggregate("count(*)").fetchall() == [(4_000,)]
+
+
+@pytest.mark.parametrize("month", [JANUARY, None], ids=["a month", "all months"])
+def test_the_report_says_the_same_of_both(in_both: PostgresProject, month: Month | None):
+    assert summarize(in_both.postgres(), "postgres", month) == summarize(in_both.warehouse(), "duckdb", month)
 
 
 def test_a_missing_table_is_named_in_one_sentence(in_both: PostgresProject):

@@ -21,6 +21,7 @@ from pydantic import Field, PrivateAttr
 from typing_extensions import override
 
 from taxi_assets.errors import (
+    NoSuchTableError,
     SettingsError,
     TaxiAssetsError,
     UnexpectedContentError,
@@ -272,7 +273,7 @@ class BigQueryWarehouse(BigQueryDataset):
     def _require(self, client: bigquery.Client, table: str) -> bigquery.Table:
         found = find(client, self.place, table)
         if found is None:
-            raise WarehouseError(f"{self.place} has no table {table}: materialize the asset that makes it first.")
+            raise NoSuchTableError(f"{self.place} has no table {table}: materialize the asset that makes it first.")
         return found
 
     def _bucket(self) -> storage.Bucket:

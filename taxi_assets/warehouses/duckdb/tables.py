@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from taxi_assets.errors import WarehouseError
+from taxi_assets.errors import NoSuchTableError, WarehouseError
 from taxi_assets.months import Month
 from taxi_assets.sql import identifier
 from taxi_assets.taxis import taxi_of_month_asset
@@ -64,7 +64,7 @@ def write_table(
 
 def _table(connection: duckdb.DuckDBPyConnection, table: str) -> duckdb.DuckDBPyRelation:
     if kind_of(connection, table) is None:
-        raise WarehouseError(f"The warehouse has no table {table}: materialize the asset that makes it first.")
+        raise NoSuchTableError(f"The warehouse has no table {table}: materialize the asset that makes it first.")
     return connection.table(identifier(table))
 
 

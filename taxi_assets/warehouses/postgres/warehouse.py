@@ -18,7 +18,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 from pydantic import Field
 
-from taxi_assets.errors import WarehouseError
+from taxi_assets.errors import NoSuchTableError, WarehouseError
 from taxi_assets.months import Month
 from taxi_assets.source.files import LandedFile
 from taxi_assets.sql import identifier, render
@@ -174,7 +174,7 @@ class PostgresWarehouse(PostgresResource):
 
     def _require(self, connection: Connection, table: str) -> None:
         if catalog.kind_of(connection, table) is None:
-            raise WarehouseError(
+            raise NoSuchTableError(
                 f"PostgreSQL at {self.place} has no table {table}: materialize the asset that makes it first."
             )
 

@@ -1,0 +1,422 @@
+"""Draws the report's figures. Importing it imports matplotlib, so it is imported only where something is drawn.
+
+A figure is as wide as a phone's screen, so that its letters stay legible there, and has a panel for each taxi, because
+one taxi's numbers would be invisible on the other's scale. What a figure shows is also said in words.
+"""
+
+from __future__ import annotations
+
+import calendar
+import textwrap
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from taxi_assets.months import Month
+from taxi_assets.published import published_file
+from taxi_assets.report.summary import Summary, TaxiSummary
+
+INK: Final = "#1b1f24"
+"""Text and axes; a page in a dark theme replaces it."""
+GRID: Final = "#c9ced6"
+"""Grid lines, likewise."""
+
+_WIDTH: Final = 5.2  # inches, 374 points
+_ZONES: Final = 10
+_PROBLEMS: Final = 8
+_LABEL_LETTERS: Final = 30
+_ENOUGH_FOR_WHOLE_NUMBERS: Final = 4
+_LINE_STYLES: Final = ("-", "--", ":", "-.")
+_STYLE: Final[Any] = {
+    "font.family": ["DejaVu Sans", "sans-serif"],
+    "font.size": 10,
+    "axes.titlesize": 10.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 9.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+    "lines.linewidth": 1.8,
+    **{f"{name}.color": INK for name in ("text", "xtick", "ytick")},
+    "axes.labelcolor": INK,
+    "axes.edgecolor": INK,
+    "grid.color": GRID,
+    "grid.linewidth": 0.6,
+}
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A figure and what goes with it.
+
+    Attributes:
+        name: Its name in ids and metadata.
+        title: What it is about.
+        description: What can be seen in it, for those who can't see it.
+        note: What a reader has to know about it.
+        figure: The drawing.
+    """
+
+    name: str
+    title: str
+    description: str
+    note: str
+    figure: Figure
+
+
+def draw(summary: Summary) -> list[Plot]:
+    """Every figure of a page, in the order of the page. Those about money are left out where no taxi has any."""
+    with mpl.rc_context(_STYLE):
+        plots = [_hours_of_the_day(summary), _trips_per_day(summary)]
+        if any(taxi.has_money for taxi in summary.taxis):
+            plots.append(_money_per_week(summary))
+        plots += [_busiest_zones(summary), _hours_by_weekday(summary), _problems(summary)]
+        if not summary.is_of_one_month:
+            plots.append(_problems_by_month(summary))
+        return [*plots, _published(summary)]
+
+
+def _hours_of_the_day(summary: Summary) -> Plot:
+    figure, (axes,) = _panels(1, height=2.9)
+    peaks = []
+    for taxi, style in zip(summary.taxis, _cycled(_LINE_STYLES), strict=False):
+        trips = [sum(taxi.hours.get((weekday, hour), 0) for weekday in range(1, 8)) for hour in range(24)]
+        shares = np.array(trips) / max(sum(trips), 1)
+        axes.plot(range(24), shares, style, color=taxi.taxi.color, label=taxi.taxi.title)
+        peaks.append(f"{taxi.taxi.title}: most between {_hour(int(shares.argmax()))}, {shares.max():.1%} of its trips")
+    axes.set(xlabel="hour of the pickup", ylabel="share of the taxi's trips", xlim=(0, 23), xticks=range(0, 24, 3))
+    axes.set_ylim(bottom=0)
+    axes.yaxis.set_major_formatter(_percent())
+    axes.grid(axis="y")
+    figure.legend(loc="outside upper left", ncols=2)
+    return Plot(
+        "hours_of_the_day",
+        "Hours of the day",
+        f"Lines over the 24 hours of the day. {_sentences(peaks)}",
+        "Shares instead of counts, so that taxis of different number can be compared.",
+        figure,
+    )
+
+
+def _trips_per_day(summary: Summary) -> Plot:
+    figure, panels = _panels(len(summary.taxis), height=1.9)
+    facts = []
+    for axes, taxi in zip(panels, summary.taxis, strict=True):
+        days = taxi.calendar
+        trips = [taxi.days[day].trips if day in taxi.days else 0 for day in days]
+        if summary.is_of_one_month:
+            weekend = [
+                taxi.taxi.color if day.weekday() >= calendar.SATURDAY else _pale(taxi.taxi.color) for day in days
+            ]
+            axes.bar([day.day for day in days], trips, color=weekend, width=0.8)
+            axes.set(xlim=(0.3, len(days) + 0.7), xticks=range(1, len(days) + 1, 4))
+        else:
+            _plot_with_gaps(axes, days, trips, color=taxi.taxi.color)
+            _date_axis(axes, summary)
+        _count_axis(axes, "trips per day")
+        axes.set_title(taxi.taxi.title)
+        low, high = min(trips), max(trips)
+        facts.append(
+            f"{taxi.taxi.title}: from {low:,} trips on {_day(days[trips.index(low)])} "
+            f"to {high:,} on {_day(days[trips.index(high)])}"
+        )
+    panels[-1].set_xlabel("day of the month" if summary.is_of_one_month else "day of the pickup")
+    outside = sum(taxi.problems.get("pickup outside the month", 0) for taxi in summary.taxis)
+    weekends = "Weekends are darker. " if summary.is_of_one_month else ""
+    return Plot(
+        "trips_per_day",
+        "Trips per day",
+        f"A panel per taxi. {_sentences(facts)}",
+        f"{weekends}{outside:,} trips with a pickup outside their file's month are not shown."
+        if outside
+        else weekends.strip(),
+        figure,
+    )
+
+
+def _money_per_week(summary: Summary) -> Plot:
+    taxis = [taxi for taxi in summary.taxis if taxi.has_money]
+    figure, panels = _panels(len(taxis), height=2.1)
+    facts = []
+    for axes, taxi in zip(panels, taxis, strict=True):
+        weeks = taxi.weeks
+        revenue, tips = ([float(getattr(week, name)) for week in weeks.values()] for name in ("revenue", "tips"))
+        if summary.is_of_one_month:
+            places, width = [float(number) for number in range(len(weeks))], 0.7
+            axes.set_xticks(places, [f"{monday:%-d %b}" for monday in weeks])
+        else:
+            places, width = _numbers(list(weeks)), 5.5
+            _date_axis(axes, summary)
+        axes.bar(places, revenue, width, color=_pale(taxi.taxi.color), label="revenue")
+        axes.bar(places, tips, width, color=taxi.taxi.color, label="of which tips")
+        _count_axis(axes, "US dollars per week")
+        axes.set_title(taxi.taxi.title)
+        axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0)
+        share = taxi.total.tips / taxi.total.revenue if taxi.total.revenue else 0
+        facts.append(f"{taxi.taxi.title}: ${taxi.total.revenue:,.0f} in all, of which tips {share:.1%}")
+    panels[-1].set_xlabel("week, by its Monday")
+    return Plot(
+        "revenue_and_tips_per_week",
+        "Revenue and tips per week",
+        f"Bars per week, tips as a part of the revenue. {_sentences(facts)}",
+        "Revenue is total_amount, with refunds taken off; tips are those paid by card. The first and the last week "
+        "may have fewer than seven days.",
+        figure,
+    )
+
+
+def _busiest_zones(summary: Summary) -> Plot:
+    figure, panels = _panels(len(summary.taxis), height=2.7)
+    facts = []
+    for axes, taxi in zip(panels, summary.taxis, strict=True):
+        busiest = sorted(taxi.zones.items(), key=lambda zone: (-zone[1], zone[0]))[:_ZONES]
+        names = [_zone_name(summary, number) for number, _ in busiest]
+        _bars_to_the_right(axes, names, [trips for _, trips in busiest], color=taxi.taxi.color, label="{:,.0f}")
+        _count_axis(axes, "trips", horizontal=True)
+        axes.set_title(taxi.taxi.title)
+        facts.append(
+            f"{taxi.taxi.title}: {', '.join(f'{n} {trips:,}' for n, (_, trips) in zip(names, busiest, strict=True))}"
+        )
+    return Plot(
+        "busiest_zones",
+        "Busiest zones",
+        f"The {_ZONES} zones with the most pickups. {_sentences(facts)}",
+        "Zones of the pickup.",
+        figure,
+    )
+
+
+def _hours_by_weekday(summary: Summary) -> Plot:
+    figure, panels = _panels(len(summary.taxis), height=2.2)
+    facts = []
+    for axes, taxi in zip(panels, summary.taxis, strict=True):
+        of_weekday = [sum(day.isoweekday() == weekday for day in taxi.calendar) for weekday in range(1, 8)]
+        trips = np.array([[taxi.hours.get((weekday, hour), 0) for hour in range(24)] for weekday in range(1, 8)])
+        means = trips / np.array(of_weekday)[:, None]
+        image = axes.pcolormesh(
+            np.arange(25), np.arange(8), means, cmap="viridis", vmin=0, edgecolors="face", linewidth=0.4
+        )
+        axes.set(xlabel="hour of the pickup", xticks=range(0, 25, 3))
+        axes.set_yticks(np.arange(7) + 0.5, calendar.day_abbr)
+        axes.set_ylabel("weekday")
+        axes.invert_yaxis()
+        axes.spines[:].set_visible(False)
+        axes.set_title(taxi.taxi.title)
+        bar = figure.colorbar(image, ax=axes, pad=0.02, aspect=12)
+        bar.set_label("trips per hour")
+        bar.outline.set_visible(False)
+        bar.locator = MaxNLocator(4, integer=bool(means.max() >= _ENOUGH_FOR_WHOLE_NUMBERS))
+        bar.update_ticks()
+        weekday, hour = (int(place) for place in np.unravel_index(means.argmax(), means.shape))
+        facts.append(
+            f"{taxi.taxi.title}: busiest on {calendar.day_name[weekday]} between {_hour(hour)}, "
+            f"{means.max():,.0f} trips on average"
+        )
+    return Plot(
+        "hours_by_weekday",
+        "Hours by weekday",
+        f"A field per weekday and hour, brighter for more trips. {_sentences(facts)}",
+        "Trips in that hour of an average such weekday.",
+        figure,
+    )
+
+
+def _problems(summary: Summary) -> Plot:
+    shown = {taxi.taxi.name: Counter(taxi.problems).most_common(_PROBLEMS) for taxi in summary.taxis}
+    figure, panels = _panels(len(summary.taxis), height=2.4)
+    facts = []
+    for axes, taxi in zip(panels, summary.taxis, strict=True):
+        bad = sum(taxi.rows_with_problems.values())
+        title = f"{taxi.taxi.title}: {bad / taxi.total.trips:.2%} of rows"
+        axes.set_title(title)
+        axes.set_xlabel("share of the taxi's rows")
+        kinds = shown[taxi.taxi.name]
+        if kinds:
+            names, counts = zip(*kinds, strict=True)
+            shares = [count / taxi.total.trips for count in counts]
+            _bars_to_the_right(axes, names, shares, color=taxi.taxi.color, label="{:.2%}")
+        else:
+            axes.set_yticks([0.5], ["none"])
+            axes.set(xlim=(0, 0.01), ylim=(0, 1))
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+        axes.xaxis.set_major_formatter(_percent())
+        facts.append(f"{title} ({bad:,}); {', '.join(f'{name} {count:,}' for name, count in kinds) or 'none'}")
+    return Plot(
+        "rows_with_problems",
+        "Rows with problems",
+        f"Bars for the most frequent problems. {_sentences(facts)}",
+        f"At most {_PROBLEMS} problems are shown; a row may have several. They are refunds and typing errors of the "
+        "published files, and are kept.",
+        figure,
+    )
+
+
+def _problems_by_month(summary: Summary) -> Plot:
+    figure, panels = _panels(len(summary.taxis), height=1.8)
+    facts = []
+    for axes, taxi in zip(panels, summary.taxis, strict=True):
+        months = list(taxi.rows)
+        shares = [taxi.rows_with_problems[month] / taxi.rows[month] for month in months]
+        axes.bar(_middles(months), shares, width=22, color=taxi.taxi.color)
+        axes.set_title(taxi.taxi.title)
+        _date_axis(axes, summary)
+        axes.set_ylim(bottom=0)
+        axes.set_ylabel("share of rows")
+        axes.yaxis.set_major_locator(MaxNLocator(4))
+        axes.yaxis.set_major_formatter(_percent())
+        axes.grid(axis="y")
+        worst = max(range(len(months)), key=shares.__getitem__)
+        facts.append(f"{taxi.taxi.title}: most in {months[worst]}, {shares[worst]:.2%}")
+    panels[-1].set_xlabel("month of the file")
+    return Plot(
+        "rows_with_problems_by_month",
+        "Rows with problems, by month",
+        f"A bar per month. {_sentences(facts)}",
+        "Rows with one problem or more.",
+        figure,
+    )
+
+
+def _published(summary: Summary) -> Plot:
+    is_month = summary.is_of_one_month
+    figure, panels = _panels(len(summary.taxis), height=1.2 if is_month else 2.0)
+    facts = []
+    for axes, taxi in zip(panels, summary.taxis, strict=True):
+        files = [published_file(taxi.taxi, month) for month in taxi.rows]
+        published = [file.rows if file else None for file in files]
+        if is_month:
+            _published_bars(axes, taxi, published[0])
+        else:
+            _published_dots(axes, summary, taxi, published)
+        axes.set_title(taxi.taxi.title)
+        same = sum(rows == count for rows, count in zip(taxi.rows.values(), published, strict=True))
+        facts.append(f"{taxi.taxi.title}: {same} of {len(taxi.rows)} months have the published number of rows")
+    panels[-1].set_xlabel("rows" if is_month else "month of the file")
+    kind = "A bar for the published number of rows and one" if is_month else "A ring for the published number, a dot"
+    return Plot(
+        "published_counts",
+        "Rows against published counts",
+        f"{kind} for the rows here. {_sentences(facts)}",
+        f"{'' if is_month else 'A dot in its ring: the month is complete. '}Samples and mirrors may hold fewer rows.",
+        figure,
+    )
+
+
+def _published_bars(axes: Axes, taxi: TaxiSummary, published: int | None) -> None:
+    (rows,) = taxi.rows.values()
+    names = ["in the warehouse"] if published is None else ["published", "in the warehouse"]
+    counts = [rows] if published is None else [published, rows]
+    _bars_to_the_right(axes, names, counts, color=taxi.taxi.color, label="{:,.0f}")
+    axes.patches[0].set_facecolor(_pale(taxi.taxi.color) if published is not None else taxi.taxi.color)
+    _count_axis(axes, "", horizontal=True)
+
+
+def _published_dots(axes: Axes, summary: Summary, taxi: TaxiSummary, published: Sequence[int | None]) -> None:
+    places = _middles(list(taxi.rows))
+    rows = list(taxi.rows.values())
+    rings = [np.nan if count is None else float(count) for count in published]
+    axes.plot(places, rings, "o", markersize=8, fillstyle="none", color=INK, label="published")
+    axes.plot(places, rows, "o", markersize=4, color=taxi.taxi.color, label="in the warehouse")
+    axes.set_yscale("log")
+    counts = [*rows, *(count for count in published if count)]
+    # A ring at the edge would be cut.
+    axes.set_ylim(10.0 ** np.floor(np.log10(0.8 * min(counts))), 10.0 ** np.ceil(np.log10(1.25 * max(counts))))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda rows, _: f"{rows:,.0f}"))
+    axes.set_ylabel("rows (log scale)")
+    axes.grid(axis="y")
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0)
+    _date_axis(axes, summary)
+
+
+def _panels(count: int, *, height: float) -> tuple[Figure, list[Axes]]:
+    """A figure with that many panels, one below the other, each ``height`` inches high."""
+    figure = Figure(figsize=(_WIDTH, height * count + 0.2), layout="constrained")
+    return figure, list(figure.subplots(count, 1, squeeze=False)[:, 0])
+
+
+def _count_axis(axes: Axes, label: str, *, horizontal: bool = False) -> None:
+    axis = axes.xaxis if horizontal else axes.yaxis
+    axis.set_major_locator(MaxNLocator(4, integer=True))
+    axis.set_major_formatter(FuncFormatter(lambda count, _: f"{count:,.0f}"))
+    axis.set_label_text(label)
+    axes.grid(axis="x" if horizontal else "y")
+    if not horizontal:
+        axes.set_ylim(bottom=0)
+
+
+def _percent() -> FuncFormatter:
+    return FuncFormatter(lambda share, _: f"{100 * share:g}%")
+
+
+def _date_axis(axes: Axes, summary: Summary) -> None:
+    """Dates from the first to the last month of the report, so that panels can be compared along their edge."""
+    axes.set_xlim(_numbers([summary.months[0].first_day])[0] - 1, _numbers([summary.months[-1].next().first_day])[0])
+    locator = AutoDateLocator(minticks=3, maxticks=7)  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+
+
+def _bars_to_the_right(axes: Axes, names: Sequence[str], values: Sequence[float], *, color: str, label: str) -> None:
+    """Horizontal bars, the first at the top, each with its value at its end."""
+    bars = axes.barh(range(len(names)), values, color=color, height=0.72)
+    axes.bar_label(bars, labels=[label.format(value) for value in values], padding=3, fontsize=8.5)
+    axes.set_yticks(range(len(names)), [textwrap.shorten(name, _LABEL_LETTERS, placeholder=" …") for name in names])
+    axes.tick_params(axis="y", length=0)
+    axes.invert_yaxis()
+    axes.set_xlim(0, max(values, default=1) * 1.18)
+    axes.grid(axis="x")
+
+
+def _plot_with_gaps(axes: Axes, days: Sequence[date], trips: Sequence[int], *, color: str) -> None:
+    """A line that ends where a month is missing and begins anew behind it."""
+    numbers = np.array(_numbers(days))
+    for part in np.split(np.arange(len(days)), np.flatnonzero(np.diff(numbers) > 1) + 1):
+        axes.plot(numbers[part], np.array(trips)[part], color=color, linewidth=1.1)
+
+
+def _numbers(days: Sequence[date]) -> list[float]:
+    """Days as matplotlib counts them: since 1970-01-01."""
+    return [float((day - date(1970, 1, 1)).days) for day in days]
+
+
+def _middles(months: Sequence[Month]) -> list[float]:
+    return [number + 14 for number in _numbers([month.first_day for month in months])]
+
+
+def _pale(color: str) -> str:
+    """The same color, half as strong."""
+    parts = (int(color[place : place + 2], 16) for place in (1, 3, 5))
+    return "#" + "".join(f"{(part + 255) // 2:02x}" for part in parts)
+
+
+def _cycled(values: Sequence[str]) -> Iterator[str]:
+    while True:
+        yield from values
+
+
+def _zone_name(summary: Summary, number: int) -> str:
+    return summary.zone_names.get(number, f"zone {number}")
+
+
+def _hour(hour: int) -> str:
+    return f"{hour:02d}:00 and {hour + 1:02d}:00"
+
+
+def _day(day: date) -> str:
+    return f"{day.day} {day:%B %Y}"
+
+
+def _sentences(facts: Sequence[str]) -> str:
+    return " ".join(f"{fact}." for fact in facts)

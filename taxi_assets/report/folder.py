@@ -1,0 +1,48 @@
+"""Where the report's pages are kept: a folder for each warehouse, a file for each month and one for all of them."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+import dagster as dg
+from pydantic import Field
+
+from taxi_assets.errors import ReportError
+from taxi_assets.months import Month
+from taxi_assets.warehouses.base import Warehouse
+
+ALL_MONTHS: Final = "all_months"
+
+
+class ReportFolder(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The folder of the report's pages."""
+
+    folder: str = Field(description="Folder of all pages; it is made if it is missing.")
+
+    def path_of(self, warehouse: Warehouse, month: Month | None) -> Path:
+        """The page of a month, or of all months."""
+        return Path(self.folder).absolute() / warehouse.name / f"{month or ALL_MONTHS}.html"
+
+    def others_than(self, path: Path) -> list[Path]:
+        """The other pages beside that one, the one over all months first."""
+        return sorted(
+            (other for other in path.parent.glob("[!.]*.html") if other != path),
+            key=lambda other: (other.stem != ALL_MONTHS, other.stem),
+        )
+
+    def write(self, path: Path, page: str) -> None:
+        """Write a page as a whole: whoever opens it sees the old one or the new one.
+
+        Raises:
+            ReportError: It can't be written.
+        """
+        part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part.write_text(page, encoding="utf-8")
+            part.replace(path)
+        except OSError as error:
+            raise ReportError(
+                f"The report {path} can't be written ({error.strerror}): make room there, or set TAXI_HOME to a folder "
+                "that can be written."
+            ) from error

@@ -1,0 +1,56 @@
+-- All that the report says about a taxi's trips, in one pass, since a server sends them anew for each reading.
+-- Each row belongs to one of four groupings, which "grouping" names. Pickups outside their file's month have no day,
+-- weekday and hour here: they are counted among the problems, and would stretch every axis.
+{% macro value(name) %}
+{{ name | identifier if name in taxi.header else "NULL" }}
+{%- endmacro %}
+WITH "judged" AS (
+    SELECT
+        *,
+        {{ taxi.pickup | identifier }} >= "file_month"
+            AND {{ taxi.pickup | identifier }} < "file_month" + INTERVAL 1 MONTH AS "is_inside",
+        CAST(0 AS BIGINT)
+{% for problem in problems %}
+            + CASE WHEN {{ problem.condition }} THEN {{ 2 ** loop.index0 }} ELSE 0 END
+{% endfor %}
+            AS "problems"
+    FROM "trips"
+),
+
+"named" AS (
+    SELECT
+        "file_month",
+        "problems",
+        CASE WHEN "is_inside" THEN CAST({{ taxi.pickup | identifier }} AS DATE) END AS "day",
+        CASE WHEN "is_inside" THEN isodow({{ taxi.pickup | identifier }}) END AS "weekday",
+        CASE WHEN "is_inside" THEN hour({{ taxi.pickup | identifier }}) END AS "hour",
+        CAST({{ value("PULocationID") }} AS INTEGER) AS "zone",
+        CAST({{ value("total_amount") }} AS DECIMAL(14, 4)) AS "revenue",
+        CAST({{ value("tip_amount") }} AS DECIMAL(14, 4)) AS "tips",
+        CAST({{ value("fare_amount") }} AS DECIMAL(14, 4)) AS "fare",
+        CAST({{ value("trip_distance") }} AS DECIMAL(14, 4)) AS "miles",
+        CAST(epoch({{ taxi.dropoff | identifier }} - {{ taxi.pickup | identifier }}) AS BIGINT) AS "seconds"
+    FROM "judged"
+)
+
+SELECT
+    CASE
+        WHEN GROUPING("day") = 0 THEN 'day'
+        WHEN GROUPING("hour") = 0 THEN 'hour'
+        WHEN GROUPING("zone") = 0 THEN 'zone'
+        ELSE 'problems'
+    END AS "grouping",
+    "file_month",
+    "day",
+    "weekday",
+    "hour",
+    "zone",
+    "problems",
+    count(*) AS "trips",
+    sum("revenue") AS "revenue",
+    sum("tips") AS "tips",
+    sum("fare") AS "fare",
+    sum("miles") AS "miles",
+    sum("seconds") AS "seconds"
+FROM "named"
+GROUP BY GROUPING SETS (("day"), ("weekday", "hour"), ("zone"), ("file_month", "problems"))

@@ -1,0 +1,207 @@
+"""What the report says in numbers: everything that is drawn or written on a page, asked of the warehouse."""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import duckdb
+
+from taxi_assets.errors import NoSuchTableError, WarehouseError
+from taxi_assets.months import Month
+from taxi_assets.report.problems import problems_of
+from taxi_assets.sql import render
+from taxi_assets.taxis import Taxi, all_taxis
+from taxi_assets.warehouses.io_manager import Tables
+from taxi_assets.zones import ZONES_TABLE
+
+
+@dataclass(frozen=True)
+class Amounts:
+    """Trips, and US dollars charged and tipped for them. Refunds count as negative dollars."""
+
+    trips: int = 0
+    revenue: Decimal = Decimal(0)
+    tips: Decimal = Decimal(0)
+
+    def __add__(self, other: Amounts) -> Amounts:
+        return Amounts(self.trips + other.trips, self.revenue + other.revenue, self.tips + other.tips)
+
+
+@dataclass(frozen=True)
+class Typical:
+    """Sums over the trips without any problem, which means are made of: dollars, miles and seconds."""
+
+    trips: int
+    fare: Decimal
+    miles: Decimal
+    seconds: int
+
+
+@dataclass(frozen=True)
+class TaxiSummary:
+    """One taxi's trips in numbers.
+
+    Attributes:
+        taxi: The taxi.
+        rows: Rows of each month's file, in the order of months.
+        total: All trips.
+        days: Trips by the day of their pickup; pickups outside their file's month are left out.
+        hours: Trips by weekday (1 is Monday) and hour of their pickup, left out likewise.
+        zones: Trips by number of the pickup zone.
+        problems: Rows with each problem, by its title. A row may have several.
+        rows_with_problems: Rows of each month with one problem or more.
+        typical: The trips without any problem.
+    """
+
+    taxi: Taxi
+    rows: Mapping[Month, int]
+    total: Amounts
+    days: Mapping[date, Amounts]
+    hours: Mapping[tuple[int, int], int]
+    zones: Mapping[int, int]
+    problems: Mapping[str, int]
+    rows_with_problems: Mapping[Month, int]
+    typical: Typical
+
+    @property
+    def calendar(self) -> list[date]:
+        """Every day of the months that are there, with trips or not."""
+        return [day for month in self.rows for day in _days_of(month)]
+
+    @property
+    def weeks(self) -> Mapping[date, Amounts]:
+        """Trips by the Monday of their pickup's week. The first and the last week may be incomplete."""
+        weeks: dict[date, Amounts] = {}
+        for day in self.calendar:
+            monday = day - timedelta(days=day.weekday())
+            weeks[monday] = weeks.get(monday, Amounts()) + self.days.get(day, Amounts())
+        return weeks
+
+    @property
+    def has_money(self) -> bool:
+        """Whether this taxi's files say what was paid."""
+        return {"total_amount", "tip_amount"} <= set(self.taxi.header)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a page is made of.
+
+    Attributes:
+        taxis: The taxis that have trips.
+        zone_names: Names of the zones by their numbers; empty where the warehouse has no zones.
+    """
+
+    taxis: Sequence[TaxiSummary]
+    zone_names: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def months(self) -> list[Month]:
+        """The months that any taxi has, in their order."""
+        return sorted({month for taxi in self.taxis for month in taxi.rows})
+
+    @property
+    def is_of_one_month(self) -> bool:
+        """Whether there is only one month, and nothing to compare it with."""
+        return len(self.months) == 1
+
+
+def summarize(tables: Tables, place: str, month: Month | None = None) -> Summary:
+    """Ask a warehouse for the trips of a month or of all months.
+
+    Args:
+        tables: The warehouse.
+        place: Its name, first part of its asset keys, for messages.
+        month: The month, or None for all.
+
+    Raises:
+        WarehouseError: There are no trips, or they can't be read.
+    """
+    found = (_summarize_taxi(tables, taxi, month) for taxi in all_taxis().values())
+    taxis = [summary for summary in found if summary is not None]
+    if not taxis:
+        what = f"trips of {month}" if month else "trips"
+        first = next(iter(all_taxis().values()))
+        raise WarehouseError(f"There are no {what} to report on: materialize {place}/{first.table} first.")
+    return Summary(taxis, _zone_names(tables))
+
+
+def _summarize_taxi(tables: Tables, taxi: Taxi, month: Month | None) -> TaxiSummary | None:
+    try:
+        trips = tables.read(taxi.table, [month] if month else None)
+    except NoSuchTableError:
+        return None
+    problems = problems_of(taxi)
+    rows = _query(trips, taxi.table, render(__package__, "summarize_trips.sql", taxi=taxi, problems=problems))
+    grouped: dict[str, list[dict[str, Any]]] = {"day": [], "hour": [], "zone": [], "problems": []}
+    for row in rows:
+        grouped[row["grouping"]].append(row)
+    if not grouped["problems"]:
+        return None
+    by_month: Counter[Month] = Counter()
+    bad_by_month: Counter[Month] = Counter()
+    by_problem: Counter[str] = Counter()
+    for row in sorted(grouped["problems"], key=lambda row: row["file_month"]):
+        of = Month(row["file_month"].year, row["file_month"].month)
+        by_month[of] += row["trips"]
+        bad_by_month[of] += row["trips"] if row["problems"] else 0
+        for bit, problem in enumerate(problems):
+            if row["problems"] & 2**bit:
+                by_problem[problem.title] += row["trips"]
+    return TaxiSummary(
+        taxi=taxi,
+        rows=by_month,
+        total=sum((_amounts(row) for row in grouped["problems"]), start=Amounts()),
+        days={row["day"]: _amounts(row) for row in grouped["day"] if row["day"]},
+        hours={(row["weekday"], row["hour"]): row["trips"] for row in grouped["hour"] if row["weekday"]},
+        zones={row["zone"]: row["trips"] for row in grouped["zone"] if row["zone"]},
+        # In an order that is always the same, whatever order the rows came in.
+        problems={problem.title: by_problem[problem.title] for problem in problems if by_problem[problem.title]},
+        rows_with_problems=bad_by_month,
+        typical=_typical([row for row in grouped["problems"] if not row["problems"]]),
+    )
+
+
+def _query(trips: duckdb.DuckDBPyRelation, table: str, statement: str) -> Iterator[dict[str, Any]]:
+    try:
+        result = trips.query("trips", statement)
+        if result is None:  # which DuckDB says of statements that are no queries
+            return
+        names = result.columns
+        yield from (dict(zip(names, row, strict=True)) for row in result.fetchall())
+    except duckdb.Error as error:
+        cause = str(error).strip().partition("\n")[0].rstrip(".!:")
+        raise WarehouseError(f"The trips of {table} could not be read to their end ({cause}): run again.") from error
+
+
+def _zone_names(tables: Tables) -> Mapping[int, str]:
+    try:
+        zones = tables.read(ZONES_TABLE, None)
+    except NoSuchTableError:
+        return {}
+    rows = _query(zones, ZONES_TABLE, 'SELECT "LocationID" AS "number", "Zone" AS "name" FROM "trips"')
+    return {row["number"]: row["name"] for row in rows if row["name"]}
+
+
+def _amounts(row: Mapping[str, Any]) -> Amounts:
+    return Amounts(row["trips"], row["revenue"] or Decimal(0), row["tips"] or Decimal(0))
+
+
+def _typical(rows: Sequence[Mapping[str, Any]]) -> Typical:
+    return Typical(
+        trips=sum(row["trips"] for row in rows),
+        fare=sum((row["fare"] or Decimal(0) for row in rows), start=Decimal(0)),
+        miles=sum((row["miles"] or Decimal(0) for row in rows), start=Decimal(0)),
+        seconds=sum(int(row["seconds"] or 0) for row in rows),
+    )
+
+
+def _days_of(month: Month) -> list[date]:
+    days = monthrange(month.year, month.number)[1]
+    return [month.first_day.replace(day=number) for number in range(1, days + 1)]
