@@ -18,6 +18,7 @@ from taxi_assets.automation.jobs import load_jobs
 from taxi_assets.automation.monthly import monthly_schedule
 from taxi_assets.automation.new_files import new_files_sensor
 from taxi_assets.automation.webhook import Webhook
+from taxi_assets.dbt import dbt_definitions
 from taxi_assets.jobs import remove_month_job
 from taxi_assets.source.resource import TripSource
 from taxi_assets.taxis import all_taxis
@@ -56,10 +57,12 @@ def build_definitions(
     default = next((warehouse for warehouse in included if warehouse.is_default), included[0])
     from_settings["io_manager"] = from_settings[default.io_manager_key]
     with _without_labels():
+        dbt = dbt_definitions(included)
         return dg.Definitions(
             assets=[
                 *(trip_assets(taxi, included, retries) for taxi in all_taxis().values()),
                 *zones_assets(included, retries),
+                *dbt.assets,
             ],
             asset_checks=zones_checks(included),
             jobs=[
@@ -67,6 +70,7 @@ def build_definitions(
                 loads.everywhere,
                 remove_month_job(included),
                 *(job for warehouse in included for job in warehouse.jobs()),
+                *dbt.jobs,
             ],
             schedules=[monthly_schedule(included, loads.everywhere)],
             sensors=[new_files_sensor(included, loads.everywhere), *alert_sensors()],

@@ -53,7 +53,7 @@
 
 {# Tests whose `where` is __months_of_run__ look at the run's months only, so that they don't grow with the table. #}
 {% macro get_where_subquery(relation) -%}
-    {%- set where = config.get("where", "") | replace("__months_of_run__", in_months_of_run("file_month")) -%}
+    {%- set where = (config.get("where") or "") | replace("__months_of_run__", in_months_of_run("file_month")) -%}
     {%- if where -%}
         (select * from {{ relation }} where {{ where }}) as rows_to_test
     {%- else -%}
