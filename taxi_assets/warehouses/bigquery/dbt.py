@@ -19,7 +19,7 @@ def prepare_dbt(warehouse: BigQueryWarehouse) -> Mapping[str, str]:
         "TAXI_DBT_BIGQUERY_PROJECT": str(warehouse.project),
         "TAXI_DBT_BIGQUERY_DATASET": warehouse.dataset_name,
         "TAXI_DBT_BIGQUERY_LOCATION": warehouse.location,
-        "TAXI_DBT_BIGQUERY_MAXIMUM_BYTES": str(warehouse.maximum_bytes_billed or ""),
+        "TAXI_DBT_BIGQUERY_MAXIMUM_BYTES": str(warehouse.maximum_bytes_billed or 0),
         **_credentials(warehouse),
     }
 
