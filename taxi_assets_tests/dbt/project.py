@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import duckdb as engine
 
 from taxi_assets.warehouses import duckdb, postgres
 from taxi_assets_tests.postgres.project import PostgresProject
@@ -24,13 +25,7 @@ class DbtProject(PostgresProject):
 
     def run_selected(self, selection: dg.AssetSelection, months: str = "") -> Outcome:
         """Materialize and check what is selected, for a range of months unless it is about none."""
-        definitions = self.definitions()
-        job = dg.define_asset_job("run", selection).resolve(asset_graph=definitions.resolve_asset_graph())
-        first, dots, last = months.partition("...")
-        tags = {"dagster/partition": first} if first else {}
-        if dots:
-            tags = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
-        return Outcome(job.execute_in_process(instance=self.instance, tags=tags, raise_on_error=False), self.instance)
+        return run_selected(self, selection, months)
 
     def run_command(self, command: str, *, warehouse: str = "duckdb", months: str = "") -> Outcome:
         """Run the job dbt_command."""
@@ -43,14 +38,7 @@ class DbtProject(PostgresProject):
 
     def results(self, warehouse: str, model: str) -> list[tuple[tuple[str, str], ...]]:
         """All rows of a model, in an order that doesn't depend on the warehouse, with every value as text."""
-        rows = self.duckdb_rows(model) if warehouse == "duckdb" else self._postgres_rows(model)
-        return sorted(tuple((name, _text(value)) for name, value in row.items()) for row in rows)
-
-    def duckdb_rows(self, table: str) -> list[dict[str, Any]]:
-        with duckdb_connection(self) as connection:
-            found = connection.execute(f'FROM "{table}"')
-            names = [column[0] for column in found.description]
-            return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+        return comparable(duckdb_rows(self, model) if warehouse == "duckdb" else self._postgres_rows(model))
 
     def _postgres_rows(self, table: str) -> list[Mapping[str, Any]]:
         names = [
@@ -63,10 +51,27 @@ class DbtProject(PostgresProject):
         return [dict(zip(names, row, strict=True)) for row in self.query(f'SELECT * FROM "{table}"')]
 
 
-def duckdb_connection(project: Project) -> Any:
-    import duckdb as engine  # noqa: PLC0415 - the module above has the warehouse's package under that name
+def run_selected(project: Project, selection: dg.AssetSelection, months: str = "") -> Outcome:
+    """Materialize and check what is selected, for a range of months unless it is about none."""
+    job = dg.define_asset_job("run", selection).resolve(asset_graph=project.definitions().resolve_asset_graph())
+    first, dots, last = months.partition("...")
+    tags = {"dagster/partition": first} if first else {}
+    if dots:
+        tags = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
+    return Outcome(job.execute_in_process(instance=project.instance, tags=tags, raise_on_error=False), project.instance)
 
-    return engine.connect(project.database, read_only=True)
+
+def duckdb_rows(project: Project, table: str) -> list[dict[str, Any]]:
+    """All rows of a table in the project's DuckDB file."""
+    with engine.connect(project.database, read_only=True) as connection:
+        found = connection.execute(f'FROM "{table}"')
+        names = [column[0] for column in found.description]
+        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+def comparable(rows: Iterable[Mapping[str, Any]]) -> list[tuple[tuple[str, str], ...]]:
+    """Rows with every value as text, in an order that doesn't depend on the warehouse."""
+    return sorted(tuple((name, _text(value)) for name, value in row.items()) for row in rows)
 
 
 def _text(value: Any) -> str:

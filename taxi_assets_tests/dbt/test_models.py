@@ -9,7 +9,7 @@ import pytest
 
 from taxi_assets.dbt import settings
 from taxi_assets_tests.csv_files import made_trips, put_sample
-from taxi_assets_tests.dbt.project import MODELS, DbtProject
+from taxi_assets_tests.dbt.project import MODELS, DbtProject, duckdb_rows
 from taxi_assets_tests.project import FEBRUARY, GREEN, JANUARY, YELLOW
 
 MONTHS = "2019-01...2019-02"
@@ -49,7 +49,7 @@ def test_monthly_revenue_adds_up_to_the_main_tables(built: DbtProject, warehouse
 
 def test_no_trip_is_lost_on_the_way_and_those_without_a_vendor_are_flagged(built: DbtProject) -> None:
     trips = [dict(row) for row in built.results("duckdb", "fct_trips")]
-    raw = built.duckdb_rows("green_tripdata") + built.duckdb_rows("yellow_tripdata")
+    raw = duckdb_rows(built, "green_tripdata") + duckdb_rows(built, "yellow_tripdata")
     without_vendor = [row for row in raw if row["VendorID"] is None]
 
     assert len(trips) == len(raw) == 1200
