@@ -6,6 +6,7 @@ import dagster as dg
 import pytest
 
 from emulators.running import Emulators
+from taxi_assets.gcp.ownership import is_ours
 from taxi_assets.warehouses import bigquery as cloud
 from taxi_assets.warehouses import duckdb as embedded
 from taxi_assets_tests.csv_files import made_trips, put_sample
@@ -54,6 +55,13 @@ def test_a_model_has_the_same_rows_in_bigquery_and_duckdb(built: GcpProject, mod
 
     assert found
     assert found == comparable(duckdb_rows(built, model))
+
+
+def test_what_dbt_makes_is_known_as_ours_by_its_label(built: GcpProject) -> None:
+    with built.client() as client:
+        labels = {name: client.get_table(f"{built.dataset}.{name}").labels for name in MODELS}
+
+    assert all(is_ours(found) for found in labels.values()), labels
 
 
 def test_a_month_that_is_loaded_again_changes_that_month_only(built: GcpProject) -> None:
