@@ -19,8 +19,8 @@ MODELS = ("stg_green_tripdata", "stg_yellow_tripdata", "dim_zones", "fct_trips",
 class DbtProject(PostgresProject):
     """A source folder, both warehouses, and a Dagster instance in memory."""
 
-    def __init__(self, folder: Path, url: str, schema: str) -> None:
-        super().__init__(folder, url, schema)
+    def __init__(self, folder: Path, url: str, schema: str, *, address: str | None = None) -> None:
+        super().__init__(folder, url, schema, address=address)
         self.warehouses = [duckdb.WAREHOUSE, postgres.WAREHOUSE]
 
     def run_selected(self, selection: dg.AssetSelection, months: str = "") -> Outcome:
