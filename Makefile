@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 EMULATORS := .venv-emulators
+DBT := .venv-dbt
 
 # Settings of `make demo` and `make dev`, for example: make demo SOURCE=release MONTHS=2019-01...2019-03
 SOURCE ?= sample
@@ -52,8 +53,12 @@ compose-clean: ## end the containers of docker compose and delete their volumes,
 	@printf 'Delete these volumes and all trips in them? Write yes: '; read -r answer && [ "$$answer" = yes ] || { echo "Nothing was deleted"; exit 1; }
 	@docker compose --project-name taxi-assets down --volumes --rmi local
 
+.PHONY: dbt
+dbt: $(VENV)/.installed-dbt ## install dbt, whose models then are in the asset graph (a minute or two, some 800 MB, once)
+	@echo "dbt's models are in the asset graph now: docs/dbt.md"
+
 .PHONY: test
-test: $(VENV)/.installed-dev $(EMULATORS)/.installed ## install what tests need and run them all
+test: $(VENV)/.installed-dev $(EMULATORS)/.installed $(VENV)/.installed-dbt ## install what tests need and run them all
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadgroup
 
 .PHONY: screenshots
@@ -77,7 +82,7 @@ dagster-home: $(VENV)/.installed ## print the folder of Dagster's own state, for
 
 .PHONY: clean
 clean: ## delete the virtual environments and caches, but no data
-	rm -rf $(VENV) $(EMULATORS) .mypy_cache .ruff_cache .pytest_cache *.egg-info
+	rm -rf $(VENV) $(EMULATORS) $(DBT) .mypy_cache .ruff_cache .pytest_cache *.egg-info
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -95,6 +100,18 @@ $(VENV)/.installed-up: $(VENV)/.installed
 $(VENV)/.installed-dev: $(VENV)/.installed
 	@echo "Installing what tests and checks need"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[ui,server,kubernetes,up,dev]'
+	@touch $@
+
+$(DBT)/.installed: dbt/constraints.txt
+	@echo "Installing dbt into $(DBT) (a minute or two, some 800 MB, once)"
+	@test -x $(DBT)/bin/python || $(PYTHON) -m venv $(DBT)
+	@$(DBT)/bin/python -m pip install --quiet --disable-pip-version-check --constraint dbt/constraints.txt \
+	dbt-core dbt-duckdb dbt-postgres dbt-bigquery
+	@touch $@
+
+$(VENV)/.installed-dbt: $(VENV)/.installed $(DBT)/.installed
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[ui,dbt]'
+	@$(BIN)/python -m taxi_assets.dbt.manifest
 	@touch $@
 
 $(EMULATORS)/.installed: $(VENV)/.installed $(wildcard emulators/constraints/*.txt)

@@ -18,6 +18,7 @@ from taxi_assets.automation.jobs import load_jobs
 from taxi_assets.automation.monthly import monthly_schedule
 from taxi_assets.automation.new_files import new_files_sensor
 from taxi_assets.automation.webhook import Webhook
+from taxi_assets.dbt import dbt_definitions
 from taxi_assets.getting_started.parts import (
     getting_started_assets,
     getting_started_jobs,
@@ -66,12 +67,14 @@ def build_definitions(
     default = next((warehouse for warehouse in included if warehouse.is_default), included[0])
     from_settings["io_manager"] = from_settings[default.io_manager_key]
     with _without_labels():
+        dbt = dbt_definitions(included)
         return dg.Definitions(
             assets=[
                 *(trip_assets(taxi, included, retries) for taxi in all_taxis().values()),
                 *zones_assets(included, retries),
                 *report_assets(included),
                 *getting_started_assets(),
+                *dbt.assets,
             ],
             asset_checks=zones_checks(included),
             jobs=[
@@ -80,6 +83,7 @@ def build_definitions(
                 remove_month_job(included),
                 *(job for warehouse in included for job in warehouse.jobs()),
                 *getting_started_jobs(),
+                *dbt.jobs,
             ],
             schedules=[monthly_schedule(included, loads.everywhere), *getting_started_schedules()],
             sensors=[new_files_sensor(included, loads.everywhere), *alert_sensors()],

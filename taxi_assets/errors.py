@@ -72,3 +72,7 @@ class WarehouseUnavailableError(WarehouseError):
 
 class DeploymentError(TaxiAssetsError):
     """A process of ``make up`` does not start, does not answer, or finds its port taken."""
+
+
+class DbtError(TaxiAssetsError):
+    """dbt or its project could not do what was asked: a model or test failed, or the project can't be read."""

@@ -3,6 +3,7 @@
 * Projects are kept in plain DuckDB files; DuckLake, as it comes, is an extension that would have to be downloaded.
 * An external table over CSV is a view that reads the objects whenever it is asked, as on the real service. As it
   comes, local-bigquery makes an empty table of it.
+* A job that made a table from a query says which, as on the real service; dbt asks for it.
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ def main() -> None:
 
     keep_projects_in_plain_files()
     make_external_tables_read_their_objects()
+    let_jobs_name_the_table_they_made()
     from local_bigquery.app import app  # noqa: PLC0415 - what it imports must have been replaced before
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -144,6 +146,30 @@ def make_external_tables_read_their_objects() -> None:
 
     query._run = run_statement
     tables.create = create_by_interface
+
+
+def let_jobs_name_the_table_they_made() -> None:
+    """Give the job of a CREATE TABLE AS SELECT its destination. The rows stay no result of that job."""
+    from local_bigquery.api import jobs  # noqa: PLC0415 - what it imports must have been replaced before
+
+    execute, results = query.execute, jobs.results
+
+    def execute_statement(*arguments: Any, **options: Any) -> Any:
+        statistics, children, destination = execute(*arguments, **options)
+        if statistics.statementType == "CREATE_TABLE_AS_SELECT":
+            destination = statistics.ddlTargetTable
+        return statistics, children, destination
+
+    def results_of_job(job: Any, *arguments: Any) -> Any:
+        statistics = job.statistics and job.statistics.query
+        if statistics and statistics.statementType == "CREATE_TABLE_AS_SELECT":
+            configuration = job.configuration
+            without = configuration.query.without("destinationTable")
+            job = job.replace(configuration=configuration.replace(query=without))
+        return results(job, *arguments)
+
+    query.execute = execute_statement
+    jobs.results = results_of_job
 
 
 def _drop_what_was_begun(tree: exp.Create, context: Context) -> None:

@@ -32,7 +32,7 @@ def find_credentials(given: str | None, *, endpoint: str | None) -> Credentials:
     if endpoint:
         return AnonymousCredentials()  # type: ignore[no-untyped-call]
     if given:
-        return _of_key(_key(given.strip()))
+        return _of_key(read_key(given))
     try:
         found: tuple[Credentials, str | None] = google.auth.default(scopes=SCOPES)
     except google.auth.exceptions.DefaultCredentialsError as error:
@@ -59,7 +59,13 @@ def _of_key(key: Mapping[str, Any]) -> Credentials:
     return credentials
 
 
-def _key(given: str) -> dict[str, Any]:
+def read_key(given: str) -> Mapping[str, Any]:
+    """A key from its file or its JSON.
+
+    Raises:
+        SettingsError: It is neither. The sentence shows nothing of it.
+    """
+    given = given.strip()
     try:
         text = given if given.startswith("{") else Path(given).expanduser().read_text(encoding="utf-8")
         key = json.loads(text)

@@ -1,7 +1,7 @@
 """Finds and deletes what this project has made in Google Cloud, and nothing else.
 
-Ours are tables and views whose description says so, and objects whose metadata says so. The dataset and the bucket
-themselves go only if their labels say that ``gcp_setup`` made them and nothing of anybody else is left in them.
+Ours are tables and views whose description or label says so, and objects whose metadata says so. The dataset and the
+bucket themselves go only if their labels say that ``gcp_setup`` made them and nothing of anybody else is left in them.
 """
 
 from __future__ import annotations
@@ -64,7 +64,12 @@ def empty_dataset(resource: BigQueryDataset, log: logging.Logger, *, dry_run: bo
             remains.because = "there is none"
             return remains
         tables = [client.get_table(item.reference) for item in client.list_tables(dataset)]
-        ours = [table for table in tables if (table.description or "").startswith(COMMENT_PREFIX)]
+        ours = [
+            table
+            for table in tables
+            # What dbt makes has our label, since its descriptions are those of the models.
+            if (table.description or "").startswith(COMMENT_PREFIX) or is_ours(table.labels)
+        ]
         remains.ours = [table.table_id for table in ours]
         remains.foreign = [table.table_id for table in tables if table not in ours]
         _decide(remains, made_by_us=is_ours(dataset.labels), there=len(remains.foreign))

@@ -192,6 +192,8 @@ class Warehouse:
         preparations: Its assets before the monthly table, each after the one it needs.
         jobs: What people start on purpose in it, beside the jobs that all warehouses share.
         is_default: Whether it keeps what a user's own asset returns that names no I/O manager.
+        prepare_dbt: Makes sure that its resource can be reached, and returns the environment variables that dbt's
+            profile of its name reads; None where dbt can't work in it.
     """
 
     name: str
@@ -203,6 +205,7 @@ class Warehouse:
     preparations: Sequence[Preparation] = ()
     jobs: Callable[[], Sequence[dg.JobDefinition]] = tuple
     is_default: bool = False
+    prepare_dbt: Callable[[Any], Mapping[str, str]] | None = None
 
     @property
     def io_manager_key(self) -> str:

@@ -36,6 +36,12 @@ def _jobs() -> Sequence[dg.JobDefinition]:
     return gcp_jobs()
 
 
+def _prepare_dbt(resource: Any) -> Mapping[str, str]:
+    from taxi_assets.warehouses.bigquery.dbt import prepare_dbt  # noqa: PLC0415
+
+    return prepare_dbt(resource)
+
+
 WAREHOUSE: Final = Warehouse(
     name="bigquery",
     title="BigQuery",
@@ -45,4 +51,5 @@ WAREHOUSE: Final = Warehouse(
     resources=_resources,
     preparations=(OBJECT, EXTERNAL_TABLE),
     jobs=_jobs,
+    prepare_dbt=_prepare_dbt,
 )

@@ -8,6 +8,7 @@ from typing import Any, Final
 from taxi_assets import settings
 from taxi_assets.trips.reading import COLUMN_TYPES
 from taxi_assets.warehouses.base import Warehouse
+from taxi_assets.warehouses.duckdb.dbt import prepare_dbt
 from taxi_assets.warehouses.duckdb.io_manager import DuckDBIOManager
 from taxi_assets.warehouses.duckdb.warehouse import ID_TYPE, DuckDBWarehouse
 
@@ -25,4 +26,5 @@ WAREHOUSE: Final = Warehouse(
     is_configured=lambda: True,
     resources=_resources,
     is_default=True,
+    prepare_dbt=prepare_dbt,
 )

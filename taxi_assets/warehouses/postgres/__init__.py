@@ -19,6 +19,12 @@ def _resources() -> Mapping[str, Any]:
     return {"postgres": warehouse, "postgres_io_manager": PostgresIOManager(warehouse=warehouse)}
 
 
+def _prepare_dbt(resource: Any) -> Mapping[str, str]:
+    from taxi_assets.warehouses.postgres.dbt import prepare_dbt  # noqa: PLC0415
+
+    return prepare_dbt(resource)
+
+
 WAREHOUSE: Final = Warehouse(
     name="postgres",
     title="PostgreSQL",
@@ -26,4 +32,5 @@ WAREHOUSE: Final = Warehouse(
     id_type=ID_TYPE,
     is_configured=is_configured,
     resources=_resources,
+    prepare_dbt=_prepare_dbt,
 )

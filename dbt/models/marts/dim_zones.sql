@@ -1,0 +1,9 @@
+{{ config(materialized="table") }}
+
+-- Names are given anew, as DuckDB would keep the file's Borough and Zone.
+select
+    locationid as location_id,
+    borough as borough,
+    zone as zone,
+    service_zone
+from {{ source("warehouse", "taxi_zones") }}

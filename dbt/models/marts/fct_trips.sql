@@ -1,0 +1,20 @@
+{{ config(**kept_by_month()) }}
+
+-- Both staging models have the same columns in the same order.
+with trips as (
+    select * from {{ ref("stg_green_tripdata") }}
+    union all
+    select * from {{ ref("stg_yellow_tripdata") }}
+)
+
+-- A trip whose zone is not known stays, without the zone's name.
+select
+    trips.*,
+    pickup.borough as pickup_borough,
+    pickup.zone as pickup_zone,
+    dropoff.borough as dropoff_borough,
+    dropoff.zone as dropoff_zone
+from trips
+left join {{ ref("dim_zones") }} as pickup on trips.pickup_location_id = pickup.location_id
+left join {{ ref("dim_zones") }} as dropoff on trips.dropoff_location_id = dropoff.location_id
+where {{ in_months_of_run("trips.file_month") }}

@@ -1,0 +1,74 @@
+"""What dbt knows about its project: parsed once for each state of the project's files, and kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from filelock import FileLock
+
+from taxi_assets.dbt import settings
+from taxi_assets.dbt.command import parse
+from taxi_assets.errors import DbtError
+
+_log = logging.getLogger(__name__)
+
+_NOT_THE_PROJECT: Final = frozenset({".git", "target", "logs", "__pycache__", ".user.yml"})
+_NOT_NEEDED: Final = ("macros", "docs", "disabled")
+"""What the graph does without: dbt's own macros are nine tenths of the file."""
+
+
+def find_manifest(project: Path) -> Mapping[str, Any] | None:
+    """The manifest of a project; None, and a warning, where dbt can't read the project: the graph loads without it."""
+    kept = settings.manifests_folder(project) / f"{_fingerprint(project)}.json"
+    try:
+        if not kept.is_file():
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(kept.parent / ".lock"):
+                if not kept.is_file():
+                    _write(project, kept)
+        manifest: Mapping[str, Any] = json.loads(kept.read_bytes())
+    except (DbtError, OSError) as error:
+        _log.warning("The asset graph is without dbt's models: %s", error)
+        return None
+    return manifest
+
+
+def _write(project: Path, kept: Path) -> None:
+    target = kept.with_suffix("")
+    try:
+        parse(project, target)
+        manifest = json.loads((target / "manifest.json").read_bytes())
+    finally:
+        shutil.rmtree(target, ignore_errors=True)
+    coming = kept.with_suffix(".part")
+    coming.write_text(json.dumps({**manifest, **{name: {} for name in _NOT_NEEDED}}), encoding="utf-8")
+    coming.replace(kept)
+
+
+def _fingerprint(project: Path) -> str:
+    """Changes whenever a file of the project, or the dbt that reads it, does."""
+    digest = hashlib.sha256(str(settings.executable()).encode())
+    digest.update(str(settings.executable().stat().st_mtime_ns).encode())
+    for path in _files(project):
+        digest.update(path.relative_to(project).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:32]
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for entry in sorted(folder.iterdir()):
+        if entry.name in _NOT_THE_PROJECT:
+            continue
+        if entry.is_dir():
+            yield from _files(entry)
+        else:
+            yield entry
+
+
+if __name__ == "__main__":
+    find_manifest(settings.project_folder())

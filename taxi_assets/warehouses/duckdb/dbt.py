@@ -1,0 +1,17 @@
+"""How dbt reaches the embedded warehouse."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from taxi_assets.warehouses.duckdb.warehouse import DuckDBWarehouse
+
+
+def prepare_dbt(warehouse: DuckDBWarehouse) -> Mapping[str, str]:
+    """See :attr:`taxi_assets.warehouses.base.Warehouse.prepare_dbt`.
+
+    The file is opened and closed first: patiently where others hold it, and with our words where it can't be opened.
+    """
+    with warehouse.get_connection():
+        pass
+    return {"TAXI_DBT_DUCKDB_PATH": str(warehouse.path), "TAXI_DBT_DUCKDB_MEMORY_LIMIT": warehouse.memory_limit}
