@@ -107,5 +107,9 @@ def test_the_page_of_an_asset_plots_its_rows_by_month(page: Page, screenshots: P
     plot = page.locator("canvas").first
     expect(plot).to_be_visible()
     plot.scroll_into_view_if_needed()
-    page.wait_for_function("() => !document.getAnimations().some(each => each.playState === 'running')")
+    # The plot is drawn bit by bit; a sign that something is being loaded may turn for ever.
+    page.wait_for_function(
+        "() => !document.getAnimations().some("
+        "each => each.playState === 'running' && each.effect.getComputedTiming().endTime !== Infinity)"
+    )
     page.screenshot(path=screenshots / "row-counts.png")

@@ -22,6 +22,7 @@ def backfills(running: Running) -> tuple[str, str]:
     second = running.launch_backfill(WITHOUT_CODE_SERVER)
     assert "Starting Daemon" in running.up()
     wait_until_a_run_has_started(running, second)
+    wait_until_its_runs_have_ended(running, first)  # it is the second one that is to lose its run
     running.kill("code")
     assert "Starting Code server" in running.up()
     return first, second
@@ -29,6 +30,11 @@ def backfills(running: Running) -> tuple[str, str]:
 
 def wait_until_a_run_has_started(running: Running, backfill: str) -> None:
     until("a run has started", lambda: "STARTED" in [run["status"] for run in running.backfill(backfill)["runs"]])
+
+
+def wait_until_its_runs_have_ended(running: Running, backfill: str) -> None:
+    ended = {"SUCCESS", "FAILURE", "CANCELED"}
+    until("its runs have ended", lambda: {run["status"] for run in running.backfill(backfill)["runs"]} <= ended)
 
 
 def wait_until_it_has_succeeded(running: Running, backfill: str) -> None:
