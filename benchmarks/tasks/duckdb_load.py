@@ -16,7 +16,8 @@ from taxi_assets.errors import TaxiAssetsError
 from taxi_assets.months import Month
 from taxi_assets.sql import identifier, literal
 from taxi_assets.taxis import get_taxi
-from taxi_assets.trips.reading import COLUMN_TYPES, insert_statement
+from taxi_assets.trips.columns import COLUMN_TYPES
+from taxi_assets.trips.reading import insert_statement
 from taxi_assets.warehouses.duckdb.warehouse import DuckDBWarehouse
 
 _log = logging.getLogger(__name__)

@@ -68,7 +68,7 @@ def describe(source: str, taxi: str, month: str) -> dict[str, Any]:
     known_taxi = get_taxi(taxi)
     return {
         "path": str(Path(source) / known_taxi.file_path(Month.parse(month))),
-        "kinds": {column.name: column.kind for column in known_taxi.columns},
+        "kinds": {column.name: column.kind for column in known_taxi.release_columns},
         "identity": known_taxi.identity,
     }
 
