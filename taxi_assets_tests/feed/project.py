@@ -24,9 +24,11 @@ class FedProject(Project):
     Attributes:
         feed: The feed's folder.
         source_name: What TAXI_SOURCE would be: ``feed``, ``auto``, ``release``.
+        release: Address of the release; the project's source folder unless given.
     """
 
     source_name = "feed"
+    release = ""
 
     @property
     def feed(self) -> Path:
@@ -40,7 +42,7 @@ class FedProject(Project):
     def trip_source(self, *, keep_raw_files: bool = True) -> TripSource:
         return TripSource(
             address=self.source_name,
-            release=str(self.source),
+            release=self.release or str(self.source),
             feed=str(self.feed),
             landing=str(self.landing),
             keep_raw_files=keep_raw_files,

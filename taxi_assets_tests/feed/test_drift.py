@@ -106,6 +106,17 @@ def test_an_unknown_column_is_told_with_its_values_and_the_rest_is_loaded(fed_an
     assert "surge_fee (20 values)" in outcome.materialized("raw/green_tripdata")[str(AUTUMN)]["notes"]
 
 
+def test_a_file_with_an_unknown_column_is_kept_where_files_are_purged(fed: FedProject):
+    fed.publish(with_column(PLAIN, "surge_fee", pa.array([1.5] * 60)))
+    outcome = fed.run(str(AUTUMN), keep_raw_files=False)
+    assert outcome.success, outcome.failure
+    assert fed.landed_names()[0] == "green_tripdata_2022-10.parquet"
+    assert "is kept, as columns of it are not loaded: surge_fee" in outcome.log
+    fed.publish(PLAIN)
+    assert fed.run(str(AUTUMN), keep_raw_files=False).success
+    assert fed.landed_names() == ["green_tripdata_2022-10.parquet.json"]
+
+
 def test_no_unknown_column_is_told_where_there_is_none(fed: FedProject):
     fed.publish(PLAIN)
     assert fed.run(str(AUTUMN)).success

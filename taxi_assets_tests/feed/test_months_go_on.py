@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
 
+from taxi_assets import settings
 from taxi_assets.automation.memory import Memory
 from taxi_assets.automation.monthly import previous_month
 from taxi_assets.automation.new_files import ledgers, look_for_files
 from taxi_assets.demo import main as demo
 from taxi_assets.months import Month
 from taxi_assets.partitions import months_of_taxi, months_partitions
+from taxi_assets.source.files import feed_file
+from taxi_assets.source.resource import TripSource
 from taxi_assets.warehouses.duckdb import WAREHOUSE
 from taxi_assets_tests.csv_files import made_trips
 from taxi_assets_tests.feed.parquet_files import feed_table
 from taxi_assets_tests.feed.project import AUTUMN, FedProject
 from taxi_assets_tests.project import GREEN, YELLOW
+from taxi_assets_tests.source.file_server import Fault, FileServer
 
 DECEMBER_FIRST = datetime(2022, 12, 1, 10, tzinfo=ZoneInfo("America/New_York"))
 NOVEMBER = Month(2022, 11)
@@ -83,6 +88,25 @@ def test_the_sensor_asks_release_and_feed(fed: FedProject):
     found = look_for_files(fed.trip_source(), ledgers_of(fed), Memory(), now=DECEMBER_FIRST.timestamp())
     assert [request.tags["month"] for request in found.requests] == ["2021-07...2021-08", "2022-10"]
     assert f"folder {fed.source} and folder {fed.feed}" in found.message
+
+
+def test_a_release_that_does_not_answer_keeps_no_month_of_the_feed_waiting(fed: FedProject, file_server: FileServer):
+    fed.source_name, fed.release = "auto", file_server.address
+    file_server.head_faults.extend([Fault(status=503)] * 10)
+    fed.publish(feed_table(GREEN, AUTUMN, 30))
+    found = look_for_files(fed.trip_source(), ledgers_of(fed), Memory(), now=DECEMBER_FIRST.timestamp())
+    assert [request.tags["month"] for request in found.requests] == ["2022-10"]
+    assert "2 without an answer" in found.message
+    assert len(file_server.requests) == 2
+
+
+def test_the_feeds_address_is_handed_on_by_name_as_it_may_hold_a_password(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("TAXI_FEED_URL", "https://me:secret@mirror.example/trips")
+    assert settings.feed() == dg.EnvVar("TAXI_FEED_URL")
+    origin = TripSource(address="feed", feed=os.environ["TAXI_FEED_URL"], landing="landing").origin(
+        feed_file(GREEN, AUTUMN)
+    )
+    assert origin.name == "https://mirror.example/trips"
 
 
 def test_the_demo_says_how_far_the_feed_can_go(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):

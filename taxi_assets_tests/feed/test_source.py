@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from hashlib import sha256
 from logging import getLogger
@@ -111,14 +112,28 @@ def test_a_file_without_rows_does_not_land(fed: FedProject):
 
 def test_pages_that_cant_be_read_are_a_damaged_file_and_nothing_is_loaded(fed: FedProject):
     path = fed.publish(feed_table(GREEN, AUTUMN, 60), compression="zstd")
+    spoil_a_page(path)
+    assert fed.run(str(AUTUMN), stages=("raw",)).success
+    failure = fed.run(str(AUTUMN), stages=("month", "main")).failure
+    assert "green_tripdata_2022-10.parquet can't be read as Parquet" in failure
+
+
+def test_a_file_that_changes_after_it_landed_is_not_loaded_however_it_looks(fed: FedProject):
+    fed.publish(feed_table(GREEN, AUTUMN, 60), compression="zstd")
+    path = land(fed).path
+    as_it_was = path.stat()
+    spoil_a_page(path)
+    os.utime(path, ns=(as_it_was.st_atime_ns, as_it_was.st_mtime_ns))
+    failure = fed.run(str(AUTUMN), stages=("month", "main")).failure
+    assert "green_tripdata_2022-10.parquet was changed after it landed: fetch it again" in failure
+
+
+def spoil_a_page(path: Path) -> None:
     with pq.ParquetFile(path) as parquet:
         start = parquet.metadata.row_group(0).column(8).data_page_offset
     spoilt = bytearray(path.read_bytes())
     spoilt[start : start + 40] = b"\xff" * 40
     path.write_bytes(spoilt)
-    assert fed.run(str(AUTUMN), stages=("raw",)).success
-    failure = fed.run(str(AUTUMN), stages=("month", "main")).failure
-    assert "green_tripdata_2022-10.parquet can't be read as Parquet" in failure
 
 
 def test_auto_takes_the_release_as_long_as_it_goes_and_then_the_feed(fed: FedProject):
