@@ -54,6 +54,7 @@ def build_definitions(
     from_settings: dict[str, Any] = {
         "source": TripSource(
             address=settings.source(),
+            feed=settings.feed(),
             landing=str(settings.landing_folder()),
             landing_bucket=settings.landing_bucket(),
             keep_raw_files=settings.keep_raw_files(),

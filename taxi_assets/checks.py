@@ -97,12 +97,44 @@ def _rows_match_published(evidence: Evidence) -> Verdict:
         return Verdict(passed=True, numbers={"rows": rows}, note="skipped: the project's own sample")
     if published is None:
         return Verdict(passed=True, numbers={"rows": rows}, note="skipped: no published count is known")
+    if evidence.landed is not None and evidence.landed.is_parquet:
+        return _rows_match_feed(rows, published)
     is_release = evidence.landed is not None and evidence.landed.origin == RELEASE_ADDRESS
+    in_feed = {} if published.feed_rows is None else {"rows in the feed": published.feed_rows}
     return Verdict(
         passed=rows == published.rows,
         is_error=is_release and published.rows_are_sure,
-        numbers={"rows": rows, "published rows": published.rows, "difference": rows - published.rows},
+        numbers={"rows": rows, "published rows": published.rows, "difference": rows - published.rows, **in_feed},
         note=f"published count known from: {published.rows_known_from}",
+    )
+
+
+def _rows_match_feed(rows: int, published: PublishedFile) -> Verdict:
+    """The verdict on a file of the feed, which has more or fewer trips in some months than the release."""
+    in_release = {"rows in the release": published.rows}
+    if published.feed_rows is None:
+        return Verdict(passed=True, numbers={"rows": rows, **in_release}, note="skipped: no count of the feed is known")
+    return Verdict(
+        passed=rows == published.feed_rows,
+        # The feed publishes corrected months anew.
+        is_error=False,
+        numbers={
+            "rows": rows,
+            "published rows": published.feed_rows,
+            "difference": rows - published.feed_rows,
+            **in_release,
+        },
+        note="published count known from: the feed",
+    )
+
+
+def _columns_are_known(evidence: Evidence) -> Verdict:
+    unknown = evidence.landed.unknown_columns if evidence.landed is not None else {}
+    return Verdict(
+        passed=not unknown,
+        is_error=False,
+        numbers={"unknown columns": len(unknown), **{f"values of {name}": count for name, count in unknown.items()}},
+        note=f"not loaded, as no definition describes them: {', '.join(unknown)}" if unknown else "",
     )
 
 
@@ -185,9 +217,16 @@ CHECKS: Final[Mapping[TableRole, Sequence[MonthCheck]]] = {
         MonthCheck(
             "rows_match_published",
             "The month has as many rows as the published file. An error where the file is the release's and its count "
-            "is sure, else a warning: a mirror may hold samples.",
+            "is sure, else a warning: a mirror may hold samples, and the feed publishes corrected months.",
             blocking=True,
             judge=_rows_match_published,
+        ),
+        MonthCheck(
+            "columns_are_known",
+            "The file has no column that the taxi's definition doesn't describe. What an unknown column holds stays in "
+            "the raw file and is counted; once it is described, the next run loads it.",
+            blocking=False,
+            judge=_columns_are_known,
         ),
         MonthCheck(
             "required_values_are_there",

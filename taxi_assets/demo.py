@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
@@ -18,7 +19,7 @@ from rich.table import Table
 from taxi_assets import settings
 from taxi_assets.dagster_home import dagster_home
 from taxi_assets.errors import TaxiAssetsError
-from taxi_assets.months import Month, parse_month_range
+from taxi_assets.months import Month, last_ended_month, parse_month_range
 from taxi_assets.taxis import Taxi, all_taxis, get_taxi
 
 _WAREHOUSE = "duckdb"
@@ -66,8 +67,8 @@ def run_demo(options: argparse.Namespace, warehouse: str, *, into: str) -> int:
     """
     try:
         taxis = [get_taxi(name) for name in options.taxi] or list(all_taxis().values())
-        months = _known_months(options.months, taxis)
         os.environ["TAXI_SOURCE"] = options.source
+        months = _known_months(options.months, taxis)
         os.environ["DAGSTER_HOME"] = str(dagster_home())
         return _run(taxis, months, warehouse, into)
     except TaxiAssetsError as error:
@@ -78,7 +79,7 @@ def run_demo(options: argparse.Namespace, warehouse: str, *, into: str) -> int:
 def parsed_options(arguments: Sequence[str] | None, program: str, description: str | None) -> argparse.Namespace:
     """The options of a demo: source, months and taxis."""
     parser = argparse.ArgumentParser(prog=program, description=description)
-    parser.add_argument("--source", default="sample", help="sample, release, a folder or a base URL")
+    parser.add_argument("--source", default="sample", help="sample, release, feed, auto, a folder or a base URL")
     parser.add_argument("--months", default="2019-01...2019-06", help="a month, or a range such as 2019-01...2019-03")
     parser.add_argument("--taxi", action="append", default=[], help="a taxi; all of them unless given")
     return parser.parse_args(arguments)
@@ -86,9 +87,10 @@ def parsed_options(arguments: Sequence[str] | None, program: str, description: s
 
 def _known_months(text: str, taxis: Sequence[Taxi]) -> Sequence[Month]:
     months = parse_month_range(text)
+    last = last_ended_month(datetime.now(UTC)) if settings.source_goes_on() else None
     for taxi in taxis:
-        taxi.require_month(months[0])
-        taxi.require_month(months[-1])
+        taxi.require_month(months[0], last=last)
+        taxi.require_month(months[-1], last=last)
     return months
 
 
@@ -248,7 +250,11 @@ taxi_zones). Next:
 def _source_name() -> str:
     from taxi_assets.source.resource import TripSource  # noqa: PLC0415
 
-    return TripSource(address=os.environ["TAXI_SOURCE"], landing=str(settings.home() / "landing")).origin().name
+    return TripSource(
+        address=os.environ["TAXI_SOURCE"],
+        feed=os.environ.get("TAXI_FEED_URL", ""),
+        landing=str(settings.home() / "landing"),
+    ).name
 
 
 if __name__ == "__main__":

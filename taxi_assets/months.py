@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from taxi_assets.errors import UnknownTaxiOrMonthError
 
@@ -50,6 +50,11 @@ class Month:
     def previous(self) -> Month:
         """The month before this one."""
         return Month(self.year - (self.number == 1), (self.number - 2) % 12 + 1)
+
+
+def last_ended_month(at: datetime) -> Month:
+    """The last month that was over at that moment, in the moment's own time zone."""
+    return Month(at.year, at.month).previous()
 
 
 def parse_month_range(text: str) -> list[Month]:

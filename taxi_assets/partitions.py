@@ -19,12 +19,21 @@ from taxi_assets.months import Month
 from taxi_assets.taxis import Taxi, all_taxis
 
 
-@cache
 def months_partitions() -> dg.MonthlyPartitionsDefinition:
-    """Every month that the release holds for any taxi."""
+    """Every month that the source may have of any taxi.
+
+    These are the months of the release, or with the feed all months that have ended: a new one joins by itself on the
+    first of each month, and its file comes some weeks later.
+    """
+    return _months_partitions(goes_on=settings.source_goes_on())
+
+
+@cache
+def _months_partitions(*, goes_on: bool) -> dg.MonthlyPartitionsDefinition:
     first = min(taxi.first_month for taxi in all_taxis().values())
     last = max(taxi.last_month for taxi in all_taxis().values())
-    return dg.MonthlyPartitionsDefinition(start_date=str(first), end_date=str(last.next()), fmt="%Y-%m")
+    end = None if goes_on else str(last.next())
+    return dg.MonthlyPartitionsDefinition(start_date=str(first), end_date=end, fmt="%Y-%m")
 
 
 TRIPS_POOL: Final = "trips"
@@ -46,7 +55,8 @@ def runs_of_a_range() -> dg.BackfillPolicy:
 def months_of_taxi(taxi: Taxi, at: datetime) -> Sequence[Month]:
     """The months of a taxi that are partitions at that moment, in their order."""
     months = [Month.parse(key) for key in months_partitions().get_partition_keys(current_time=at)]
-    return [month for month in months if taxi.has_month(month)]
+    last = months[-1] if months and settings.source_goes_on() else None
+    return [month for month in months if taxi.has_month(month, last=last)]
 
 
 def months_of_run(context: dg.AssetExecutionContext) -> Sequence[Month]:

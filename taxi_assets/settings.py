@@ -2,7 +2,8 @@
 
 ======================  ==========================================================================================
 ``TAXI_HOME``           folder for all state; default ``.taxi`` in the project
-``TAXI_SOURCE``         ``release`` (default), ``sample``, a folder, or a base URL
+``TAXI_SOURCE``         ``release`` (default), ``feed``, ``auto``, ``sample``, a folder, or a base URL
+``TAXI_FEED_URL``       base address or folder of the feed; default the official one
 ``TAXI_LANDING``        where raw files land: a folder, default ``<TAXI_HOME>/landing``, or ``gs://<bucket>/<prefix>``
 ``TAXI_KEEP_RAW``       ``no`` deletes a month's raw file once it is merged; default ``yes``
 ``TAXI_MONTHS_AT_ONCE`` months of a range that are under way at the same time; default 4
@@ -16,10 +17,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Final
 
 import dagster as dg
 
 from taxi_assets.errors import SettingsError
+
+GOES_ON: Final = frozenset({"feed", "auto"})
+"""Names of the sources that get new months."""
 
 _PROJECT = Path(__file__).resolve().parents[1]
 
@@ -47,6 +52,16 @@ def products_source() -> str | dg.EnvVar:
     if os.environ.get("TAXI_PRODUCTS"):
         return dg.EnvVar("TAXI_PRODUCTS")
     return "sample" if os.environ.get("TAXI_SOURCE") == "sample" else "https://dummyjson.com/products"
+
+
+def source_goes_on() -> bool:
+    """Whether the source gets a new month every month, as the feed does, and the release does no more."""
+    return os.environ.get("TAXI_SOURCE", "").strip() in GOES_ON
+
+
+def feed() -> str | dg.EnvVar:
+    """The address of the feed, handed on by name where it is set, as it may hold a password; else empty."""
+    return dg.EnvVar("TAXI_FEED_URL") if os.environ.get("TAXI_FEED_URL") else ""
 
 
 def landing_folder() -> Path:

@@ -23,7 +23,7 @@ def made_trips(taxi: Taxi, month: Month, count: int) -> list[Trip]:
     """Trips that are all alike but for their time, places and amounts, one a minute."""
     start = datetime.fromisoformat(f"{month}-01")
     return [
-        {column.name: _ORDINARY[column.kind] for column in taxi.columns}
+        {column.name: _ORDINARY[column.kind] for column in taxi.release_columns}
         | {
             taxi.pickup: str(start + timedelta(minutes=number)),
             taxi.dropoff: str(start + timedelta(minutes=number + 12, seconds=number % 60)),

@@ -169,6 +169,7 @@ def test_the_numbers_are_those_of_the_table(project: Project):
         "rows_match_file": True,
         "ids_are_unique": True,
         "rows_match_published": False,
+        "columns_are_known": True,
         "required_values_are_there": False,
         "pickups_are_in_month": True,
         "values_are_plausible": False,

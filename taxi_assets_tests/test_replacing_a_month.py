@@ -22,7 +22,7 @@ _TYPED = {"integer": int, "decimal": Decimal, "timestamp": datetime.fromisoforma
 
 def values_of_file(taxi: Taxi, trips: Iterable[Trip]) -> Counter[tuple[Any, ...]]:
     """The rows of a file with each text turned into its exact value, by Python alone."""
-    converters = [(column.name, _TYPED[column.kind]) for column in taxi.columns]
+    converters = [(column.name, _TYPED[column.kind]) for column in taxi.release_columns]
     return Counter(
         tuple(as_value(trip[name]) if trip[name] else None for name, as_value in converters) for trip in trips
     )

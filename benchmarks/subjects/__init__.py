@@ -7,12 +7,13 @@ from typing import Final
 
 from benchmarks.harness import Bench
 from benchmarks.report import Section
-from benchmarks.subjects import backfills, growth, load, memory, orchestration, postgres
+from benchmarks.subjects import backfills, feed, growth, load, memory, orchestration, postgres
 
 SUBJECTS: Final[Mapping[str, Callable[[Bench], Section]]] = {
     "load": load.measure,
     "growth": growth.measure,
     "memory": memory.measure,
+    "feed": feed.measure,
     "orchestration": orchestration.measure,
     "backfills": backfills.measure,
     "postgres": postgres.measure,

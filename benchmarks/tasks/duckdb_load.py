@@ -16,15 +16,16 @@ from taxi_assets.errors import TaxiAssetsError
 from taxi_assets.months import Month
 from taxi_assets.sql import identifier, literal
 from taxi_assets.taxis import get_taxi
-from taxi_assets.trips.reading import COLUMN_TYPES, insert_statement
+from taxi_assets.trips.columns import COLUMN_TYPES
+from taxi_assets.trips.reading import insert_statement
 from taxi_assets.warehouses.duckdb.warehouse import DuckDBWarehouse
 
 _log = logging.getLogger(__name__)
 
 
-def load(landing: str, database: str, taxi: str, month: str) -> dict[str, Any]:
-    """The project's way: load a landed month and merge it into the main table."""
-    return _load(DuckDBWarehouse(database=database), landing, taxi, month)
+def load(landing: str, database: str, taxi: str, month: str, *, from_feed: bool = False) -> dict[str, Any]:
+    """The project's way: load a landed month, of the release or of the feed, and merge it into the main table."""
+    return _load(DuckDBWarehouse(database=database), landing, taxi, month, from_feed=from_feed)
 
 
 def timed_load(landing: str, database: str, taxi: str, month: str) -> dict[str, Any]:
@@ -33,9 +34,11 @@ def timed_load(landing: str, database: str, taxi: str, month: str) -> dict[str, 
     return {**_load(warehouse, landing, taxi, month), "parts": warehouse.seconds}
 
 
-def _load(warehouse: DuckDBWarehouse, landing: str, taxi: str, month: str) -> dict[str, Any]:
+def _load(
+    warehouse: DuckDBWarehouse, landing: str, taxi: str, month: str, *, from_feed: bool = False
+) -> dict[str, Any]:
     known_taxi, known_month = get_taxi(taxi), Month.parse(month)
-    landed = landed_file(landing, known_taxi, known_month)
+    landed = landed_file(landing, known_taxi, known_month, from_feed=from_feed)
     with Stopwatch() as watch, warehouse.session(_log):
         warehouse.load_month(known_taxi, known_month, landed, _log)
         merge = warehouse.merge_month(known_taxi, known_month, _log)

@@ -6,23 +6,33 @@ import gzip
 import logging
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+import duckdb
+
 from benchmarks.tasks.stopwatch import Stopwatch
 from benchmarks.tasks.system_cache import read_once
 from taxi_assets.months import Month
-from taxi_assets.source.files import LandedFile, trip_file, zones_file
+from taxi_assets.source.files import LandedFile, feed_file, zones_file
 from taxi_assets.source.resource import TripSource
 from taxi_assets.source.sample import SampleOrigin, write_trips
-from taxi_assets.taxis import Taxi, get_taxi
+from taxi_assets.sql import identifier, literal
+from taxi_assets.taxis import Kind, Taxi, get_taxi
 
 _COMPRESS_LEVEL: Final = 6  # gzip's own default, as published files have it
 _LINES_AT_ONCE: Final = 50_000
 _BLOCK_BYTES: Final = 1024 * 1024
 _CHANGED_EVERY, _VANISHED_EVERY = 100, 1_000
+
+_FEED_TYPES: Final[Mapping[Kind, str]] = {
+    "integer": "BIGINT",
+    "decimal": "DOUBLE",
+    "timestamp": "TIMESTAMP",
+    "text": "VARCHAR",
+}
 
 _log = logging.getLogger(__name__)
 
@@ -68,7 +78,7 @@ def describe(source: str, taxi: str, month: str) -> dict[str, Any]:
     known_taxi = get_taxi(taxi)
     return {
         "path": str(Path(source) / known_taxi.file_path(Month.parse(month))),
-        "kinds": {column.name: column.kind for column in known_taxi.columns},
+        "kinds": {column.name: column.kind for column in known_taxi.release_columns},
         "identity": known_taxi.identity,
     }
 
@@ -109,13 +119,45 @@ def _with(line: bytes, place: int, value: bytes) -> bytes:
     return b",".join(fields) + b"\r\n"
 
 
-def land(source: str, landing: str, taxi: str, month: str) -> dict[str, Any]:
-    """Land a month from a folder: copy, verify, flush to the disk."""
-    known_taxi, known_month = get_taxi(taxi), Month.parse(month)
-    file = trip_file(known_taxi, known_month)
-    read_once(Path(source) / file.path)
+def make_feed_month(source: str, feed: str, taxi: str, month: str, times: int) -> dict[str, Any]:
+    """Make a month's file as the feed has it of one that the release has, in a folder that serves as a feed.
+
+    Args:
+        source: Where the release's file is.
+        feed: The feed's folder.
+        taxi: Whose month.
+        month: Which month.
+        times: How often each trip is there, each time as another one that began a second later.
+    """
+    known_taxi = get_taxi(taxi)
+    file = feed_file(known_taxi, Month.parse(month))
+    path = Path(source) / known_taxi.file_path(Month.parse(month))
+    kinds = {column.name: column.kind for column in known_taxi.release_columns}
+    columns = ", ".join(f"{literal(name)}: {literal(_FEED_TYPES[kind])}" for name, kind in kinds.items())
+    pickup = identifier(known_taxi.pickup)
+    target = Path(feed) / file.name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with Stopwatch() as watch, duckdb.connect(config={"preserve_insertion_order": False}) as connection:
+        ((rows,),) = connection.execute(
+            f"""
+            COPY (
+                SELECT "trip".* REPLACE ({pickup} + to_seconds("number") AS {pickup})
+                FROM
+                    read_csv({literal(str(path))}, header = true, auto_detect = false, columns = {{{columns}}}) AS "trip",
+                    range({times}) AS "repetitions"("number")
+            ) TO {literal(str(target))} (FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 1048576)
+            """
+        ).fetchall()
+    return {"seconds": watch.seconds, "rows": rows}
+
+
+def land(source: str, landing: str, taxi: str, month: str, *, from_feed: bool = False) -> dict[str, Any]:
+    """Land a month from a folder that serves as a source, or as the feed: copy, verify, flush to the disk."""
+    trip_source = TripSource(address="feed" if from_feed else source, feed=source, landing=landing)
+    file = trip_source.trip_file(get_taxi(taxi), Month.parse(month))
+    read_once(Path(source) / (file.name if from_feed else file.path))
     with Stopwatch() as watch:
-        landed = TripSource(address=source, landing=landing).land(file, _log)
+        landed = trip_source.land(file, _log)
     return {"seconds": watch.seconds, "rows": landed.rows, "csv_size": landed.csv_size, "fetched": landed.fetched}
 
 
@@ -129,8 +171,9 @@ def unpack(landing: str, target: str, taxi: str, month: str) -> dict[str, Any]:
     return {}
 
 
-def landed_file(landing: str, taxi: Taxi, month: Month) -> LandedFile:
+def landed_file(landing: str, taxi: Taxi, month: Month, *, from_feed: bool = False) -> LandedFile:
     """The landed file of a month, in the system's cache."""
-    landed = TripSource(landing=landing).landing_zone().landed(trip_file(taxi, month))
+    source = TripSource(address="feed" if from_feed else "release", landing=landing)
+    landed = source.landing_zone().landed(source.trip_file(taxi, month))
     read_once(landed.path)
     return landed

@@ -59,7 +59,7 @@ def pandas(landing: str, schema: str, taxi: str, month: str, rows: int) -> dict[
     """Read the first rows with pandas, and write them with ``to_sql`` into a new table, which is dropped then."""
     known_taxi = get_taxi(taxi)
     landed = landed_file(landing, known_taxi, Month.parse(month))
-    moments = [column.name for column in known_taxi.columns if column.kind == "timestamp"]
+    moments = [column.name for column in known_taxi.release_columns if column.kind == "timestamp"]
     engine = sqlalchemy.create_engine(sqlalchemy.make_url(url()).set(drivername="postgresql+psycopg"))
     with connect(schema) as connection:
         with Effort(connection) as effort:

@@ -1,8 +1,8 @@
 """Starts bqemulator, and adds what it leaves out and this project relies on.
 
 * It starts without its extensions for geography and Avro, which it would download.
-* An external table over CSV holds the rows that its objects have when it is made. As it comes, bqemulator makes an
-  empty table of it. (The real service reads the objects whenever it is asked.)
+* An external table over CSV or Parquet holds the rows that its objects have when it is made. As it comes, bqemulator
+  makes an empty table of it. (The real service reads the objects whenever it is asked.)
 * Descriptions, labels and clustering that a statement gives to a table or view are kept, and a renamed table has its
   new name.
 * NUMERIC has its nine decimals; it comes as DECIMAL(18, 3), DuckDB's own default, which rounds.
@@ -181,8 +181,8 @@ def _external_table(sql: str) -> exp.Create | None:
 
 
 def _fill(context: Any, reference: str, options: Mapping[str, Any]) -> None:
-    if str(options.get("format", "")).upper() != "CSV":
-        raise InvalidQueryError("this emulator reads external tables from CSV only")
+    if str(options.get("format", "")).upper() not in ("CSV", "PARQUET"):
+        raise InvalidQueryError("this emulator reads external tables from CSV and Parquet only")
     described = context.engine.execute(f"DESCRIBE {reference}").fetchall()
     columns = [(name, type_name) for name, type_name, *_ in described]
     files = [executor._resolve_uri(uri, context) for uri in options["uris"]]
@@ -191,6 +191,8 @@ def _fill(context: Any, reference: str, options: Mapping[str, Any]) -> None:
 
 
 def _reader(files: Sequence[str], columns: Sequence[tuple[str, str]], options: Mapping[str, Any]) -> str:
+    if str(options["format"]).upper() == "PARQUET":
+        return f"read_parquet([{', '.join(map(_literal, files))}])"
     types = ", ".join(f"{_literal(name)}: 'VARCHAR'" for name, _ in columns)
     quote = _literal(options.get("quote", '"'))
     return (

@@ -1,8 +1,8 @@
 """Starts local-bigquery, and adds what it leaves out and this project relies on.
 
 * Projects are kept in plain DuckDB files; DuckLake, as it comes, is an extension that would have to be downloaded.
-* An external table over CSV is a view that reads the objects whenever it is asked, as on the real service. As it
-  comes, local-bigquery makes an empty table of it.
+* An external table over CSV or Parquet is a view that reads the objects whenever it is asked, as on the real service.
+  As it comes, local-bigquery makes an empty table of it.
 * A job that made a table from a query says which, as on the real service; dbt asks for it.
 """
 
@@ -204,8 +204,8 @@ def _create_by_statement(cursor: Any, tree: exp.Create, context: Context, *, dry
 
 
 def _create(cursor: Any, reference: tuple[str, str, str], configuration: Mapping[str, Any], body: Table) -> None:
-    if configuration["sourceFormat"] != "CSV":
-        raise BigQueryError("invalid", f"This emulator reads external tables from CSV only, not {configuration}.")
+    if configuration["sourceFormat"] not in ("CSV", "PARQUET"):
+        raise BigQueryError("invalid", f"This emulator reads external tables from CSV or Parquet, not {configuration}.")
     reader = _reader(cursor, configuration, [field.name for field in tables.fields(body)])
     columns = ", ".join(
         f"CAST({quote(field.name)} AS {types.duckdb_type(field)}) AS {quote(field.name)}"
@@ -218,6 +218,8 @@ def _create(cursor: Any, reference: tuple[str, str, str], configuration: Mapping
 
 def _reader(cursor: Any, configuration: Mapping[str, Any], columns: Sequence[str]) -> str:
     files = [path for uri in configuration["sourceUris"] for path in paths(cursor, uri)]
+    if configuration["sourceFormat"] == "PARQUET":
+        return f"read_parquet([{', '.join(map(literal, files))}])"
     csv = configuration.get("csvOptions") or {}
     types_of_columns = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in columns)
     return (

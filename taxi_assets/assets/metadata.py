@@ -28,8 +28,7 @@ def file_metadata(landed: LandedFile) -> dict[str, Any]:
         "fetched": landed.fetched,
         "size (bytes)": landed.size,
         "size (MiB)": round(landed.size / _BYTES_PER_MIB, 2),
-        "csv size (bytes)": landed.csv_size,
-        "csv size (MiB)": round(landed.csv_size / _BYTES_PER_MIB, 1),
+        **_csv_size(landed.csv_size),
         "sha256": landed.sha256,
         # With the origin, these say later whether the source has another version by now.
         **({"etag": landed.version.etag} if landed.version.etag else {}),
@@ -41,6 +40,10 @@ def file_metadata(landed: LandedFile) -> dict[str, Any]:
         "rows per second": round(landed.rows / landed.seconds) if rates else 0,
         **({"notes": "; ".join(landed.notes)} if landed.notes else {}),
     }
+
+
+def _csv_size(size: int | None) -> dict[str, Any]:
+    return {"csv size (bytes)": size, "csv size (MiB)": round(size / _BYTES_PER_MIB, 1)} if size is not None else {}
 
 
 def rows_metadata(rows: int, *, seconds: float, table: str) -> dict[str, Any]:

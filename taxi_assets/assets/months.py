@@ -21,7 +21,6 @@ from taxi_assets.assets.stages import Metadata, Stage, Workplace, raw_key
 from taxi_assets.checks import MonthCheck, Verdict
 from taxi_assets.errors import UnexpectedContentError
 from taxi_assets.months import Month
-from taxi_assets.source.files import trip_file
 from taxi_assets.taxis import Taxi
 from taxi_assets.warehouses.base import Warehouse
 
@@ -110,10 +109,20 @@ def carry_month(month: Month, work: Work, at: Workplace) -> MonthReport:
     is_merged = any(stage.is_last and stage.key in report.materialized for stage in work.stages)
     if is_merged and not report.errors and not at.source.keep_raw_files:
         try:
-            at.source.landing_zone().purge(trip_file(work.taxi, month))
+            _purge(month, work.taxi, at)
         except Exception as error:  # the month is merged all the same
             report.errors[raw_key(work.taxi.table)] = error
     return report
+
+
+def _purge(month: Month, taxi: Taxi, at: Workplace) -> None:
+    """Delete the month's raw file, unless it holds what the tables don't."""
+    zone, file = at.source.landing_zone(), at.source.trip_file(taxi, month)
+    noted = zone.known(file)
+    if noted is not None and noted.unknown_columns:
+        at.log.warning(f"{file.name} is kept, as columns of it are not loaded: {', '.join(noted.unknown_columns)}.")
+        return
+    zone.purge(file)
 
 
 def _do(stage: Stage, work: Work, at: Workplace, report: MonthReport) -> None:

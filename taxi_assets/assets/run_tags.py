@@ -5,15 +5,16 @@ from collections.abc import Mapping, Sequence
 import dagster as dg
 
 from taxi_assets.months import Month
+from taxi_assets.source.resource import TripSource
 from taxi_assets.taxis import Taxi, all_taxis
 
 
-def run_tags(taxis: Sequence[Taxi], months: Sequence[Month]) -> Mapping[str, str]:
+def run_tags(source: TripSource, taxis: Sequence[Taxi], months: Sequence[Month]) -> Mapping[str, str]:
     """Tags of a run over these taxis and months, such as ``taxi: green`` and ``month: 2019-01...2019-12``."""
     return {
         "taxi": ", ".join(taxi.name for taxi in taxis),
         "month": _first_to_last([str(month) for month in months]),
-        "file": ", ".join(_first_to_last([taxi.csv_name(month) for month in months]) for taxi in taxis),
+        "file": ", ".join(_first_to_last([source.trip_file(taxi, m).filename for m in months]) for taxi in taxis),
     }
 
 
@@ -21,7 +22,11 @@ def tag_run(context: dg.AssetExecutionContext, months: Sequence[Month]) -> None:
     """Give the run its tags, where whoever started it did not: a backfill from the UI or the command line."""
     selected = context.job_def.asset_layer.selected_asset_keys
     taxis = [taxi for taxi in all_taxis().values() if any(_belongs_to(taxi, key) for key in selected)]
-    missing = {name: value for name, value in run_tags(taxis, months).items() if name not in context.run.tags}
+    missing = {
+        name: value
+        for name, value in run_tags(context.resources.source, taxis, months).items()
+        if name not in context.run.tags
+    }
     if missing:
         context.instance.add_run_tags(context.run.run_id, missing)
 

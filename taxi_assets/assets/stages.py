@@ -21,7 +21,6 @@ from taxi_assets.errors import TaxiAssetsError
 from taxi_assets.months import Month
 from taxi_assets.partitions import months_partitions
 from taxi_assets.published import published_file
-from taxi_assets.source.files import trip_file
 from taxi_assets.source.resource import TripSource
 from taxi_assets.taxis import Taxi
 from taxi_assets.warehouses.base import MonthProfile, Preparation, TableRole, TripsWarehouse, Warehouse
@@ -103,7 +102,7 @@ class Landing(Stage):
             ),
             metadata={
                 "dagster/column_schema": raw_column_schema(taxi.columns),
-                "file": f"{taxi.name}/{taxi.table}_<YYYY-MM>.csv.gz",
+                "file": f"{taxi.name}/{taxi.table}_<YYYY-MM>.csv.gz, or .parquet from the feed",
             },
             tags={"taxi": taxi.name},
             kinds={"csv", "file"},
@@ -116,7 +115,7 @@ class Landing(Stage):
 
     @override
     def run(self, month: Month, at: Workplace) -> Metadata:
-        return file_metadata(at.source.land(trip_file(self._taxi, month), at.log))
+        return file_metadata(at.source.land(at.source.trip_file(self._taxi, month), at.log))
 
     @override
     def judge(self, month: Month, at: Workplace) -> Evidence:
@@ -141,7 +140,7 @@ class Preparing(Stage):
 
     @override
     def run(self, month: Month, at: Workplace) -> Metadata:
-        landed = at.source.landing_zone().landed(trip_file(self._taxi, month))
+        landed = at.source.landing_zone().landed(at.source.trip_file(self._taxi, month))
         return self._preparation.run(at.warehouse(self._warehouse), self._taxi, month, landed, at.log)
 
     @override
@@ -172,7 +171,7 @@ class Loading(Stage):
 
     @override
     def run(self, month: Month, at: Workplace) -> Metadata:
-        landed = at.source.landing_zone().landed(trip_file(self._taxi, month))
+        landed = at.source.landing_zone().landed(at.source.trip_file(self._taxi, month))
         load = at.warehouse(self._warehouse).load_month(self._taxi, month, landed, at.log)
         table = self._taxi.month_table(month)
         return {"file": landed.path.name, **rows_metadata(load.rows, seconds=load.seconds, table=table), **load.facts}
@@ -208,7 +207,7 @@ class Merging(Stage):
     def run(self, month: Month, at: Workplace) -> Metadata:
         merge = at.warehouse(self._warehouse).merge_month(self._taxi, month, at.log)
         return {
-            "file": self._taxi.csv_name(month),
+            "file": at.source.trip_file(self._taxi, month).filename,
             **rows_metadata(merge.rows, seconds=merge.seconds, table=self._taxi.table),
             "inserted": merge.inserted,
             "updated": merge.updated,
@@ -237,7 +236,7 @@ def _evidence(taxi: Taxi, warehouse: Warehouse, month: Month, role: TableRole, a
     return Evidence(
         profile=at.warehouse(warehouse).profile_month(taxi, month, role, at.log),
         # What was verified stays known where the file itself was purged since.
-        landed=at.source.landing_zone().known(trip_file(taxi, month)),
+        landed=at.source.landing_zone().known(at.source.trip_file(taxi, month)),
         published=published_file(taxi, month),
     )
 

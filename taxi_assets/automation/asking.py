@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from taxi_assets.automation.memory import Memory
 from taxi_assets.errors import NotPublishedError, SourceUnavailableError
 from taxi_assets.months import Month
-from taxi_assets.source.files import FileVersion, trip_file
+from taxi_assets.source.files import FileVersion, RawFile
 from taxi_assets.source.origin import Origin
 from taxi_assets.source.patience import PassingFault
+from taxi_assets.source.resource import TripSource
 from taxi_assets.taxis import Taxi
 
 
@@ -46,8 +48,16 @@ class Subject:
 
     @property
     def path(self) -> str:
-        """Its path below the source, by which it is remembered."""
+        """By what it is remembered, wherever the file comes from."""
         return self.taxi.file_path(self.month)
+
+    def file(self, source: TripSource) -> RawFile:
+        """The file that the source has of it."""
+        return source.trip_file(self.taxi, self.month)
+
+    def origin(self, source: TripSource) -> Origin:
+        """Where the source has that file from."""
+        return source.origin(self.file(source), in_a_hurry=True)
 
 
 @dataclass
@@ -82,46 +92,55 @@ class Answers:
 
 
 def due_subjects(
-    subjects: Sequence[Subject], origin: Origin, memory: Memory, now: float, manners: Manners
+    subjects: Sequence[Subject], source: TripSource, memory: Memory, now: float, manners: Manners
 ) -> Sequence[Subject]:
     """The files to ask about now, in the order of taxis and months where none was asked about before."""
-    if not origin.is_remote:
-        return subjects
+    by_origin: dict[str, list[Subject]] = {}
+    here: list[Subject] = []
+    for subject in subjects:
+        origin = subject.origin(source)
+        (by_origin.setdefault(origin.name, []) if origin.is_remote else here).append(subject)
     last_asked = {
         subject: memory.files[subject.path].asked if subject.path in memory.files else 0 for subject in subjects
     }
-    due = [subject for subject in subjects if now - last_asked[subject] >= manners.ask_again_after]
-    return sorted(due, key=lambda subject: (last_asked[subject], subject))[: manners.questions_at_once]
+    due = list(here)
+    for theirs in by_origin.values():
+        waited = [subject for subject in theirs if now - last_asked[subject] >= manners.ask_again_after]
+        due += sorted(waited, key=lambda subject: (last_asked[subject], subject))[: manners.questions_at_once]
+    return due
 
 
 def ask(
-    origin: Origin,
+    source: TripSource,
     subjects: Sequence[Subject],
     known: Mapping[Subject, FileVersion],
     manners: Manners,
     clock: Callable[[], float] = time.monotonic,
 ) -> Answers:
-    """Ask about the files one after the other, until the time is up or the source does not answer.
+    """Ask about the files one after the other, until the time is up; a server that does not answer is left alone.
 
     Args:
-        origin: The source.
+        source: The source.
         subjects: What to ask about.
         known: Versions that are there already, so that the source may say in few words that nothing has changed.
         manners: When to stop.
         clock: Seconds that pass.
     """
     answers = Answers()
-    started, faults_in_a_row = clock(), 0
+    started, faults_in_a_row = clock(), Counter[str]()
     for subject in subjects:
-        if clock() - started > manners.seconds or faults_in_a_row >= manners.faults:
+        if clock() - started > manners.seconds:
             break
+        origin = subject.origin(source)
+        if faults_in_a_row[origin.name] >= manners.faults:
+            continue
         try:
-            answers.offered[subject] = origin.version(trip_file(subject.taxi, subject.month), known.get(subject))
-            faults_in_a_row = 0
+            answers.offered[subject] = origin.version(subject.file(source), known.get(subject))
+            faults_in_a_row[origin.name] = 0
         except NotPublishedError:
             answers.missing.append(subject)
-            faults_in_a_row = 0
+            faults_in_a_row[origin.name] = 0
         except SourceUnavailableError as fault:
             answers.faults[subject] = fault
-            faults_in_a_row += 1
+            faults_in_a_row[origin.name] += 1
     return answers

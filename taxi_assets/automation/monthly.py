@@ -15,8 +15,6 @@ from taxi_assets.automation.requests import load_request
 from taxi_assets.errors import NotPublishedError, SourceUnavailableError
 from taxi_assets.months import Month
 from taxi_assets.partitions import months_of_taxi
-from taxi_assets.source.files import trip_file
-from taxi_assets.source.origin import Origin
 from taxi_assets.source.resource import TripSource
 from taxi_assets.taxis import Taxi
 from taxi_assets.warehouses.base import Warehouse
@@ -41,7 +39,7 @@ def monthly_schedule(warehouses: Sequence[Warehouse], job: UnresolvedAssetJobDef
     def monthly(context: dg.ScheduleEvaluationContext, source: TripSource) -> dg.RunRequest | dg.SkipReason:
         with explained_to_people():
             return previous_month(
-                source.origin(in_a_hurry=True),
+                source,
                 ledgers(context.instance, context.repository_def.asset_graph, warehouses),
                 context.scheduled_execution_time,
             )
@@ -49,14 +47,14 @@ def monthly_schedule(warehouses: Sequence[Warehouse], job: UnresolvedAssetJobDef
     return monthly
 
 
-def previous_month(origin: Origin, ledgers: Mapping[Taxi, Ledger], at: datetime) -> dg.RunRequest | dg.SkipReason:
+def previous_month(source: TripSource, ledgers: Mapping[Taxi, Ledger], at: datetime) -> dg.RunRequest | dg.SkipReason:
     """Request the month before the one that a moment lies in, in New York, for all taxis that have it and lack it here.
 
     Where the source does not answer, the run is requested all the same: it waits and tries again, and if it fails,
     somebody hears of it.
 
     Args:
-        origin: The source.
+        source: The source.
         ledgers: What is on record about each taxi; these taxis are loaded.
         at: When the schedule was due.
     """
@@ -64,7 +62,7 @@ def previous_month(origin: Origin, ledgers: Mapping[Taxi, Ledger], at: datetime)
     month = Month(local.year, local.month).previous()
     taxis, reasons = [], []
     for taxi, ledger in ledgers.items():
-        reason = _reason_to_skip(taxi, month, at, origin, ledger)
+        reason = _reason_to_skip(taxi, month, at, source, ledger)
         if reason:
             reasons.append(reason)
         else:
@@ -72,19 +70,21 @@ def previous_month(origin: Origin, ledgers: Mapping[Taxi, Ledger], at: datetime)
     if not taxis:
         return dg.SkipReason(" ".join(reasons))
     assets = None if len(taxis) == len(ledgers) else [key for taxi in taxis for key in ledgers[taxi].assets]
-    return load_request(taxis, [month], assets=assets)
+    return load_request(source, taxis, [month], assets=assets)
 
 
-def _reason_to_skip(taxi: Taxi, month: Month, at: datetime, origin: Origin, ledger: Ledger) -> str:
+def _reason_to_skip(taxi: Taxi, month: Month, at: datetime, source: TripSource, ledger: Ledger) -> str:
     """Why a taxi's month need not be loaded now, as a sentence; empty where it must be."""
     if month not in months_of_taxi(taxi, at):
         return f"{month} of {taxi.table} is no partition: no file of that month is known."
     if ledger.is_under_way(month):
         return f"{month} of {taxi.table} is under way."
+    file = source.trip_file(taxi, month)
+    origin = source.origin(file, in_a_hurry=True)
     landed = ledger.landed(month) if ledger.is_loaded(month) else None
     known = landed.version if landed and landed.origin == origin.name else None
     try:
-        version = origin.version(trip_file(taxi, month), known)
+        version = origin.version(file, known)
     except NotPublishedError:
         return f"{month} of {taxi.table} is not published at {origin.name} yet: the sensor {NEW_FILES} will load it."
     except SourceUnavailableError:

@@ -76,7 +76,7 @@ def new_files_sensor(warehouses: Sequence[Warehouse], job: UnresolvedAssetJobDef
         assert context.repository_def is not None  # noqa: S101 - Dagster evaluates sensors with one
         with explained_to_people():
             findings = look_for_files(
-                source.origin(in_a_hurry=True),
+                source,
                 ledgers(context.instance, context.repository_def.asset_graph, warehouses),
                 recalled(context.cursor),
                 now=time.time(),
@@ -97,12 +97,12 @@ def ledgers(instance: dg.DagsterInstance, graph: AssetGraph, warehouses: Sequenc
 
 
 def look_for_files(
-    origin: Origin, ledgers: Mapping[Taxi, Ledger], memory: Memory, *, now: float, manners: Manners = _POLITELY
+    source: TripSource, ledgers: Mapping[Taxi, Ledger], memory: Memory, *, now: float, manners: Manners = _POLITELY
 ) -> Findings:
     """Ask the source about the files that are due, and request those months that are new or have changed.
 
     Args:
-        origin: The source.
+        source: The source.
         ledgers: What is on record about each taxi; these taxis are asked about.
         memory: What the last evaluation remembered; it is brought up to date.
         now: Seconds since 1970.
@@ -110,38 +110,42 @@ def look_for_files(
     """
     if now < memory.silent_until:
         until = _moment(memory.silent_until)
-        return Findings([], memory, f"{origin.name} did not answer, and is left alone until {until}.")
+        return Findings([], memory, f"{source.name} did not answer, and is left alone until {until}.")
     today = datetime.fromtimestamp(now, UTC)
     subjects = [Subject(taxi.name, month, taxi) for taxi in ledgers for month in months_of_taxi(taxi, today)]
-    due = due_subjects(subjects, origin, memory, now, manners)
+    due = due_subjects(subjects, source, memory, now, manners)
     if not due:
         hours = manners.ask_again_after // 3600
-        return Findings([], memory, f"{origin.name} was asked about all {len(subjects)} files within {hours} hours.")
-    answers = ask(origin, due, _known(due, ledgers, origin), manners)
+        return Findings([], memory, f"{source.name} was asked about all {len(subjects)} files within {hours} hours.")
+    answers = ask(source, due, _known(due, ledgers, source), manners)
     if answers.is_silent:
-        return _left_alone(origin, memory, answers, now, manners)
+        return _left_alone(source, memory, answers, now, manners)
     memory.silent_times = memory.silent_until = 0
-    if origin.is_remote:
-        for subject in answers.asked:
+    for subject in answers.asked:
+        if subject.origin(source).is_remote:
             memory.of(subject.path).asked = int(now)
     standings = {
-        subject: _standing(subject, version, origin, ledgers[subject.taxi], memory=memory, now=now)
+        subject: _standing(subject, version, subject.origin(source), ledgers[subject.taxi], memory=memory, now=now)
         for subject, version in answers.offered.items()
     }
     wanted = {
         subject: answers.offered[subject] for subject, standing in standings.items() if standing is Standing.WANTED
     }
     for subject, version in wanted.items():
-        _remember_request(memory.of(subject.path), digest(origin.name, version), now)
-    requests = [request for taxi in ledgers for request in _requests(taxi, ledgers[taxi], wanted, memory)]
-    return Findings(requests, memory, _message(origin, len(subjects), answers, standings, requests))
+        _remember_request(memory.of(subject.path), digest(subject.origin(source).name, version), now)
+    requests = [request for taxi in ledgers for request in _requests(source, taxi, ledgers[taxi], wanted, memory)]
+    return Findings(requests, memory, _message(source, len(subjects), answers, standings, requests))
 
 
 def _known(
-    subjects: Sequence[Subject], ledgers: Mapping[Taxi, Ledger], origin: Origin
+    subjects: Sequence[Subject], ledgers: Mapping[Taxi, Ledger], source: TripSource
 ) -> Mapping[Subject, FileVersion]:
     landed = {subject: ledgers[subject.taxi].landed(subject.month) for subject in subjects}
-    return {subject: found.version for subject, found in landed.items() if found and found.origin == origin.name}
+    return {
+        subject: found.version
+        for subject, found in landed.items()
+        if found and found.origin == subject.origin(source).name
+    }
 
 
 def _standing(
@@ -172,11 +176,11 @@ def _remember_request(file: FileMemory, version: str, now: float) -> None:
 
 
 def _requests(
-    taxi: Taxi, ledger: Ledger, wanted: Mapping[Subject, FileVersion], memory: Memory
+    source: TripSource, taxi: Taxi, ledger: Ledger, wanted: Mapping[Subject, FileVersion], memory: Memory
 ) -> Sequence[dg.RunRequest]:
     months = {subject.month: memory.of(subject.path) for subject in wanted if subject.taxi is taxi}
     return [
-        load_request([taxi], stretch, assets=ledger.assets, run_key=_run_key(taxi, stretch, months))
+        load_request(source, [taxi], stretch, assets=ledger.assets, run_key=_run_key(taxi, stretch, months))
         for stretch in stretches(months, settings.months_per_run())
     ]
 
@@ -187,16 +191,16 @@ def _run_key(taxi: Taxi, stretch: Sequence[Month], files: Mapping[Month, FileMem
     return f"{taxi.name} {stretch[0]}...{stretch[-1]} {digest('', versions)}"
 
 
-def _left_alone(origin: Origin, memory: Memory, answers: Answers, now: float, manners: Manners) -> Findings:
+def _left_alone(source: TripSource, memory: Memory, answers: Answers, now: float, manners: Manners) -> Findings:
     memory.silent_times += 1
     pause = min(manners.shortest_silence * 2 ** (memory.silent_times - 1), manners.longest_silence)
     memory.silent_until = int(now + max(pause, answers.asked_to_wait))
     cause = next(iter(answers.faults.values()))
-    return Findings([], memory, f"{cause} {origin.name} is left alone until {_moment(memory.silent_until)}.")
+    return Findings([], memory, f"{cause} {source.name} is left alone until {_moment(memory.silent_until)}.")
 
 
 def _message(
-    origin: Origin,
+    source: TripSource,
     files: int,
     answers: Answers,
     standings: Mapping[Subject, Standing],
@@ -209,7 +213,7 @@ def _message(
     if answers.faults:
         cause = next(iter(answers.faults.values()))
         parts.append(f"{len(answers.faults)} without an answer (the first: {cause})")
-    message = f"Asked {origin.name} about {len(answers.asked)} of {files} files: {', '.join(parts)}."
+    message = f"Asked {source.name} about {len(answers.asked)} of {files} files: {', '.join(parts)}."
     if requests:
         runs = ", ".join(f"{request.tags['taxi']} {request.tags['month']}" for request in requests)
         message += f" Requested: {runs}."

@@ -8,6 +8,7 @@ import dagster as dg
 
 from taxi_assets.assets.run_tags import run_tags
 from taxi_assets.months import Month
+from taxi_assets.source.resource import TripSource
 from taxi_assets.taxis import Taxi
 
 
@@ -23,6 +24,7 @@ def stretches(months: Iterable[Month], longest: int | None = None) -> Sequence[S
 
 
 def load_request(
+    source: TripSource,
     taxis: Sequence[Taxi],
     months: Sequence[Month],
     *,
@@ -32,12 +34,13 @@ def load_request(
     """One run that loads a stretch of months.
 
     Args:
+        source: Where the months come from, for the run's tags.
         taxis: Whose months, for the run's tags.
         months: A stretch without gaps.
         assets: The assets of the job to load; all of them unless given.
         run_key: Dagster starts no second run with the same key.
     """
-    tags = dict(run_tags(taxis, months))
+    tags = dict(run_tags(source, taxis, months))
     if len(months) == 1:
         return dg.RunRequest(run_key, partition_key=str(months[0]), tags=tags, asset_selection=assets)
     tags["dagster/asset_partition_range_start"] = str(months[0])

@@ -5,6 +5,7 @@ An asset names what it wants by its type: ``storage.Blob`` (the object itself, n
 these by partition, as from Dagster's own I/O managers for files, and says so: ``dict[str, storage.Blob]``.
 """
 
+from collections.abc import Sequence
 from io import BufferedIOBase
 from pathlib import Path
 from typing import Any, Final, get_args, get_origin
@@ -41,12 +42,12 @@ class GcsIOManager(dg.ConfigurableIOManager):
         wanted = context.dagster_type.typing_type
         path = list(context.asset_key.path)
         if not context.has_asset_partitions:
-            return self._read(object_name(path, None), wanted)
+            return self._read(object_names(path, None), wanted)
         keys = list(context.asset_partition_keys)
         if get_origin(wanted) is dict:
-            return {key: self._read(object_name(path, key), get_args(wanted)[1]) for key in keys}
+            return {key: self._read(object_names(path, key), get_args(wanted)[1]) for key in keys}
         if len(keys) == 1:
-            return self._read(object_name(path, keys[0]), wanted)
+            return self._read(object_names(path, keys[0]), wanted)
         raise WarehouseError(
             f"{context.asset_key.to_user_string()} is an object per month: ask for a dictionary of them, as in "
             "dict[str, storage.Blob], or run one month at a time."
@@ -61,7 +62,7 @@ class GcsIOManager(dg.ConfigurableIOManager):
                 name is not ours.
         """
         key = context.partition_key if context.has_asset_partitions else None
-        name = object_name(list(context.asset_key.path), key)
+        name = object_names(list(context.asset_key.path), key)[0]
         with explained(f"store {name}", self._place):
             bucket = self._client_bucket()
             there = bucket.get_blob(name)
@@ -91,9 +92,12 @@ class GcsIOManager(dg.ConfigurableIOManager):
     def _client_bucket(self) -> storage.Bucket:
         return self.bucket.get_client().bucket(self.bucket.bucket_name)
 
-    def _read(self, name: str, wanted: Any) -> storage.Blob | bytes | BufferedIOBase:
+    def _read(self, names: Sequence[str], wanted: Any) -> storage.Blob | bytes | BufferedIOBase:
+        name = names[0]
         with explained(f"read {name}", self._place):
-            blob = self._client_bucket().get_blob(name)
+            bucket = self._client_bucket()
+            there = [blob for blob in map(bucket.get_blob, names) if blob is not None]
+            blob = max(there, key=lambda found: found.updated, default=None)
             if blob is None:
                 raise WarehouseError(f"There is no {self._place}/{name}: materialize the asset that makes it first.")
             if wanted in (storage.Blob, Any):
@@ -110,9 +114,13 @@ class GcsIOManager(dg.ConfigurableIOManager):
         )
 
 
-def object_name(path: list[str], partition: str | None) -> str:
-    """Name of the object that an asset's partition is kept in: a month's raw file has its published name."""
+def object_names(path: list[str], partition: str | None) -> Sequence[str]:
+    """Names that an asset's partition may have as an object, the latest of which counts.
+
+    A month's raw file has its published name, which is another in the release than in the feed.
+    """
     taxi = taxi_of_main_table(path[-1])
     if path[0] == "gcs" and taxi is not None and partition is not None:
-        return taxi.file_path(Month.parse(partition))
-    return "/".join([_FOLDER, *path, *([partition] if partition else [])])
+        month = Month.parse(partition)
+        return [taxi.file_path(month), taxi.feed_path(month)]
+    return ["/".join([_FOLDER, *path, *([partition] if partition else [])])]

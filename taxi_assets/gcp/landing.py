@@ -144,7 +144,7 @@ class BucketLandingZone:
         if blob is None:
             return None
         noted = landed_file(self._copies.path_of(file), self._facts(blob))
-        return noted if noted is not None and set(noted.header) == set(file.header) else None
+        return noted if noted is not None and file.fits(noted) else None
 
     def _facts(self, blob: storage.Blob) -> dict[str, Any]:
         try:

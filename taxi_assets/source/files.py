@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from taxi_assets.months import Month
 from taxi_assets.published import PublishedFile, published_file
-from taxi_assets.taxis import Taxi
+from taxi_assets.taxis import Column, Taxi
 from taxi_assets.zones import ZONES_COLUMNS, ZONES_PATH, ZONES_TABLE
 
 
@@ -17,14 +18,16 @@ class RawFile:
 
     Attributes:
         path: Path below the source's base address, ``green/green_tripdata_2020-10.csv.gz``; the same below the
-            landing zone.
-        header: Column names that its first line must hold, in any order.
+            landing zone. The feed has its files side by side, without folders.
+        header: Names of the columns that it must have, in any order.
+        columns: Definitions of all columns that a Parquet file may have, those in ``header`` among them.
         published: What is known of the published release's file, if anything.
         landed_by: The asset, and the month if there is one, that brings it into the landing zone; for messages.
     """
 
     path: str
     header: tuple[str, ...]
+    columns: tuple[Column, ...] = ()
     published: PublishedFile | None = None
     landed_by: str = "its raw asset"
 
@@ -38,13 +41,47 @@ class RawFile:
         """Whether the bytes are gzip-compressed CSV rather than plain CSV."""
         return self.path.endswith(".gz")
 
+    @property
+    def is_parquet(self) -> bool:
+        """Whether it is a Parquet file of the feed."""
+        return self.path.endswith(".parquet")
+
+    @property
+    def filename(self) -> str:
+        """The value of the tables' ``filename`` column: ``green_tripdata_2020-10.csv``, as in the course."""
+        return filename(self.name)
+
+    def fits(self, landed: LandedFile) -> bool:
+        """Whether a file that has landed before has the columns that are asked for now."""
+        known = {name.lower() for name in (*self.header, *(column.name for column in self.columns))}
+        return (
+            set(self.header) <= set(landed.header)
+            and {name.lower() for name in landed.header} <= known
+            and known.isdisjoint(name.lower() for name in landed.unknown_columns)
+        )
+
+
+def filename(name: str) -> str:
+    """The value of the tables' ``filename`` column for a file of that name."""
+    return name.removesuffix(".gz")
+
 
 def trip_file(taxi: Taxi, month: Month) -> RawFile:
-    """The file that holds one taxi's trips of one month."""
+    """The file of the release, or of a mirror of it, that holds one taxi's trips of one month."""
     return RawFile(
         taxi.file_path(month),
         taxi.header,
-        published_file(taxi, month),
+        published=published_file(taxi, month),
+        landed_by=f"raw/{taxi.table} for {month}",
+    )
+
+
+def feed_file(taxi: Taxi, month: Month) -> RawFile:
+    """The file of the feed that holds one taxi's trips of one month."""
+    return RawFile(
+        taxi.feed_path(month),
+        taxi.header,
+        columns=taxi.columns,
         landed_by=f"raw/{taxi.table} for {month}",
     )
 
@@ -87,13 +124,14 @@ class LandedFile:
         version: What the source said of it when it was fetched.
         size: Its length in bytes.
         sha256: Its SHA-256 in hexadecimal.
-        csv_size: Length of the CSV in bytes, uncompressed.
-        rows: Data rows in the CSV, without the header.
-        header: Column names in the order of the file.
+        csv_size: Length of the CSV in bytes, uncompressed; None for a Parquet file.
+        rows: Data rows, without the header.
+        header: Names of the columns that the definition knows, spelt as there, in the order of the file.
         is_plain: Whether counting alone proves that no row has a field too many or too few, and no value is quoted.
         notes: Findings that don't stop the load, as sentences.
         fetched: Whether this call fetched it; False when what had landed before was still current.
         seconds: How long fetching and verifying took.
+        unknown_columns: How many values there are in each column that the definition doesn't know.
     """
 
     path: Path
@@ -101,10 +139,21 @@ class LandedFile:
     version: FileVersion
     size: int
     sha256: str
-    csv_size: int
+    csv_size: int | None
     rows: int
     header: tuple[str, ...]
     is_plain: bool = False
     notes: tuple[str, ...] = ()
     fetched: bool = True
     seconds: float = 0.0
+    unknown_columns: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def is_parquet(self) -> bool:
+        """Whether it is a Parquet file of the feed."""
+        return self.path.suffix == ".parquet"
+
+    @property
+    def filename(self) -> str:
+        """The value of the tables' ``filename`` column."""
+        return filename(self.path.name)

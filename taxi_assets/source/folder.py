@@ -31,8 +31,10 @@ class FolderOrigin:
     is_sample = False
     is_remote = False
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, setting: str = "TAXI_SOURCE") -> None:
+        """Take a folder, and the variable that names it, for messages."""
         self._folder = folder.absolute()
+        self._setting = setting
         self.name = f"folder {self._folder}"
 
     def version(self, file: RawFile, known: FileVersion | None = None) -> FileVersion:  # noqa: ARG002 - any origin's
@@ -85,7 +87,7 @@ class FolderOrigin:
             if not self._folder.is_dir():
                 raise SourceUnavailableError(
                     f"{file.name} can't be read, as the {self.name} is not there: "
-                    "check TAXI_SOURCE and whether the drive is mounted."
+                    f"check {self._setting} and whether the drive is mounted."
                 ) from error
             raise NotPublishedError(
                 f"{file.name} is not in the {self.name} (expected at {file.path}): choose a month that is there, "

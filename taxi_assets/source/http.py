@@ -51,13 +51,16 @@ class HttpOrigin:
     is_sample = False
     is_remote = True
 
-    def __init__(self, base: str, patience: Patience | None = None) -> None:
+    def __init__(self, base: str, patience: Patience | None = None, *, setting: str = "TAXI_SOURCE") -> None:
         """Take a base address; a query string, such as an access token, goes with every file's address.
+
+        ``setting`` is the variable that names the address, for messages.
 
         Raises:
             SettingsError: The address is not an http(s) address with a host.
         """
-        self._base = _parsed(base)
+        self._base = _parsed(base, setting)
+        self._setting = setting
         self._patience = patience or Patience()
         self.name = public_address(self._base)
         self.is_release = self.name == RELEASE_ADDRESS
@@ -185,7 +188,7 @@ class HttpOrigin:
             raise PassingFault(f"the server answered HTTP {status}", retry_after_seconds(response.headers))
         raise SourceUnavailableError(
             f"{file.name} could not be fetched from {self.name}, which answered HTTP {status}: "
-            "check the address in TAXI_SOURCE and whether it asks for a user and password or a token."
+            f"check the address in {self._setting} and whether it asks for a user and password or a token."
         )
 
     def _in_words(self, error: httpx.TransportError) -> str:
@@ -216,14 +219,14 @@ def public_address(address: httpx.URL) -> str:
     return str(address.copy_with(userinfo=b"", query=None, fragment=None)).rstrip("/")
 
 
-def _parsed(base: str) -> httpx.URL:
+def _parsed(base: str, setting: str) -> httpx.URL:
     try:
         address = httpx.URL(base.strip())
     except httpx.InvalidURL:
         address = httpx.URL()
     if address.scheme not in ("http", "https") or not address.host:
         # Neither the address nor the parser's words, as both may hold a password.
-        raise SettingsError("TAXI_SOURCE is not a valid web address: write it as https://host/path.")
+        raise SettingsError(f"{setting} is not a valid web address: write it as https://host/path.")
     return address
 
 

@@ -33,7 +33,7 @@ from taxi_assets.source.manifest import (
 from taxi_assets.source.origin import Origin
 from taxi_assets.source.part import discard_part, discard_part_of_others
 from taxi_assets.source.progress import mib
-from taxi_assets.source.verify import verify
+from taxi_assets.source.verify import Contents, verify
 
 _SWAP_SECONDS: Final = 1.0
 _HASH_DIGITS: Final = 12
@@ -131,7 +131,7 @@ class FolderLandingZone:
     def _as_landed(self, file: RawFile) -> LandedFile | None:
         """The file as noted, if it is still so and still has the columns that are asked for."""
         noted = read_manifest_of_file_as_noted(self.path_of(file))
-        return noted if noted is not None and set(noted.header) == set(file.header) else None
+        return noted if noted is not None and file.fits(noted) else None
 
     def _as_landed_after_swap(self, file: RawFile) -> LandedFile | None:
         """The file, where a newer one was just taking its place: file and manifest disagree for that moment only."""
@@ -196,7 +196,7 @@ class FolderLandingZone:
 
 
 def _verified(part: Path, path: Path, file: RawFile, origin: Origin, version: FileVersion) -> LandedFile:
-    contents = verify(part, file, source=origin.name, announced_size=version.size)
+    contents = _contents(part, file, origin, version)
     return LandedFile(
         path=path,
         origin=origin.name,
@@ -207,8 +207,18 @@ def _verified(part: Path, path: Path, file: RawFile, origin: Origin, version: Fi
         rows=contents.rows,
         header=contents.header,
         is_plain=contents.is_plain,
-        notes=_compared_with_published(contents.sha256, file, origin),
+        notes=(*_compared_with_published(contents.sha256, file, origin), *_unknown_columns(contents)),
+        unknown_columns=contents.unknown_columns,
     )
+
+
+def _contents(part: Path, file: RawFile, origin: Origin, version: FileVersion) -> Contents:
+    if not file.is_parquet:
+        return verify(part, file, source=origin.name, announced_size=version.size)
+    # Reading Parquet takes a library that the release's files don't need.
+    from taxi_assets.source.verify_parquet import verify_parquet  # noqa: PLC0415
+
+    return verify_parquet(part, file, source=origin.name, announced_size=version.size)
 
 
 def _compared_with_published(sha256: str, file: RawFile, origin: Origin) -> tuple[str, ...]:
@@ -227,6 +237,13 @@ def _compared_with_published(sha256: str, file: RawFile, origin: Origin) -> tupl
             "of it was kept, so fetch it again, and if it stays so, find out why the release was changed."
         )
     return (f"differs from the published file (sha256 {got}… instead of {expected}…): a sample or a mirror.",)
+
+
+def _unknown_columns(contents: Contents) -> tuple[str, ...]:
+    if not contents.unknown_columns:
+        return ()
+    counted = ", ".join(f"{name} ({values:,} values)" for name, values in contents.unknown_columns.items())
+    return (f"has columns that the definition doesn't describe: {counted}.",)
 
 
 def _require_bytes(path: Path, file: RawFile, landed: LandedFile) -> None:

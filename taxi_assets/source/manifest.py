@@ -41,6 +41,7 @@ def landed_file(path: Path, facts: Mapping[str, Any]) -> LandedFile | None:
             header=tuple(facts["header"]),
             is_plain=facts["is_plain"],
             notes=tuple(facts["notes"]),
+            unknown_columns=facts.get("unknown_columns", {}),
             fetched=False,
         )
     except (KeyError, TypeError):

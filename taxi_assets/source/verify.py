@@ -6,8 +6,8 @@ import csv
 import hashlib
 import zlib
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -30,19 +30,21 @@ class Contents:
     Attributes:
         size: Its length in bytes.
         sha256: Its SHA-256 in hexadecimal.
-        csv_size: Length of the CSV in bytes, uncompressed.
+        csv_size: Length of the CSV in bytes, uncompressed; None for a Parquet file.
         rows: Lines after the header that are not blank.
-        header: Column names in the order of the file, spelled as in the definition.
+        header: Names of the columns that the definition knows, spelled as there, in the order of the file.
         is_plain: Whether its rows hold exactly as many separators as so many columns need, and neither quotes nor
             underscores, so that a reader that is lenient about either can't have misread it.
+        unknown_columns: How many values there are in each column that the definition doesn't know.
     """
 
     size: int
     sha256: str
-    csv_size: int
+    csv_size: int | None
     rows: int
     header: tuple[str, ...]
     is_plain: bool
+    unknown_columns: Mapping[str, int] = field(default_factory=dict)
 
 
 def verify(path: Path, file: RawFile, *, source: str, announced_size: int | None) -> Contents:
@@ -60,12 +62,8 @@ def verify(path: Path, file: RawFile, *, source: str, announced_size: int | None
         UnexpectedContentError: The header lacks columns or has others, or no row follows it.
         OSError: ``path`` can't be read.
     """
-    size = path.stat().st_size
     where = f"{file.name} from {source}"
-    if announced_size is not None and size != announced_size:
-        raise _damaged(where, f"has {size:,} bytes instead of the {announced_size:,} that were announced")
-    if size == 0:
-        raise _damaged(where, "is empty")
+    size = require_size(path, where, announced_size)
     digest = hashlib.sha256()
     lines = _Lines(where, file)
     with path.open("rb") as stream:
@@ -81,6 +79,20 @@ def verify(path: Path, file: RawFile, *, source: str, announced_size: int | None
         header=header,
         is_plain=lines.is_plain(rows, len(header)),
     )
+
+
+def require_size(path: Path, where: str, announced_size: int | None) -> int:
+    """The file's length in bytes.
+
+    Raises:
+        DamagedFileError: It is empty, or not as long as the source stated.
+    """
+    size = path.stat().st_size
+    if announced_size is not None and size != announced_size:
+        raise damaged(where, f"has {size:,} bytes instead of the {announced_size:,} that were announced")
+    if size == 0:
+        raise damaged(where, "is empty")
+    return size
 
 
 def _hashed_chunks(stream: BinaryIO, digest: hashlib._Hash) -> Iterator[bytes]:
@@ -103,22 +115,22 @@ def _gunzipped(chunks: Iterator[bytes], where: str) -> Iterator[bytes]:
             try:
                 yield member.decompress(data, _LONGEST_OUTPUT)
             except zlib.error as error:
-                raise _damaged(where, _zlib_words(str(error), members)) from error
+                raise damaged(where, _zlib_words(str(error), members)) from error
             data = member.unused_data if member.eof else member.unconsumed_tail
             if member.eof:
                 member = None
     if member is not None:
-        raise _damaged(where, "is truncated, as its gzip stream ends without checksum and length")
+        raise damaged(where, "is truncated, as its gzip stream ends without checksum and length")
 
 
 def _require_gzip_start(data: bytes, members: int, where: str) -> None:
     if data.startswith(_GZIP_MAGIC) or (members and data == _GZIP_MAGIC[:1]):
         return
     if members:
-        raise _damaged(where, "has bytes after the end of its gzip stream that are not gzip")
-    if _is_web_page(data):
-        raise _damaged(where, "is a web page, not a gzip file")
-    raise _damaged(where, "is not a gzip file")
+        raise damaged(where, "has bytes after the end of its gzip stream that are not gzip")
+    if is_web_page(data):
+        raise damaged(where, "is a web page, not a gzip file")
+    raise damaged(where, "is not a gzip file")
 
 
 def _zlib_words(error: str, members: int) -> str:
@@ -166,7 +178,7 @@ class _Lines:
         """The header and the number of rows, when everything was taken."""
         if self._header is None:
             if not self._start.removeprefix(_BYTE_ORDER_MARK).strip():
-                raise _damaged(self._where, "holds an empty CSV")
+                raise damaged(self._where, "holds an empty CSV")
             self._header = self._checked_header(self._start)
         rows = self._rows + self._line_is_open
         if rows == 0:
@@ -180,8 +192,8 @@ class _Lines:
         return not self._has_marks and self._separators == rows * (columns - 1)
 
     def _checked_header(self, first_line: bytes) -> tuple[str, ...]:
-        if _is_web_page(self._start):
-            raise _damaged(self._where, "holds a web page, not a CSV")
+        if is_web_page(self._start):
+            raise damaged(self._where, "holds a web page, not a CSV")
         return _header(first_line, self._file, self._where)
 
     def _count(self, chunk: bytes) -> None:
@@ -217,12 +229,12 @@ def _header(line: bytes, file: RawFile, where: str) -> tuple[str, ...]:
         UnexpectedContentError: Columns are missing, additional or there twice.
     """
     if b"\0" in line or len(line) > _LONGEST_HEADER:
-        raise _damaged(where, "does not begin with the header of a CSV")
+        raise damaged(where, "does not begin with the header of a CSV")
     try:
         text = line.decode("utf-8-sig")
         found = [name.strip() for name in next(csv.reader([text.rstrip("\r")], strict=True), [])]
     except (UnicodeDecodeError, csv.Error) as error:
-        raise _damaged(where, "does not begin with the header of a CSV") from error
+        raise damaged(where, "does not begin with the header of a CSV") from error
     spelling = {name.lower(): name for name in file.header}
     times = Counter(name.lower() for name in found)
     findings = {
@@ -239,11 +251,13 @@ def _header(line: bytes, file: RawFile, where: str) -> tuple[str, ...]:
     return tuple(spelling[name.lower()] for name in found)
 
 
-def _is_web_page(start: bytes) -> bool:
+def is_web_page(start: bytes) -> bool:
+    """Whether bytes that a server sent begin like HTML or XML."""
     return start.removeprefix(_BYTE_ORDER_MARK).lstrip()[:16].lower().startswith(_WEB_PAGE_STARTS)
 
 
-def _damaged(where: str, what: str) -> DamagedFileError:
+def damaged(where: str, what: str) -> DamagedFileError:
+    """The error about bytes that are not the whole file; ``what`` goes on after the file's name and source."""
     return DamagedFileError(
         f"{where} {what}: nothing of it was kept, so fetch it again, and if it stays so choose another source "
         "with TAXI_SOURCE."

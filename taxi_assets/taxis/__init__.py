@@ -33,6 +33,7 @@ class Column:
         required: Whether an empty field is worth a check's error.
         minimum: The lowest value that makes sense; lower ones are counted by a check, never dropped.
         maximum: The highest value that makes sense; higher ones are counted by a check, never dropped.
+        only_in_feed: Whether the release's files never have it, and the feed's may lack it; it is null then.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Column:
     required: bool = False
     minimum: Decimal | None = None
     maximum: Decimal | None = None
+    only_in_feed: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Taxi:
         name: ``yellow``, ``green``.
         title: The name as people say it.
         description: Who these taxis are.
-        columns: The file's columns in the order of its header.
+        columns: The tables' columns: those of the release in the order of its header, then those only in the feed.
         identity: Names of the columns that identify a trip, in the order in which they enter its id.
         pickup: Name of the column that holds the start of the trip.
         dropoff: Name of the column that holds the end of the trip.
@@ -90,32 +92,47 @@ class Taxi:
         return f"{self.table}_{month.suffix}"
 
     def csv_name(self, month: Month) -> str:
-        """The value of the tables' ``filename`` column, as in the course."""
+        """The value of the tables' ``filename`` column for a month of the release, as in the course."""
         return f"{self.table}_{month}.csv"
 
     def file_path(self, month: Month) -> str:
-        """Path of the published file below a source's base address."""
+        """Path of the release's file below a source's base address, and in the landing zone."""
         return f"{self.name}/{self.csv_name(month)}.gz"
 
-    def has_month(self, month: Month) -> bool:
-        """Whether the taxi has a file of that month."""
-        return self.first_month <= month <= self.last_month
+    def feed_path(self, month: Month) -> str:
+        """Path of the feed's file in the landing zone."""
+        return f"{self.name}/{self.table}_{month}.parquet"
 
-    def require_month(self, month: Month) -> None:
-        """Make sure that the taxi has a file of that month.
+    def has_month(self, month: Month, *, last: Month | None = None) -> bool:
+        """Whether the taxi has a file of that month.
+
+        Args:
+            month: The month.
+            last: The last month that there can be a file of; that of the release unless given.
+        """
+        return self.first_month <= month <= (last or self.last_month)
+
+    def require_month(self, month: Month, *, last: Month | None = None) -> None:
+        """Make sure that the taxi has a file of that month; see ``has_month``.
 
         Raises:
             UnknownTaxiOrMonthError: It has none.
         """
-        if not self.has_month(month):
+        if not self.has_month(month, last=last):
+            until = last or self.last_month
             raise UnknownTaxiOrMonthError(
-                f"{self.title} files go from {self.first_month} to {self.last_month}: {month} is not among them."
+                f"{self.title} files go from {self.first_month} to {until}: {month} is not among them."
             )
 
     @property
     def header(self) -> tuple[str, ...]:
-        """Column names in published order."""
-        return tuple(column.name for column in self.columns)
+        """Column names of the release's files, in published order."""
+        return tuple(column.name for column in self.release_columns)
+
+    @property
+    def release_columns(self) -> tuple[Column, ...]:
+        """The columns of the release's files, in published order."""
+        return tuple(column for column in self.columns if not column.only_in_feed)
 
 
 @cache

@@ -36,8 +36,11 @@ def explain_refusal(landed: LandedFile, taxi: Taxi, error: _Error) -> TaxiAssets
 
 def describe_problems(landed: LandedFile, taxi: Taxi) -> TaxiAssetsError | None:
     """Read the file line by line, and return the error that says what is wrong with it, or None."""
+    problems = _problems_of_parquet(landed, taxi) if landed.is_parquet else find_problems(landed, taxi)
     try:
-        findings = list(islice(find_problems(landed, taxi), _SHOWN + 1))
+        findings = list(islice(problems, _SHOWN + 1))
+    except DamagedFileError as damage:
+        return damage
     except (EOFError, zlib.error, gzip.BadGzipFile) as damage:
         return DamagedFileError(
             f"{landed.path} can't be unpacked ({damage}): it was changed after it landed, so fetch it again."
@@ -73,6 +76,15 @@ def find_problems(landed: LandedFile, taxi: Taxi) -> Iterator[str]:
                 fault = _fault(column, value)
                 if fault:
                     yield f"line {reader.line_num:,}, column {column.name}: “{_printable(value)}” {fault}"
+
+
+def _problems_of_parquet(landed: LandedFile, taxi: Taxi) -> Iterator[str]:
+    # Only files of the feed need what this imports.
+    from taxi_assets.trips.diagnosis_parquet import find_parquet_problems  # noqa: PLC0415
+
+    for row, column, value in find_parquet_problems(landed, taxi, limit=_SHOWN + 1):
+        fault = _fault(column, value) or "can't be held as it is"
+        yield f"row {row:,}, column {column.name}: “{_printable(value)}” {fault}"
 
 
 def _fault(column: Column, value: str) -> str | None:

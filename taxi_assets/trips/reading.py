@@ -5,34 +5,29 @@ Warehouses share this step: DuckDB keeps the rows in a table, PostgreSQL has the
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from taxi_assets.errors import UnexpectedContentError
 from taxi_assets.months import Month
 from taxi_assets.source.files import LandedFile
-from taxi_assets.sql import identifier, render
-from taxi_assets.taxis import Column, Kind, Taxi
+from taxi_assets.sql import render
+from taxi_assets.taxis import Taxi
+from taxi_assets.trips.columns import (
+    COLUMN_TYPES,
+    READER_TYPES,
+    as_written,
+    id_text,
+    is_unchanged_in_csv,
+    is_unchanged_in_parquet,
+    text_in_csv,
+    text_in_parquet,
+)
 from taxi_assets.trips.diagnosis import describe_problems
-
-COLUMN_TYPES: Final[dict[Kind, str]] = {
-    "integer": "INTEGER",
-    "decimal": "DECIMAL(14, 4)",
-    "timestamp": "TIMESTAMP",
-    "text": "VARCHAR",
-}
-"""DuckDB's type of each kind of column. Fourteen digits is what a DOUBLE, through which numbers are read, keeps."""
-
-_READER_TYPES: Final[dict[Kind, str]] = {
-    "integer": "DOUBLE",
-    "decimal": "DOUBLE",
-    "timestamp": "VARCHAR",
-    "text": "VARCHAR",
-}
 
 
 def insert_statement(taxi: Taxi, month: Month, landed: LandedFile, *, table: str) -> tuple[str, dict[str, Any]]:
     """The statement that reads a landed file into a table with ids as text, and its values."""
-    values = {"path": str(landed.path), "filename": taxi.csv_name(month), "file_month": month.first_day}
+    values = {"path": str(landed.path), "filename": landed.filename, "file_month": month.first_day}
     return render(__package__, "insert_month.sql", table=table, **_reading(taxi, landed, id_function="md5")), values
 
 
@@ -62,10 +57,16 @@ def refuse_missing_rows(landed: LandedFile, rows: int) -> None:
         UnexpectedContentError: Another number of rows was read than the file has.
     """
     if rows != landed.rows:
+        counted, cause = counting(landed)
         raise UnexpectedContentError(
-            f"{landed.path} has {landed.rows:,} rows by its line ends, but {rows:,} could be read: "
-            "a quoted field spans lines or the file has changed since it landed, so fetch it again or look at it."
+            f"{landed.path} has {landed.rows:,} rows {counted}, but {rows:,} could be read: "
+            f"{cause}the file has changed since it landed, so fetch it again or look at it."
         )
+
+
+def counting(landed: LandedFile) -> tuple[str, str]:
+    """By what a file's rows were counted, and what else may be the cause where another number is read; for messages."""
+    return ("in its footer", "") if landed.is_parquet else ("by its line ends", "a quoted field spans lines or ")
 
 
 def _reading(taxi: Taxi, landed: LandedFile, *, id_function: str) -> dict[str, Any]:
@@ -74,37 +75,12 @@ def _reading(taxi: Taxi, landed: LandedFile, *, id_function: str) -> dict[str, A
         "taxi": taxi,
         "identity": [taxi.column(name) for name in taxi.identity],
         "file_columns": [taxi.column(name) for name in landed.header],
+        "file_reader": "read_parquet_file.sql" if landed.is_parquet else "read_csv_file.sql",
         "column_types": COLUMN_TYPES,
-        "reader_types": _READER_TYPES,
+        "reader_types": READER_TYPES,
         "id_function": id_function,
-        "id_text": _id_text,
-        "as_written": _as_written,
-        "is_unchanged": _is_unchanged,
+        "id_text": id_text,
+        "as_written": as_written,
+        "text_as_written": text_in_parquet if landed.is_parquet else text_in_csv,
+        "is_unchanged": is_unchanged_in_parquet if landed.is_parquet else is_unchanged_in_csv,
     }
-
-
-def _id_text(column: Column) -> str:
-    """SQL for the text with which a value enters a trip's id: ``5``, ``0.79``, ``-83.53``, a timestamp as written."""
-    name = identifier(column.name)
-    match column.kind:
-        case "decimal":
-            whole = f"CAST(CAST({name} AS BIGINT) AS VARCHAR)"
-            return f"CASE WHEN {name} = trunc({name}) THEN {whole} ELSE rtrim(CAST({name} AS VARCHAR), '0') END"
-        case "timestamp":
-            return _as_written(column)
-        case "integer" | "text":
-            return name
-
-
-def _as_written(column: Column) -> str:
-    """SQL's name for the text of a value that has a type by now."""
-    return identifier(f"{column.name} as written")
-
-
-def _is_unchanged(column: Column) -> str:
-    """SQL that tells whether a value's final type holds exactly what the file says; an empty field is unchanged."""
-    name = identifier(column.name)
-    typed = f"CAST({name} AS {COLUMN_TYPES[column.kind]})"
-    if column.kind == "timestamp":
-        return f"coalesce(CAST({typed} AS VARCHAR) = {name} AND strlen({name}) = 19, true)"
-    return f"CAST({typed} AS DOUBLE) IS NOT DISTINCT FROM {name}"

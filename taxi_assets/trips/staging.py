@@ -10,8 +10,9 @@ from taxi_assets.source.files import LandedFile
 from taxi_assets.sql import render
 from taxi_assets.taxis import Taxi
 from taxi_assets.transactions import transaction
+from taxi_assets.trips.columns import COLUMN_TYPES
 from taxi_assets.trips.diagnosis import explain_refusal
-from taxi_assets.trips.reading import COLUMN_TYPES, insert_statement, refuse_missing_rows, refuse_uneven_rows
+from taxi_assets.trips.reading import insert_statement, refuse_missing_rows, refuse_uneven_rows
 
 
 def stage_month(

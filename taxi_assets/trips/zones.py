@@ -7,7 +7,7 @@ import duckdb
 from taxi_assets.errors import UnexpectedContentError
 from taxi_assets.source.files import LandedFile
 from taxi_assets.sql import render
-from taxi_assets.trips.reading import COLUMN_TYPES
+from taxi_assets.trips.columns import COLUMN_TYPES
 from taxi_assets.zones import ZONES_COLUMNS
 
 

@@ -27,8 +27,8 @@ def due(year: int, month: int) -> datetime:
 
 
 def tick(watched: WatchedProject, at: datetime) -> dg.RunRequest | dg.SkipReason:
-    origin = watched.trip_source().origin(in_a_hurry=True)
-    return previous_month(origin, ledgers(watched.instance, watched.repository.asset_graph, [WAREHOUSE]), at)
+    known = ledgers(watched.instance, watched.repository.asset_graph, [WAREHOUSE])
+    return previous_month(watched.trip_source(), known, at)
 
 
 def why(outcome: dg.RunRequest | dg.SkipReason) -> str:

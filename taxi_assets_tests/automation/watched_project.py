@@ -69,7 +69,7 @@ class WatchedProject(Project):
     def look(self, now: float = NOON) -> Findings:
         """One evaluation of the sensor at a moment, with the memory of the one before."""
         findings = look_for_files(
-            self.trip_source().origin(in_a_hurry=True),
+            self.trip_source(),
             ledgers(self.instance, self.repository.asset_graph, [WAREHOUSE]),
             recalled(self.cursor),
             now=now,

@@ -35,7 +35,7 @@ def load_january(project: GcpProject) -> None:
     """All that happens to a landed month."""
     landed = project.trip_source().landing_zone().landed(trip_file(GREEN, JANUARY))
     warehouse = project.bigquery(lease_seconds=0.5)
-    warehouse.store_object(GREEN, JANUARY, landed, _LOG)
+    warehouse.store_object(GREEN, landed, _LOG)
     warehouse.create_external_table(GREEN, JANUARY, landed, _LOG)
     warehouse.load_month(GREEN, JANUARY, landed, _LOG)
     warehouse.merge_month(GREEN, JANUARY, _LOG)

@@ -121,7 +121,11 @@ def test_bigquery_itself_names_column_and_value(project: GcpProject):
         warehouse.get_client() as client,
         pytest.raises(BadRequest, match=r"no value of column PULocationID: “1\.5; it"),
     ):
-        client.query(statements.create_month_table(warehouse.place, GREEN, JANUARY, labels={})).result()
+        client.query(
+            statements.create_month_table(
+                warehouse.place, GREEN, JANUARY, header=GREEN.header, filename=GREEN.csv_name(JANUARY), labels={}
+            )
+        ).result()
 
 
 def test_a_row_with_a_field_too_few_is_shown_with_its_line(project: GcpProject):

@@ -22,9 +22,23 @@ def all_statements(taxi: Taxi) -> dict[str, str]:
     uri = f"gs://a-bucket/{taxi.file_path(MONTH)}"
     return {
         "create_external_table": statements.create_external_table(
-            DATASET, taxi, MONTH, header=taxi.header, uri=uri, labels=LABELS
+            DATASET, taxi, MONTH, columns=[(name, "STRING") for name in taxi.header], uri=uri, labels=LABELS
         ),
-        "create_month_table": statements.create_month_table(DATASET, taxi, MONTH, labels=LABELS),
+        "create_external_table of Parquet": statements.create_external_table(
+            DATASET,
+            taxi,
+            MONTH,
+            columns=[("VendorID", "INT64"), ("Airport_fee", "FLOAT64"), (taxi.pickup, "TIMESTAMP")],
+            uri="gs://a-bucket/month.parquet",
+            labels=LABELS,
+            is_parquet=True,
+        ),
+        "create_month_table of Parquet": statements.create_month_table(
+            DATASET, taxi, MONTH, header=taxi.header, filename="month.parquet", labels=LABELS
+        ),
+        "create_month_table": statements.create_month_table(
+            DATASET, taxi, MONTH, header=taxi.header, filename=taxi.csv_name(MONTH), labels=LABELS
+        ),
         "rename_table": statements.rename_table(DATASET, statements.coming_table(taxi, MONTH), table),
         "create_main_table": statements.create_main_table(DATASET, taxi, labels=LABELS),
         "merge_month": statements.merge_month(DATASET, taxi, MONTH),
@@ -112,7 +126,9 @@ def test_no_other_statement_touches_main_than_those_that_name_a_month(taxi: Taxi
 def test_names_and_texts_cannot_break_out_of_their_quotes(taxi: Taxi):
     uri = "gs://a-bucket/it's `odd`\\'"
     tree = parsed(
-        statements.create_external_table(DATASET, taxi, MONTH, header=taxi.header, uri=uri, labels={"a": "b'c\\"})
+        statements.create_external_table(
+            DATASET, taxi, MONTH, columns=[(name, "STRING") for name in taxi.header], uri=uri, labels={"a": "b'c\\"}
+        )
     )
     literals = {literal.this for literal in tree.find_all(exp.Literal)}
     assert {uri, "b'c\\"} <= literals

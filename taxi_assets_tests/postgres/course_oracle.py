@@ -24,7 +24,7 @@ _TYPES: Final = {"integer": "integer", "decimal": "double precision", "timestamp
 
 def load_as_the_course_does(connection: psycopg.Connection, taxi: Taxi, month: Month, path: Path) -> None:
     """Load a published file into the course's main table, which is made where it is missing."""
-    columns = ", ".join(f"{column.name} {_type(column)}" for column in taxi.columns)
+    columns = ", ".join(f"{column.name} {_type(column)}" for column in taxi.release_columns)
     names = ", ".join(["unique_row_id", "filename", *taxi.header])
     values = ", ".join(f"S.{name}" for name in ["unique_row_id", "filename", *taxi.header])
     identity = " || ".join(f"COALESCE(CAST({name} AS text), '')" for name in taxi.identity)
@@ -45,7 +45,7 @@ def load_as_the_course_does(connection: psycopg.Connection, taxi: Taxi, month: M
 
 def same_types(taxi: Taxi) -> str:
     """A select list that gives ids and values of either main table the course's types."""
-    columns = [f"CAST({column.name} AS {_type(column)})" for column in taxi.columns]
+    columns = [f"CAST({column.name} AS {_type(column)})" for column in taxi.release_columns]
     return ", ".join(["replace(CAST(unique_row_id AS text), '-', '')", "filename", *columns])
 
 

@@ -119,6 +119,7 @@ def test_a_landed_file_lies_beside_a_manifest_that_people_can_read(zone, web, tm
         "header": list(GREEN.header),
         "is_plain": True,
         "notes": [],
+        "unknown_columns": {},
         "mtime_ns": path.stat().st_mtime_ns,
     }
 
@@ -476,7 +477,7 @@ class TestTripSource:
                     running -= 1
                 return super().fetch(file, target, log)
 
-        monkeypatch.setattr(TripSource, "origin", lambda self: SlowOrigin())
+        monkeypatch.setattr(TripSource, "origin", lambda self, file: SlowOrigin())
         files = [replace(FILE, path=f"green/{number}.csv.gz") for number in range(7)]
         # Each thread has its own resource, as each step of a run has.
         sources = [self.source(tmp_path, downloads_at_once=3) for _ in files]

@@ -17,7 +17,9 @@ def _object_spec(taxi: Taxi) -> dg.AssetSpec:
             f"{taxi.title}: a month's raw file in Cloud Storage, exactly as it was published. The same bytes are not "
             "uploaded again."
         ),
-        metadata={"file": f"gs://<GCP_BUCKET_NAME>/{taxi.name}/{taxi.table}_<YYYY-MM>.csv.gz"},
+        metadata={
+            "file": f"gs://<GCP_BUCKET_NAME>/{taxi.name}/{taxi.table}_<YYYY-MM>.csv.gz, or .parquet from the feed"
+        },
         kinds={"gcs", "csv"},
         group_name="gcs",
     ).with_io_manager_key("gcs_io_manager")
@@ -27,12 +29,13 @@ def _external_table_spec(taxi: Taxi) -> dg.AssetSpec:
     return dg.AssetSpec(
         dg.AssetKey(["bigquery", f"{taxi.table}_ext"]),
         description=(
-            f"{taxi.title}: an external table over a month's raw file, with every field as text. It is dropped once "
+            f"{taxi.title}: an external table over a month's raw file: a CSV's fields are text, and those of a Parquet "
+            "file have its types. It is dropped once "
             "the month is merged, unless TAXI_GCP_KEEP_TABLES says otherwise."
         ),
         metadata={
             "dagster/column_schema": dg.TableSchema(
-                [dg.TableColumn(column.name, "STRING", column.description) for column in taxi.columns]
+                [dg.TableColumn(column.name, "STRING", column.description) for column in taxi.release_columns]
             ),
             "dagster/table_name": f"{taxi.table}_<YYYY_MM>_ext",
             "dagster/storage_kind": "bigquery",
@@ -44,7 +47,7 @@ def _external_table_spec(taxi: Taxi) -> dg.AssetSpec:
 
 OBJECT: Final = Preparation(
     spec=_object_spec,
-    run=lambda warehouse, taxi, month, landed, log: warehouse.store_object(taxi, month, landed, log),
+    run=lambda warehouse, taxi, month, landed, log: warehouse.store_object(taxi, landed, log),  # noqa: ARG005 - any month
 )
 EXTERNAL_TABLE: Final = Preparation(
     spec=_external_table_spec,

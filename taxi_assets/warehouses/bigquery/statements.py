@@ -43,22 +43,50 @@ def coming_table(taxi: Taxi, month: Month) -> str:
 
 
 def create_external_table(
-    dataset: str, taxi: Taxi, month: Month, *, header: Sequence[str], uri: str, labels: Labels
+    dataset: str,
+    taxi: Taxi,
+    month: Month,
+    *,
+    columns: Sequence[tuple[str, str]],
+    uri: str,
+    labels: Labels,
+    is_parquet: bool = False,
 ) -> str:
-    """Makes the external table over the object at ``uri``, whose columns are in the order of ``header``."""
+    """Makes the external table over the object at ``uri``.
+
+    Args:
+        dataset: Project and dataset.
+        taxi: The taxi.
+        month: The month.
+        columns: Name and type of each column of the file, in its order.
+        uri: Where the object is.
+        labels: What the table is labelled with.
+        is_parquet: Whether the object is a Parquet file rather than a compressed CSV.
+    """
     return render(
         __package__,
-        "create_external_table.sql",
+        "create_external_parquet_table.sql" if is_parquet else "create_external_table.sql",
         table=table_name(dataset, month_external_table(taxi, month)),
-        header=header,
+        columns=columns,
         uri=uri,
-        description=f"{COMMENT_PREFIX}{taxi.title} trips of {month}, as text in the raw file.",
+        description=f"{COMMENT_PREFIX}{taxi.title} trips of {month}, as they are in the raw file.",
         labels=labels,
     )
 
 
-def create_month_table(dataset: str, taxi: Taxi, month: Month, *, labels: Labels) -> str:
-    """Makes the monthly table, under the name it has until it is whole, from the external table."""
+def create_month_table(
+    dataset: str, taxi: Taxi, month: Month, *, header: Sequence[str], filename: str, labels: Labels
+) -> str:
+    """Makes the monthly table, under the name it has until it is whole, from the external table.
+
+    Args:
+        dataset: Project and dataset.
+        taxi: The taxi.
+        month: The month.
+        header: Names of those of the taxi's columns that the file has; the others are null.
+        filename: Name of the file, which tells whether it is Parquet.
+        labels: What the table is labelled with.
+    """
     return render(
         __package__,
         "create_month_table.sql",
@@ -68,7 +96,9 @@ def create_month_table(dataset: str, taxi: Taxi, month: Month, *, labels: Labels
         columns=columns(taxi),
         required=_OURS,
         identity=[taxi.column(name) for name in taxi.identity],
-        filename=taxi.csv_name(month),
+        header=header,
+        is_parquet=filename.endswith(".parquet"),
+        filename=filename,
         file_month=str(month.first_day),
         refusal=REFUSAL,
         description=f"{COMMENT_PREFIX}{taxi.title} trips of {month}, not merged yet.",

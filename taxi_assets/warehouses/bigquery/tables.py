@@ -20,7 +20,7 @@ from taxi_assets.months import Month
 from taxi_assets.ownership import COMMENT_PREFIX
 from taxi_assets.sql import identifier
 from taxi_assets.taxis import Taxi, all_taxis, taxi_of_main_table, taxi_of_month_asset
-from taxi_assets.trips.reading import COLUMN_TYPES
+from taxi_assets.trips.columns import COLUMN_TYPES
 from taxi_assets.warehouses.base import table_columns
 from taxi_assets.warehouses.bigquery import statements
 from taxi_assets.warehouses.bigquery.catalog import find

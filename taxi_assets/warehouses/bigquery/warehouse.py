@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from functools import partial
 from typing import Any, Final
 
 import dagster as dg
@@ -34,13 +35,16 @@ from taxi_assets.gcp.objects import StoredObject, holds, store_file
 from taxi_assets.gcp.resources import BigQueryDataset, GcsBucket
 from taxi_assets.months import Month
 from taxi_assets.source.files import LandedFile
-from taxi_assets.taxis import Taxi
+from taxi_assets.taxis import Taxi, taxi_of_main_table, taxi_of_month_asset
 from taxi_assets.trips.diagnosis import describe_problems
+from taxi_assets.trips.reading import counting
 from taxi_assets.trips.zones import stage_zones
 from taxi_assets.warehouses.base import MonthLoad, MonthMerge, MonthProfile, TableRole
 from taxi_assets.warehouses.bigquery import statements
 from taxi_assets.warehouses.bigquery.catalog import drop_own, find, find_own
 from taxi_assets.warehouses.bigquery.jobs import changed_rows, job_facts, run_statement
+from taxi_assets.warehouses.bigquery.new_columns import add_new_columns
+from taxi_assets.warehouses.bigquery.raw_columns import raw_columns
 from taxi_assets.warehouses.bigquery.statements import coming_table, month_external_table
 from taxi_assets.warehouses.bigquery.tables import read_rows, tables_to_read, write_rows
 from taxi_assets.zones import ZONES_DESCRIPTION, ZONES_TABLE
@@ -75,13 +79,13 @@ class BigQueryWarehouse(BigQueryDataset):
         """See :class:`taxi_assets.warehouses.base.TripsWarehouse`: nothing here is costly to open."""
         return nullcontext()
 
-    def store_object(self, taxi: Taxi, month: Month, landed: LandedFile, log: logging.Logger) -> Mapping[str, Any]:
+    def store_object(self, taxi: Taxi, landed: LandedFile, log: logging.Logger) -> Mapping[str, Any]:
         """Put a month's raw file into the bucket as it is, and return the metadata.
 
         Raises:
             WarehouseError: The bucket refuses, or has an object of that name that is not ours.
         """
-        name = taxi.file_path(month)
+        name = _object_name(taxi, landed)
         with explained(f"store {name}", f"gs://{self.objects.bucket_name}"):
             stored = store_file(self._bucket(), name, landed.path, log=log)
         return {**self._object_metadata(stored), "file": landed.path.name, "dagster/row_count": landed.rows}
@@ -98,10 +102,11 @@ class BigQueryWarehouse(BigQueryDataset):
         with self._turn(taxi, month, f"create {table}", log) as client:
             start = time.monotonic()
             job = self._create_external_table(client, taxi, month, landed)
-            log.info(f"{table} reads {self._uri(taxi, month)}")
+            uri = self._uri(taxi, landed)
+            log.info(f"{table} reads {uri}")
             return {
                 "file": landed.path.name,
-                "uri": self._uri(taxi, month),
+                "uri": uri,
                 "dagster/table_name": table,
                 "dagster/row_count": landed.rows,
                 "seconds": round(time.monotonic() - start, 3),
@@ -142,6 +147,7 @@ class BigQueryWarehouse(BigQueryDataset):
                     f"{self.place} has no table {table}: materialize bigquery/{taxi.month_asset} for {month} first."
                 )
             labels = self._labels(taxi, month)
+            self._add_new_columns(client, taxi, month)
             if found.table_type == "VIEW":
                 rows = self._count_month(client, taxi, month, labels)
                 return MonthMerge(rows, inserted=0, updated=0, deleted=0)
@@ -149,8 +155,7 @@ class BigQueryWarehouse(BigQueryDataset):
             job = self._run(client, statements.merge_month(self.place, taxi, month), labels)
             if not self.keep_tables:
                 drop_own(client, self.place, table)
-                view = statements.create_month_view(self.place, taxi, month, labels=_lasting(labels))
-                self._run(client, view, labels)
+                self._create_month_view(client, taxi, month)
                 drop_own(client, self.place, month_external_table(taxi, month))
             changed = changed_rows(job)
             return MonthMerge(
@@ -168,6 +173,7 @@ class BigQueryWarehouse(BigQueryDataset):
         with self.connection(f"measure {table}") as client:
             if find(client, self.place, table) is None:
                 raise WarehouseError(f"{self.place} has no table {table}: materialize {month} of {taxi.table} first.")
+            self._add_new_columns(client, taxi, month)
             statement = statements.profile_month(self.place, taxi, month, table)
             (row,) = self._run(client, statement, self._labels(taxi, month)).result()
             return MonthProfile.from_row(_with_names_of(taxi, row))
@@ -204,6 +210,10 @@ class BigQueryWarehouse(BigQueryDataset):
     def read(self, table: str, months: Sequence[Month] | None) -> duckdb.DuckDBPyRelation:
         """See :class:`taxi_assets.warehouses.io_manager.Tables`."""
         with self.connection(f"read {table}") as client:
+            taxi = taxi_of_main_table(table) or taxi_of_month_asset(table)
+            if taxi is not None:
+                for month in [None, *(months or ())]:
+                    self._add_new_columns(client, taxi, month)
             found = [self._require(client, name) for name in tables_to_read(table, months)]
         return read_rows(self, table, found, months)
 
@@ -279,19 +289,19 @@ class BigQueryWarehouse(BigQueryDataset):
     def _bucket(self) -> storage.Bucket:
         return self.objects.get_client().bucket(self.objects.bucket_name)
 
-    def _uri(self, taxi: Taxi, month: Month) -> str:
-        return f"gs://{self.objects.bucket_name}/{taxi.file_path(month)}"
+    def _uri(self, taxi: Taxi, landed: LandedFile) -> str:
+        return f"gs://{self.objects.bucket_name}/{_object_name(taxi, landed)}"
 
     def _require_object(self, taxi: Taxi, month: Month, landed: LandedFile) -> None:
         """Make sure that the month's object holds the landed file."""
-        blob = self._bucket().get_blob(taxi.file_path(month))
+        blob = self._bucket().get_blob(_object_name(taxi, landed))
         if blob is None:
             raise WarehouseError(
-                f"There is no {self._uri(taxi, month)}: materialize gcs/{taxi.table} for {month} first."
+                f"There is no {self._uri(taxi, landed)}: materialize gcs/{taxi.table} for {month} first."
             )
         if not holds(blob, landed.path):
             raise WarehouseBusyError(
-                f"{self._uri(taxi, month)} is not the file that has landed here: "
+                f"{self._uri(taxi, landed)} is not the file that has landed here: "
                 f"materialize gcs/{taxi.table} for {month} again."
             )
 
@@ -302,9 +312,14 @@ class BigQueryWarehouse(BigQueryDataset):
         self._require_object(taxi, month, landed)
         find_own(client, self.place, month_external_table(taxi, month))
         labels = self._labels(taxi, month)
-        uri = self._uri(taxi, month)
         statement = statements.create_external_table(
-            self.place, taxi, month, header=landed.header, uri=uri, labels=_lasting(labels)
+            self.place,
+            taxi,
+            month,
+            columns=raw_columns(landed),
+            uri=self._uri(taxi, landed),
+            labels=_lasting(labels),
+            is_parquet=landed.is_parquet,
         )
         return self._run(client, statement, labels)
 
@@ -312,7 +327,9 @@ class BigQueryWarehouse(BigQueryDataset):
         self, client: bigquery.Client, taxi: Taxi, month: Month, landed: LandedFile, labels: Mapping[str, str]
     ) -> bigquery.QueryJob:
         """Make the monthly table under the name it has until it is known to be whole."""
-        statement = statements.create_month_table(self.place, taxi, month, labels=_lasting(labels))
+        statement = statements.create_month_table(
+            self.place, taxi, month, header=landed.header, filename=landed.filename, labels=_lasting(labels)
+        )
         _refuse_bent_rows(taxi, landed)
         self._require_object(taxi, month, landed)
         try:
@@ -323,9 +340,10 @@ class BigQueryWarehouse(BigQueryDataset):
         self._require_object(taxi, month, landed)
         rows = client.get_table(f"{self.place}.{coming_table(taxi, month)}").num_rows
         if rows != landed.rows:
+            counted, cause = counting(landed)
             raise UnexpectedContentError(
-                f"{landed.path} has {landed.rows:,} rows by its line ends, but BigQuery reads {rows:,}: "
-                "a quoted field spans lines or the file has changed since it landed, so fetch it again or look at it."
+                f"{landed.path} has {landed.rows:,} rows {counted}, but BigQuery reads {rows:,}: "
+                f"{cause}the file has changed since it landed, so fetch it again or look at it."
             )
         return job
 
@@ -343,6 +361,15 @@ class BigQueryWarehouse(BigQueryDataset):
                 f"The table {taxi.table} lacks the column {wrong[0]} or keeps it with another type: "
                 "rename that table, and the next run makes a new one."
             )
+
+    def _create_month_view(self, client: bigquery.Client, taxi: Taxi, month: Month) -> None:
+        labels = self._labels(taxi, month)
+        statement = statements.create_month_view(self.place, taxi, month, labels=_lasting(labels))
+        self._run(client, statement, labels)
+
+    def _add_new_columns(self, client: bigquery.Client, taxi: Taxi, month: Month | None) -> None:
+        with _creating:
+            add_new_columns(client, self.place, taxi, month, partial(self._create_month_view, client, taxi))
 
     def _count_month(self, client: bigquery.Client, taxi: Taxi, month: Month, labels: Mapping[str, str]) -> int:
         if find(client, self.place, taxi.table) is None:
@@ -365,9 +392,13 @@ class BigQueryWarehouse(BigQueryDataset):
         }
 
 
+def _object_name(taxi: Taxi, landed: LandedFile) -> str:
+    return f"{taxi.name}/{landed.path.name}"
+
+
 def _with_names_of(taxi: Taxi, row: bigquery.Row) -> Mapping[str, Any]:
     """A measurement by its name and the column's, which BigQuery may spell in its own way: its names have no case."""
-    spelt = {name.lower(): name for name in taxi.header}
+    spelt = {column.name.lower(): column.name for column in taxi.columns}
     parts = [(*name.partition("__"), value) for name, value in row.items()]
     return {f"{what} {spelt[column.lower()]}" if column else what: value for what, _, column, value in parts}
 

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from taxi_assets import settings
-from taxi_assets.trips.reading import COLUMN_TYPES
+from taxi_assets.trips.columns import COLUMN_TYPES
 from taxi_assets.warehouses.base import Warehouse
+from taxi_assets.warehouses.duckdb.columns import ID_TYPE
 from taxi_assets.warehouses.duckdb.dbt import prepare_dbt
 from taxi_assets.warehouses.duckdb.io_manager import DuckDBIOManager
-from taxi_assets.warehouses.duckdb.warehouse import ID_TYPE, DuckDBWarehouse
+from taxi_assets.warehouses.duckdb.warehouse import DuckDBWarehouse
 
 
 def _resources() -> Mapping[str, Any]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import duckdb
 from dagster_duckdb import DuckDBResource
@@ -22,18 +22,18 @@ from taxi_assets.errors import WarehouseError
 from taxi_assets.months import Month
 from taxi_assets.source.files import LandedFile
 from taxi_assets.sql import identifier, render
-from taxi_assets.taxis import Taxi
+from taxi_assets.taxis import Taxi, taxi_of_main_table, taxi_of_month_asset
 from taxi_assets.transactions import transaction
-from taxi_assets.trips.reading import COLUMN_TYPES
+from taxi_assets.trips.columns import COLUMN_TYPES
 from taxi_assets.trips.staging import stage_month
 from taxi_assets.trips.zones import stage_zones
 from taxi_assets.warehouses.base import MonthLoad, MonthMerge, MonthProfile, TableRole, table_columns
 from taxi_assets.warehouses.duckdb.catalog import comment, drop_own, kind_of, refuse_foreign_table, single_row
+from taxi_assets.warehouses.duckdb.columns import ID_TYPE
 from taxi_assets.warehouses.duckdb.connection import explained, open_database
+from taxi_assets.warehouses.duckdb.new_columns import add_new_columns, create_month_view
 from taxi_assets.warehouses.duckdb.tables import read_table, write_table
 from taxi_assets.zones import ZONES_DESCRIPTION, ZONES_TABLE
-
-ID_TYPE: Final = "VARCHAR"
 
 _log = logging.getLogger(__name__)
 # One month at a time in this process: a load keeps all cores busy, and two would share one memory limit.
@@ -116,6 +116,7 @@ class DuckDBWarehouse(DuckDBResource):
         month_table = taxi.month_table(month)
         with self._loading(f"merge {month_table} into {taxi.table}", log) as connection:
             start = time.monotonic()
+            add_new_columns(connection, taxi)
             match kind_of(connection, month_table):
                 case "TABLE":
                     with transaction(connection):
@@ -135,6 +136,7 @@ class DuckDBWarehouse(DuckDBResource):
         with explained(self.path, f"measure {table}"), self._connection(log) as connection:
             if kind_of(connection, table) is None:
                 raise WarehouseError(f"{self.path} has no table {table}: materialize {month} of {taxi.table} first.")
+            add_new_columns(connection, taxi)
             statement = render(__package__, "profile_month.sql", taxi=taxi, table=table)
             profile = connection.execute(statement, {"file_month": month.first_day})
             names = [column[0] for column in profile.description]
@@ -176,7 +178,11 @@ class DuckDBWarehouse(DuckDBResource):
         The database stays open until the relation, and whatever was made from it, is gone.
         """
         with explained(self.path, f"read {table}"):
-            return read_table(self.connect(log), table, months)
+            connection = self.connect(log)
+            taxi = taxi_of_main_table(table) or taxi_of_month_asset(table)
+            if taxi is not None:
+                add_new_columns(connection, taxi)
+            return read_table(connection, table, months)
 
     def write(
         self, table: str, rows: Any, months: Sequence[Month] | None, *, description: str, log: logging.Logger = _log
@@ -202,10 +208,9 @@ class DuckDBWarehouse(DuckDBResource):
 def _merge(connection: duckdb.DuckDBPyConnection, taxi: Taxi, month: Month) -> MonthMerge:
     month_table = taxi.month_table(month)
     _create_main_table(connection, taxi)
-    columns = [name for name, _, _ in _columns(taxi)]
+    columns = [name for name, _, _ in table_columns(taxi, ID_TYPE, COLUMN_TYPES)]
     names = {
         "taxi": taxi,
-        "month": month,
         "main": taxi.table,
         "month_table": month_table,
         "all_columns": columns,
@@ -222,19 +227,17 @@ def _merge(connection: duckdb.DuckDBPyConnection, taxi: Taxi, month: Month) -> M
     inserted = changed_rows("insert_new_trips.sql")
     rows = _rows_of_month(connection, taxi, month)
     connection.execute(f"DROP TABLE {identifier(month_table)}")
-    connection.execute(render(__package__, "create_month_view.sql", **names))
-    comment(connection, "VIEW", month_table, f"{taxi.title} trips of {month}, a part of {taxi.table}.")
+    create_month_view(connection, taxi, month)
     return MonthMerge(rows, inserted=inserted, updated=updated, deleted=deleted)
 
 
 def _create_main_table(connection: duckdb.DuckDBPyConnection, taxi: Taxi) -> None:
     """Create the main table unless it is there, and make sure that it is ours and has the taxi's columns."""
+    columns = table_columns(taxi, ID_TYPE, COLUMN_TYPES)
     if kind_of(connection, taxi.table) is None:
-        connection.execute(
-            render(__package__, "create_main_table.sql", taxi=taxi, table=taxi.table, columns=_columns(taxi))
-        )
+        connection.execute(render(__package__, "create_main_table.sql", taxi=taxi, table=taxi.table, columns=columns))
         comment(connection, "TABLE", taxi.table, f"{taxi.title} trips, all months. {taxi.description}")
-        for name, _, description in _columns(taxi):
+        for name, _, description in columns:
             comment(connection, "COLUMN", f"{taxi.table}.{name}", description, prefix="")
     refuse_foreign_table(connection, taxi.table)
     types = dict(
@@ -243,16 +246,12 @@ def _create_main_table(connection: duckdb.DuckDBPyConnection, taxi: Taxi) -> Non
             {"table": taxi.table},
         ).fetchall()
     )
-    wrong = [name for name, type_name, _ in _columns(taxi) if types.get(name) != type_name.replace(", ", ",")]
+    wrong = [name for name, type_name, _ in columns if types.get(name) != type_name.replace(", ", ",")]
     if wrong:
         raise WarehouseError(
             f"The table {taxi.table} lacks the column {wrong[0]} or keeps it with another type: "
             "rename that table, and the next run makes a new one."
         )
-
-
-def _columns(taxi: Taxi) -> Sequence[tuple[str, str, str]]:
-    return table_columns(taxi, ID_TYPE, COLUMN_TYPES)
 
 
 def _rows_of_month(connection: duckdb.DuckDBPyConnection, taxi: Taxi, month: Month) -> int:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, LiteralString
 
 from taxi_assets.taxis import Kind
 
 ID_TYPE: Final = "uuid"
-COLUMN_TYPES: Final[dict[Kind, str]] = {
+COLUMN_TYPES: Final[dict[Kind, LiteralString]] = {
     "integer": "integer",
     "decimal": "numeric",
     "timestamp": "timestamp without time zone",

@@ -14,7 +14,7 @@ from taxi_assets.months import Month
 from taxi_assets.ownership import COMMENT_PREFIX
 from taxi_assets.sql import identifier, literal
 from taxi_assets.taxis import Taxi
-from taxi_assets.trips.reading import COLUMN_TYPES
+from taxi_assets.trips.columns import COLUMN_TYPES
 from taxi_assets.warehouses.base import table_columns
 from taxi_assets.warehouses.rows import arrow_stream
 

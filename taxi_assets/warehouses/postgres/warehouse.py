@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from typing import Any, Final, LiteralString
 
 import duckdb
@@ -22,7 +23,7 @@ from taxi_assets.errors import NoSuchTableError, WarehouseError
 from taxi_assets.months import Month
 from taxi_assets.source.files import LandedFile
 from taxi_assets.sql import identifier, render
-from taxi_assets.taxis import Taxi, taxi_of_main_table, taxi_of_month_asset
+from taxi_assets.taxis import Column, Taxi, taxi_of_main_table, taxi_of_month_asset
 from taxi_assets.trips.zones import stage_zones
 from taxi_assets.warehouses.base import MonthLoad, MonthMerge, MonthProfile, TableRole, table_columns
 from taxi_assets.warehouses.postgres import catalog
@@ -64,7 +65,7 @@ class PostgresWarehouse(PostgresResource):
                 catalog.refuse_foreign_table(connection, month_table)
             for left_over in (shape, coming, _loading_table(taxi, month)):
                 catalog.drop_own(connection, left_over)
-            _create_shape_table(connection, taxi, month)
+            _create_shape_table(connection, taxi, month, landed)
             # Only a month that is not in main yet has its own name at once.
             name = coming if catalog.kind_of(connection, month_table) == "partition" else month_table
             rows = self._fill(connection, taxi, month, landed, name)
@@ -74,6 +75,7 @@ class PostgresWarehouse(PostgresResource):
         """See :class:`taxi_assets.warehouses.base.TripsWarehouse`."""
         month_table, coming = taxi.month_table(month), _coming_table(taxi, month)
         with self._turn(taxi, month, f"merge {month_table} into {taxi.table}", log) as connection:
+            self._add_new_columns(connection, taxi, _latest_month_table(connection, taxi, month), log)
             match catalog.kind_of(connection, coming), catalog.kind_of(connection, month_table):
                 case "table", "partition":
                     return self._replace_partition(connection, taxi, month, log)
@@ -87,7 +89,7 @@ class PostgresWarehouse(PostgresResource):
                         f"materialize postgres/{taxi.month_asset} for {month} first."
                     )
 
-    def profile_month(self, taxi: Taxi, month: Month, role: TableRole, log: logging.Logger) -> MonthProfile:  # noqa: ARG002 - part of the interface
+    def profile_month(self, taxi: Taxi, month: Month, role: TableRole, log: logging.Logger) -> MonthProfile:
         """See :class:`taxi_assets.warehouses.base.TripsWarehouse`."""
         with self.explained(f"measure {taxi.table}"), self.get_connection() as connection:
             table = taxi.table if role == "main" else _latest_month_table(connection, taxi, month)
@@ -95,6 +97,7 @@ class PostgresWarehouse(PostgresResource):
                 raise WarehouseError(
                     f"PostgreSQL at {self.place} has no table {table}: materialize {month} of {taxi.table} first."
                 )
+            self._add_new_columns(connection, taxi, table, log)
             statement = render(__package__, "profile_month.sql", taxi=taxi, table=table)
             cursor = connection.cursor(row_factory=dict_row)
             row = cursor.execute(statement.encode(), {"file_month": month.first_day}).fetchone()
@@ -146,6 +149,9 @@ class PostgresWarehouse(PostgresResource):
             for name in tables:
                 self._require(connection, name)
             taxi = monthly or main
+            if taxi is not None:
+                for name in tables:
+                    self._add_new_columns(connection, taxi, name, _log)
             query, shape = trips_query(taxi, tables, months) if taxi else table_query(table, months)
             return read_query(self.conninfo(), self.schema_name, query, shape)
 
@@ -212,6 +218,7 @@ class PostgresWarehouse(PostgresResource):
                     for name, _, description in columns:
                         catalog.comment_on_column(connection, taxi.table, name, description)
         catalog.refuse_foreign_table(connection, taxi.table)
+        self._add_new_columns(connection, taxi, taxi.table, log)
         types = catalog.column_types(connection, taxi.table)
         wrong = [name for name, type_name, _ in columns if types.get(name) != type_name.lower()]
         if wrong:
@@ -219,6 +226,24 @@ class PostgresWarehouse(PostgresResource):
                 f"The table {taxi.table} lacks the column {wrong[0]} or keeps it with another type: "
                 "rename that table, and the next run makes a new one."
             )
+
+    def _add_new_columns(self, connection: Connection, taxi: Taxi, table: str, log: logging.Logger) -> None:
+        """Add the columns that the taxi's definition has got since main and that table were made.
+
+        They are those that may be empty, and trips that are there have no value in them. Partitions follow main; a
+        month that is not merged yet gets them by itself.
+        """
+        for name in dict.fromkeys([taxi.table, table]):
+            if catalog.kind_of(connection, name) and _lacking_columns(connection, taxi, name):
+                with self._alone(connection, taxi.table, log):
+                    in_short_transaction(
+                        connection,
+                        name,
+                        "ACCESS EXCLUSIVE",
+                        statements=partial(_add_lacking_columns, connection, taxi, name),
+                        wait_seconds=self.lock_wait_seconds,
+                        log=log,
+                    )
 
     def _fill(self, connection: Connection, taxi: Taxi, month: Month, landed: LandedFile, name: str) -> int:
         """Make a table of that name with the file's rows, each with its final id, in one transaction.
@@ -281,6 +306,20 @@ class PostgresWarehouse(PostgresResource):
         return MonthMerge(rows, inserted=inserted, updated=updated, deleted=deleted)
 
 
+def _lacking_columns(connection: Connection, taxi: Taxi, table: str) -> Sequence[Column]:
+    there = catalog.column_types(connection, table)
+    return [column for column in taxi.columns if column.only_in_feed and column.name.lower() not in there]
+
+
+def _add_lacking_columns(connection: Connection, taxi: Taxi, table: str) -> None:
+    catalog.refuse_foreign_table(connection, table)
+    for column in _lacking_columns(connection, taxi, table):
+        name = column.name.lower()
+        statement = sql.SQL("ALTER TABLE {} ADD COLUMN {} ").format(sql.Identifier(table), sql.Identifier(name))
+        connection.execute(statement + sql.SQL(COLUMN_TYPES[column.kind]))
+        catalog.comment_on_column(connection, table, name, column.description)
+
+
 def _shape_table(taxi: Taxi, month: Month) -> str:
     """Name of the empty table that a month's table is made like."""
     return f"{taxi.month_table(month)}_shape"
@@ -306,7 +345,7 @@ def _columns(taxi: Taxi) -> Sequence[tuple[str, str, str]]:
     return [(name.lower(), kind, text) for name, kind, text in table_columns(taxi, ID_TYPE, {**COLUMN_TYPES})]
 
 
-def _create_shape_table(connection: Connection, taxi: Taxi, month: Month) -> None:
+def _create_shape_table(connection: Connection, taxi: Taxi, month: Month, landed: LandedFile) -> None:
     """An empty table that could become a partition of main: the same columns, and only this month's rows.
 
     A table that is made like main locks main until its transaction ends, which for the table that is filled would be
@@ -322,9 +361,7 @@ def _create_shape_table(connection: Connection, taxi: Taxi, month: Month) -> Non
             sql.SQL(
                 "ALTER TABLE {} ADD CHECK (file_month = {month}),"
                 " ALTER filename SET DEFAULT {filename}, ALTER file_month SET DEFAULT {month}"
-            ).format(
-                sql.Identifier(shape), month=sql.Literal(month.first_day), filename=sql.Literal(taxi.csv_name(month))
-            )
+            ).format(sql.Identifier(shape), month=sql.Literal(month.first_day), filename=sql.Literal(landed.filename))
         )
 
 

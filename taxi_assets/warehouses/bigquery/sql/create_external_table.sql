@@ -1,8 +1,8 @@
 {% from "tables.sql" import ours %}
 -- A month's raw file where it lies, every field as text: a value of another kind can't become null or be rounded here.
 CREATE OR REPLACE EXTERNAL TABLE {{ table }} (
-{% for name in header %}
-    {{ name | backticks }} STRING{{ "," if not loop.last }}
+{% for name, type in columns %}
+    {{ name | backticks }} {{ type }}{{ "," if not loop.last }}
 {% endfor %}
 )
 OPTIONS (

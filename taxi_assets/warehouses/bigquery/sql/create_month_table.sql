@@ -1,7 +1,8 @@
 {% from "tables.sql" import column_definitions, ours %}
-{% from "values.sql" import is_unchanged, shortest_text, typed %}
+{% from "values.sql" import is_unchanged, shortest_text, text_in_csv, text_in_parquet, typed %}
 -- One month of {{ taxi.title | lower }} trips, typed and with ids, from the external table over its raw file.
 --
+-- Values of a Parquet file have types already, and go through the text that a CSV would have.
 -- A number must come out of its final type unchanged, and a date and time must read back as it was written; a value
 -- that doesn't fails the statement with its column. The texts that ids are made of are put together from whole numbers,
 -- since how a fraction is cast to text is not the same everywhere.
@@ -14,7 +15,7 @@ AS
 WITH `texts` AS (
     SELECT
 {% for column in taxi.columns %}
-        NULLIF({{ column.name | backticks }}, '') AS {{ column.name | backticks }}{{ "," if not loop.last }}
+        {% if column.name not in header %}CAST(NULL AS STRING){% elif is_parquet %}{{ text_in_parquet(column.kind, column.name | backticks) }}{% else %}{{ text_in_csv(column.name | backticks) }}{% endif %} AS {{ column.name | backticks }}{{ "," if not loop.last }}
 {% endfor %}
     FROM {{ external_table }}
 ),

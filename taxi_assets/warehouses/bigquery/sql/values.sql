@@ -1,5 +1,19 @@
 {# How the text of a field becomes a value, and a value the text that enters a trip's id; by kind of column. #}
 
+{# The text of a field of a CSV, where nothing stands for null. #}
+{% macro text_in_csv(field) %}
+NULLIF({{ field }}, '')
+{%- endmacro %}
+
+{# The text that stands for a value of a Parquet file. A date and time is read as DATETIME or as TIMESTAMP in UTC. #}
+{% macro text_in_parquet(kind, value) %}
+{% if kind == "timestamp" %}
+CAST(CAST({{ value }} AS DATETIME) AS STRING)
+{%- else %}
+CAST({{ value }} AS STRING)
+{%- endif %}
+{% endmacro %}
+
 {# Whether the final type holds exactly what the text says, as DuckDB judges it too: numbers are compared as FLOAT64. #}
 {% macro is_unchanged(kind, text) %}
 {% if kind == "integer" %}

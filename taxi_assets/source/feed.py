@@ -1,0 +1,45 @@
+"""The official feed: Parquet files that lie side by side, without a folder for each taxi."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from logging import Logger
+from pathlib import Path
+from typing import Final
+
+from taxi_assets.source.files import FileVersion, RawFile
+from taxi_assets.source.origin import Origin
+
+FEED_ADDRESS: Final = "https://d37ci6vzurychx.cloudfront.net/trip-data"
+"""Base address of the official feed, which answers 403 for a month that is not published yet."""
+
+
+class FeedOrigin:
+    """The files of the feed at a place, which is a web server or a folder.
+
+    Attributes:
+        name: What the place is called.
+        is_release: Never: the feed publishes other files.
+        is_sample: Never.
+        is_remote: Whether the place is somebody else's server.
+    """
+
+    is_release = False
+    is_sample = False
+
+    def __init__(self, place: Origin) -> None:
+        self._place = place
+        self.name = place.name
+        self.is_remote = place.is_remote
+
+    def version(self, file: RawFile, known: FileVersion | None = None) -> FileVersion:
+        """See ``Origin.version``."""
+        return self._place.version(_beside_the_others(file), known)
+
+    def fetch(self, file: RawFile, target: Path, log: Logger) -> FileVersion:
+        """See ``Origin.fetch``."""
+        return self._place.fetch(_beside_the_others(file), target, log)
+
+
+def _beside_the_others(file: RawFile) -> RawFile:
+    return replace(file, path=file.name)

@@ -1,0 +1,71 @@
+"""Columns that a taxi's definition has got since its tables were made: added to them without loading anything again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from google.api_core.exceptions import PreconditionFailed
+from google.cloud import bigquery
+
+from taxi_assets.months import Month
+from taxi_assets.taxis import Column, Taxi
+from taxi_assets.warehouses.bigquery.catalog import find_own
+from taxi_assets.warehouses.bigquery.columns import COLUMN_TYPES
+
+
+def add_new_columns(
+    client: bigquery.Client, dataset: str, taxi: Taxi, month: Month | None, make_view: Callable[[Month], object]
+) -> None:
+    """Add those columns that may be empty to the main table, and let the views of its months have them.
+
+    Trips that are there have no value in them. Where nothing is new this looks at two tables and no more.
+
+    Args:
+        client: The client.
+        dataset: Project and dataset.
+        taxi: The taxi.
+        month: The month in hand, whose own table or view is looked at too; None for none.
+        make_view: Makes the view of a month anew.
+
+    Raises:
+        WarehouseError: A table with such a name is somebody else's.
+    """
+    main = find_own(client, dataset, taxi.table)
+    is_new = main is not None and bool(_lacking_columns(taxi, main))
+    if main is not None and is_new:
+        _add_columns(client, main, taxi)
+    months = _months_there(client, dataset, taxi) if is_new else [month] if month is not None else []
+    for there in months:
+        table = find_own(client, dataset, taxi.month_table(there))
+        if table is None or not _lacking_columns(taxi, table):
+            continue
+        if table.table_type == "VIEW":
+            make_view(there)
+        else:
+            _add_columns(client, table, taxi)
+
+
+def _lacking_columns(taxi: Taxi, table: bigquery.Table) -> Sequence[Column]:
+    there = {field.name.lower() for field in table.schema}
+    return [column for column in taxi.columns if column.only_in_feed and column.name.lower() not in there]
+
+
+def _add_columns(client: bigquery.Client, table: bigquery.Table, taxi: Taxi) -> None:
+    while lacking := _lacking_columns(taxi, table):
+        new = [
+            bigquery.SchemaField(column.name, COLUMN_TYPES[column.kind], description=column.description)
+            for column in lacking
+        ]
+        table.schema = [*table.schema, *new]
+        # Another run may have changed the table since it was looked at, perhaps in the same way.
+        with suppress(PreconditionFailed):
+            client.update_table(table, ["schema"])
+        table = client.get_table(table.reference)
+
+
+def _months_there(client: bigquery.Client, dataset: str, taxi: Taxi) -> Sequence[Month]:
+    name = re.compile(re.escape(taxi.table) + r"_(\d{4})_(\d\d)", re.ASCII)
+    matches = [name.fullmatch(table.table_id) for table in client.list_tables(dataset)]
+    return [Month(int(match[1]), int(match[2])) for match in matches if match is not None]
