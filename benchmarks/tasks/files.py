@@ -134,6 +134,7 @@ def make_feed_month(source: str, feed: str, taxi: str, month: str, times: int) -
     path = Path(source) / known_taxi.file_path(Month.parse(month))
     kinds = {column.name: column.kind for column in known_taxi.release_columns}
     columns = ", ".join(f"{literal(name)}: {literal(_FEED_TYPES[kind])}" for name, kind in kinds.items())
+    trips = f"read_csv({literal(str(path))}, header = true, auto_detect = false, columns = {{{columns}}})"
     pickup = identifier(known_taxi.pickup)
     target = Path(feed) / file.name
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -142,9 +143,7 @@ def make_feed_month(source: str, feed: str, taxi: str, month: str, times: int) -
             f"""
             COPY (
                 SELECT "trip".* REPLACE ({pickup} + to_seconds("number") AS {pickup})
-                FROM
-                    read_csv({literal(str(path))}, header = true, auto_detect = false, columns = {{{columns}}}) AS "trip",
-                    range({times}) AS "repetitions"("number")
+                FROM {trips} AS "trip", range({times}) AS "repetitions"("number")
             ) TO {literal(str(target))} (FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 1048576)
             """
         ).fetchall()
