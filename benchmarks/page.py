@@ -84,7 +84,8 @@ def _rounds(count: int) -> str:
 _NOT_COVERED = (
     "Downloads over a network; several processes that load at the same time; disks slower than this machine's; months "
     "with other habits than the sample's, such as many rows that agree in their id; BigQuery. The "
-    "figures of Dagster hold for its SQLite storage and for steps in one process, which are the project's defaults."
+    "figures of Dagster hold for steps in one process, which is the project's default, and for SQLite storage but for "
+    "backfills through the daemon, whose storage is PostgreSQL."
 )
 
 
