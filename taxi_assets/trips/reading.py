@@ -5,7 +5,9 @@ Warehouses share this step: DuckDB keeps the rows in a table, PostgreSQL has the
 
 from __future__ import annotations
 
-from typing import Any
+import os
+from collections.abc import Sequence
+from typing import Any, Final
 
 from taxi_assets.errors import UnexpectedContentError
 from taxi_assets.months import Month
@@ -23,6 +25,9 @@ from taxi_assets.trips.columns import (
     text_in_parquet,
 )
 from taxi_assets.trips.diagnosis import describe_problems
+
+_MOST_PARTS: Final = 4
+_ROWS_WORTH_A_PART: Final = 100_000
 
 
 def insert_statement(taxi: Taxi, month: Month, landed: LandedFile, *, table: str) -> tuple[str, dict[str, Any]]:
@@ -69,6 +74,21 @@ def counting(landed: LandedFile) -> tuple[str, str]:
     return ("in its footer", "") if landed.is_parquet else ("by its line ends", "a quoted field spans lines or ")
 
 
+def parquet_parts(landed: LandedFile) -> Sequence[tuple[int, int]]:
+    """First row and the one after the last of each part of a Parquet file that is read at the same time as the others.
+
+    Raises:
+        OSError: The file can't be read.
+    """
+    import pyarrow.parquet as pq  # noqa: PLC0415 - only files of the feed need it
+
+    threads = min(os.cpu_count() or 1, _MOST_PARTS)
+    if pq.read_metadata(landed.path).num_row_groups >= threads or landed.rows < _ROWS_WORTH_A_PART:
+        return [(0, landed.rows)]
+    size = -(-landed.rows // threads)
+    return [(first, first + size) for first in range(0, landed.rows, size)]
+
+
 def _reading(taxi: Taxi, landed: LandedFile, *, id_function: str) -> dict[str, Any]:
     """What ``read_month.sql`` is rendered with."""
     return {
@@ -76,6 +96,7 @@ def _reading(taxi: Taxi, landed: LandedFile, *, id_function: str) -> dict[str, A
         "identity": [taxi.column(name) for name in taxi.identity],
         "file_columns": [taxi.column(name) for name in landed.header],
         "file_reader": "read_parquet_file.sql" if landed.is_parquet else "read_csv_file.sql",
+        "parts": parquet_parts(landed) if landed.is_parquet else [],
         "column_types": COLUMN_TYPES,
         "reader_types": READER_TYPES,
         "id_function": id_function,

@@ -11,6 +11,7 @@ import pytest
 
 from taxi_assets.source.files import feed_file
 from taxi_assets.taxis import Column
+from taxi_assets.trips import reading
 from taxi_assets_tests.csv_files import made_trips
 from taxi_assets_tests.feed.parquet_files import feed_table, table_of, with_column, with_value
 from taxi_assets_tests.feed.project import AUTUMN, FedProject
@@ -183,6 +184,21 @@ def test_a_value_that_would_change_fails_the_month_and_is_named(
     failure = fed_anywhere.run(str(AUTUMN)).failure
     assert words in failure
     assert "can't hold unchanged" in failure
+
+
+def test_a_month_in_one_group_of_rows_is_read_in_parts_and_is_the_same(
+    fed_anywhere: FedProject, monkeypatch: pytest.MonkeyPatch
+):
+    fed_anywhere.publish(feed_table(GREEN, AUTUMN, 61))
+    assert fed_anywhere.run(str(AUTUMN)).success
+    expected = values(fed_anywhere)
+    monkeypatch.setattr(reading, "_ROWS_WORTH_A_PART", 10)
+    monkeypatch.setattr("os.cpu_count", lambda: 3)
+    landed = fed_anywhere.trip_source().land(feed_file(GREEN, AUTUMN), LOG)
+    assert reading.parquet_parts(landed) == [(0, 21), (21, 42), (42, 63)]
+    assert fed_anywhere.run(str(AUTUMN)).success
+    assert values(fed_anywhere) == expected
+    assert len(expected) == 61
 
 
 def test_trips_that_agree_in_their_id_are_all_kept_with_the_ids_that_a_csv_gives_them(fed_anywhere: FedProject):
