@@ -86,7 +86,8 @@ def test_tables_and_jobs_say_what_they_are(project: GcpProject):
     assert main.clustering_fields == ["lpep_pickup_datetime", "PULocationID", "DOLocationID"]
     assert main.description.startswith("taxi_assets: Green taxi trips, all months.")
     assert main.labels == {"made_by": "taxi_assets", "taxi": "green"}
-    assert [field.name for field in main.schema] == ["unique_row_id", "filename", "file_month", *GREEN.header]
+    names = [column.name for column in GREEN.columns]
+    assert [field.name for field in main.schema] == ["unique_row_id", "filename", "file_month", *names]
     assert all(field.description for field in main.schema)
     assert month.table_id == "green_tripdata_2019_01"
     wanted = {"made_by": "taxi_assets", "taxi": "green", "month": "2019-01", "run": outcome.result.run_id}
