@@ -99,17 +99,25 @@ def copy_batches(
 
     Raises:
         psycopg.Error: The server refused, or the connection broke.
+        WarehouseError: Another number of rows arrived than was sent.
     """
     names = sql.SQL(", ").join(map(sql.Identifier, schema.names))
     statement = sql.SQL("COPY {} ({}) FROM STDIN (" + options + ")").format(sql.Identifier(table), names)
     encoder = pgpq.ArrowToPostgresBinaryEncoder(schema)
+    sent = 0
     with connection.cursor() as cursor:
         with cursor.copy(statement) as copy:
             copy.write(encoder.write_header())
             for batch in read_ahead(batches):
                 copy.write(encoder.write_batch(batch))
+                sent += batch.num_rows
             copy.write(encoder.finish())
-        return cursor.rowcount
+        if cursor.rowcount != sent:
+            raise WarehouseError(
+                f"{cursor.rowcount:,} of {sent:,} rows arrived in {table}: nothing of them was kept, so run again, and "
+                "report it if it stays so."
+            )
+        return sent
 
 
 def read_ahead(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
