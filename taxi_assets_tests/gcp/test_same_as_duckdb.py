@@ -18,7 +18,6 @@ from taxi_assets.partitions import months_partitions, runs_of_a_range
 from taxi_assets.report.summary import summarize
 from taxi_assets.warehouses import bigquery as cloud
 from taxi_assets.warehouses import duckdb as embedded
-from taxi_assets.warehouses.base import Warehouse
 from taxi_assets.warehouses.bigquery.io_manager import BigQueryIOManager
 from taxi_assets.warehouses.duckdb.io_manager import DuckDBIOManager
 from taxi_assets_tests.csv_files import put_sample
@@ -26,6 +25,7 @@ from taxi_assets_tests.gcp.project import GcpProject
 from taxi_assets_tests.paths import REAL_DATA, needs_real_data
 from taxi_assets_tests.postgres.test_same_as_duckdb import _ignore
 from taxi_assets_tests.project import FEBRUARY, GREEN, JANUARY, YELLOW, Outcome
+from taxi_assets_tests.users_assets import Managers, handed_out, materialize
 
 BOTH = (embedded.WAREHOUSE, cloud.WAREHOUSE)
 RANGE = {"dagster/asset_partition_range_start": "2019-01", "dagster/asset_partition_range_end": "2019-02"}
@@ -64,48 +64,11 @@ def assert_same(project: GcpProject, taxi, months: Sequence[Month]) -> None:
             assert there == here
 
 
-def materialize(
-    project: GcpProject, warehouse: Warehouse, asset: dg.AssetsDefinition, **partition: Any
-) -> dg.ExecuteInProcessResult:
-    """Run an asset of a user's beside the tables of a warehouse."""
-    managers = {
+def managers(project: GcpProject) -> Managers:
+    return {
         "duckdb": DuckDBIOManager(warehouse=project.warehouse()),
         "bigquery": BigQueryIOManager(warehouse=project.bigquery()),
     }
-    keys = [warehouse.key(GREEN.table), warehouse.key(GREEN.month_asset)]
-    specs = [dg.AssetSpec(key, partitions_def=months_partitions()).with_io_manager_key("io_manager") for key in keys]
-    resources = {"io_manager": managers[warehouse.name]}
-    return dg.materialize([*specs, asset], selection=[asset], resources=resources, raise_on_error=False, **partition)
-
-
-def handed_out(
-    project: GcpProject, warehouse: Warehouse, name: str, wanted: type, **partition: Any
-) -> tuple[Any, list[Any]]:
-    """Columns with their types, and sorted rows, as an asset gets them that asks for a type."""
-    seen: list[tuple[Any, list[Any]]] = []
-
-    def look(trips) -> None:
-        match trips:
-            case pd.DataFrame():
-                rows = trips.sort_values("unique_row_id").astype(object).where(trips.notna(), None)
-                seen.append((dict(trips.dtypes), rows.values.tolist()))
-            case duckdb.DuckDBPyRelation():
-                described = list(zip(trips.columns, map(str, trips.types), strict=True))
-                seen.append((described, trips.order("unique_row_id").fetchall()))
-            case _:
-                table = trips.read_all().sort_by("unique_row_id")
-                seen.append((table.schema, table.to_pylist()))
-
-    look.__annotations__["trips"] = wanted
-    asset = dg.asset(
-        name="look",
-        ins={"trips": dg.AssetIn(warehouse.key(name))},
-        partitions_def=months_partitions(),
-        backfill_policy=runs_of_a_range(),
-    )(look)
-    result = materialize(project, warehouse, asset, **partition)
-    assert result.success
-    return seen[0]
 
 
 @pytest.mark.parametrize("wanted", [pd.DataFrame, pa.RecordBatchReader, duckdb.DuckDBPyRelation])
@@ -114,7 +77,7 @@ def test_assets_get_the_same_months_from_both(in_both: GcpProject, wanted: type)
         (GREEN.table, {"partition_key": "2019-02"}, ROWS),
         (GREEN.month_asset, {"tags": RANGE}, 2 * ROWS),
     ):
-        here, there = (handed_out(in_both, warehouse, name, wanted, **partition) for warehouse in BOTH)
+        here, there = (handed_out(managers(in_both), warehouse, name, wanted, **partition) for warehouse in BOTH)
         assert here[0] == there[0]
         assert here[1] == there[1]
         assert len(there[1]) == rows
@@ -155,7 +118,7 @@ def test_what_an_asset_returns_replaces_its_table(in_both: GcpProject, kind: typ
         return made()
 
     for _ in range(2):
-        assert materialize(in_both, cloud.WAREHOUSE, numbers).success
+        assert materialize(managers(in_both), cloud.WAREHOUSE, numbers).success
     found = in_both.query(f"SELECT number, text FROM numbers_{kind.__name__.lower()} ORDER BY 1")
     assert found == [(1, "a"), (2, None), (3, "c")]
 
@@ -170,7 +133,7 @@ def test_an_asset_replaces_its_months_one_by_one_and_leaves_nothing_else(in_both
         return trips.groupby("file_month", as_index=False)["tip_amount"].count()
 
     for partition in ({"partition_key": "2019-01"}, {"tags": RANGE}, {"partition_key": "2019-02"}):
-        assert materialize(in_both, cloud.WAREHOUSE, tips, **partition).success
+        assert materialize(managers(in_both), cloud.WAREHOUSE, tips, **partition).success
     found = in_both.query("SELECT CAST(file_month AS STRING) FROM tips ORDER BY 1")
     assert [month[:10] for (month,) in found] == ["2019-01-01", "2019-02-01"]
     assert not [name for name in in_both.tables() if "incoming" in name]
@@ -183,7 +146,7 @@ def test_a_table_of_somebody_else_is_not_replaced(in_both: GcpProject):
     def theirs() -> pd.DataFrame:
         return pd.DataFrame({"a": [1]})
 
-    assert not materialize(in_both, cloud.WAREHOUSE, theirs).success
+    assert not materialize(managers(in_both), cloud.WAREHOUSE, theirs).success
     assert in_both.query("SELECT a FROM theirs") == [(42,)]
 
 

@@ -25,6 +25,7 @@ from taxi_assets_tests.paths import REAL_DATA, needs_real_data
 from taxi_assets_tests.postgres.conftest import schema_of_ones_own
 from taxi_assets_tests.postgres.project import PostgresProject
 from taxi_assets_tests.project import FEBRUARY, GREEN, JANUARY, YELLOW, Outcome
+from taxi_assets_tests.users_assets import Managers, handed_out, materialize
 
 BOTH = (embedded.WAREHOUSE, postgres.WAREHOUSE)
 RANGE = {"dagster/asset_partition_range_start": "2019-01", "dagster/asset_partition_range_end": "2019-02"}
@@ -53,55 +54,18 @@ def in_both(tmp_path_factory: pytest.TempPathFactory, server_url: str) -> Iterat
         yield project
 
 
-def materialize(
-    project: PostgresProject, warehouse: Warehouse, asset: dg.AssetsDefinition, **partition: Any
-) -> dg.ExecuteInProcessResult:
-    """Run an asset of a user's beside the tables of a warehouse."""
-    managers = {
+def managers(project: PostgresProject) -> Managers:
+    return {
         "duckdb": DuckDBIOManager(warehouse=project.warehouse()),
         "postgres": PostgresIOManager(warehouse=project.postgres()),
     }
-    keys = [warehouse.key(GREEN.table), warehouse.key(GREEN.month_asset)]
-    specs = [dg.AssetSpec(key, partitions_def=months_partitions()).with_io_manager_key("io_manager") for key in keys]
-    resources = {"io_manager": managers[warehouse.name]}
-    return dg.materialize([*specs, asset], selection=[asset], resources=resources, raise_on_error=False, **partition)
-
-
-def handed_out(
-    project: PostgresProject, warehouse: Warehouse, name: str, wanted: type, **partition: Any
-) -> tuple[Any, list[Any]]:
-    """Columns with their types, and sorted rows, as an asset gets them that asks for a type."""
-    seen: list[tuple[Any, list[Any]]] = []
-
-    def look(trips) -> None:
-        match trips:
-            case pd.DataFrame():
-                rows = trips.sort_values("unique_row_id").astype(object).where(trips.notna(), None)
-                seen.append((dict(trips.dtypes), rows.values.tolist()))
-            case duckdb.DuckDBPyRelation():
-                described = list(zip(trips.columns, map(str, trips.types), strict=True))
-                seen.append((described, trips.order("unique_row_id").fetchall()))
-            case _:
-                table = trips.read_all().sort_by("unique_row_id")
-                seen.append((table.schema, table.to_pylist()))
-
-    look.__annotations__["trips"] = wanted
-    asset = dg.asset(
-        name="look",
-        ins={"trips": dg.AssetIn(warehouse.key(name))},
-        partitions_def=months_partitions(),
-        backfill_policy=runs_of_a_range(),
-    )(look)
-    result = materialize(project, warehouse, asset, **partition)
-    assert result.success
-    return seen[0]
 
 
 @pytest.mark.parametrize("wanted", TYPES)
 @pytest.mark.parametrize("name", [GREEN.table, GREEN.month_asset], ids=["main", "monthly"])
 def test_assets_get_the_same_from_both(in_both: PostgresProject, wanted: type, name: str):
     for partition, rows in (({"partition_key": "2019-02"}, 2_000), ({"tags": RANGE}, 4_000)):
-        here, there = (handed_out(in_both, warehouse, name, wanted, **partition) for warehouse in BOTH)
+        here, there = (handed_out(managers(in_both), warehouse, name, wanted, **partition) for warehouse in BOTH)
         assert here[0] == there[0]
         assert here[1] == there[1]
         assert len(there[1]) == rows
@@ -160,7 +124,7 @@ def test_what_an_asset_returns_replaces_its_table(in_both: PostgresProject, kind
         return made()
 
     for _ in range(2):
-        assert materialize(in_both, postgres.WAREHOUSE, numbers).success
+        assert materialize(managers(in_both), postgres.WAREHOUSE, numbers).success
     assert in_both.query("SELECT * FROM numbers ORDER BY 1") == [(1, "a"), (2, None), (3, "c")]
 
 
@@ -172,7 +136,7 @@ def test_an_asset_may_return_other_columns_than_before(in_both: PostgresProject)
         return pd.DataFrame(returned.pop(0))
 
     while returned:
-        assert materialize(in_both, postgres.WAREHOUSE, numbers).success
+        assert materialize(managers(in_both), postgres.WAREHOUSE, numbers).success
     assert in_both.query("SELECT b, a FROM numbers") == [(2.5, 3)]
 
 
@@ -186,7 +150,7 @@ def test_an_asset_replaces_its_months_one_by_one(in_both: PostgresProject):
         return trips.groupby("file_month", as_index=False)["tip_amount"].count()
 
     for partition in ({"partition_key": "2019-01"}, {"tags": RANGE}, {"partition_key": "2019-02"}):
-        assert materialize(in_both, postgres.WAREHOUSE, tips, **partition).success
+        assert materialize(managers(in_both), postgres.WAREHOUSE, tips, **partition).success
     found = in_both.query("SELECT file_month::date::text, tip_amount FROM tips ORDER BY 1")
     assert [month for month, _ in found] == ["2019-01-01", "2019-02-01"]
 
@@ -198,7 +162,7 @@ def test_a_table_of_somebody_else_is_not_replaced(in_both: PostgresProject):
     def theirs() -> pd.DataFrame:
         return pd.DataFrame({"a": [1]})
 
-    assert not materialize(in_both, postgres.WAREHOUSE, theirs).success
+    assert not materialize(managers(in_both), postgres.WAREHOUSE, theirs).success
     assert in_both.query("SELECT a FROM theirs") == [(42,)]
 
 
