@@ -34,7 +34,7 @@ def turn(connection: Connection, schema: str, name: str, *, wait_seconds: float,
         row = connection.execute(f"SELECT pg_try_advisory_lock({key})", (schema, name)).fetchone()
         return bool(row and row[0])
 
-    _keep_trying(take, lambda: f"another load of {name}", name, wait_seconds, log)
+    _keep_trying(take, lambda: "another load", name, wait_seconds, log)
     try:
         yield
     finally:

@@ -202,7 +202,7 @@ class PostgresWarehouse(PostgresResource):
         found = connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", (self.schema_name,)).fetchone()
         if not found:
             # Even with IF NOT EXISTS, one of two sessions that create it at once would fail.
-            with self._alone(connection, "", log):
+            with self._alone(connection, f"the schema {self.schema_name}", log):
                 connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(self.schema_name)))
 
     def _create_main_table(self, connection: Connection, taxi: Taxi, log: logging.Logger) -> None:
