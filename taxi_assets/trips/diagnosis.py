@@ -19,6 +19,7 @@ from typing import TypeVar
 from taxi_assets.errors import DamagedFileError, TaxiAssetsError, UnexpectedContentError
 from taxi_assets.source.files import LandedFile
 from taxi_assets.taxis import Column, Taxi
+from taxi_assets.trips.columns import NOISE
 
 _Error = TypeVar("_Error", bound=Exception)
 
@@ -110,7 +111,8 @@ def _number_fault(column: Column, value: str) -> str | None:
         return None if -_INTEGER_LIMIT <= number < _INTEGER_LIMIT else "is out of range"
     if abs(number) >= _DECIMAL_LIMIT:
         return "is out of range"
-    return None if (number * 10_000) % 1 == 0 else "has more than four decimals"
+    excess = abs(number - round(number, 4))
+    return None if excess <= Decimal(NOISE) * abs(number) else "has more than four decimals"
 
 
 def _timestamp_fault(value: str) -> str | None:

@@ -68,6 +68,16 @@ def test_a_column_without_values_may_have_no_type(fed_anywhere: FedProject):
     assert {(row["ehail_fee"], row["store_and_fwd_flag"]) for row in rows} == {(None, None)}
 
 
+def test_a_number_that_was_computed_is_the_number_that_it_stands_for(fed_anywhere: FedProject):
+    fed_anywhere.publish(with_value(PLAIN, "tip_amount", 0.3, row=7))
+    assert fed_anywhere.run(str(AUTUMN)).success
+    expected = values(fed_anywhere)
+    fed_anywhere.publish(with_value(PLAIN, "tip_amount", 0.1 + 0.2, row=7))
+    outcome = fed_anywhere.run(str(AUTUMN))
+    assert outcome.success, outcome.failure
+    assert values(fed_anywhere) == expected
+
+
 def test_a_payment_type_of_zero_is_a_value(fed_anywhere: FedProject):
     fed_anywhere.publish(with_value(PLAIN, "payment_type", 0, row=7))
     assert fed_anywhere.run(str(AUTUMN)).success
@@ -168,6 +178,7 @@ def test_a_column_that_is_there_twice_is_refused(fed: FedProject):
         ("VendorID", 2**31, None, "row 31, column VendorID: “2147483648” is out of range"),
         ("fare_amount", 0.00001, None, "row 31, column fare_amount: “1e-05” has more than four decimals"),
         ("total_amount", float("nan"), None, "row 31, column total_amount: “nan” is not a number"),
+        ("tip_amount", 0.30000000001, None, "row 31, column tip_amount: “0.30000000001” has more than four decimals"),
         ("extra", Decimal("0.00000000000000000001"), pa.decimal128(38, 20), "row 31, column extra: “0.0000000000"),
         (
             "lpep_pickup_datetime",

@@ -6,6 +6,7 @@ import pytest
 from google.api_core.exceptions import BadRequest
 
 from taxi_assets.sql import _environment
+from taxi_assets.trips.columns import NOISE
 from taxi_assets.trips.diagnosis import _fault
 from taxi_assets.warehouses.bigquery import statements
 from taxi_assets_tests.csv_files import csv_bytes, made_trips, put_csv
@@ -46,6 +47,8 @@ TEXTS = {
         "-0.5",
         "36.07",
         "12345678.9",
+        "0.30000000000000004",
+        "0.30000000001",
         "5.00001",
         "10000000000",
         "1e300",
@@ -80,7 +83,7 @@ COLUMNS = {"integer": "VendorID", "decimal": "fare_amount", "timestamp": GREEN.p
 # What the monthly table's statement asks of one text, asked of many at once.
 JUDGE = """
 {% from "values.sql" import is_unchanged %}
-SELECT `text`, COALESCE({{ is_unchanged(kind, "`text`") }}, FALSE)
+SELECT `text`, COALESCE({{ is_unchanged(kind, "`text`", noise) }}, FALSE)
 FROM UNNEST([{% for text in texts %}{{ text | escaped }}{{ ", " if not loop.last }}{% endfor %}]) AS `text`
 """
 
@@ -88,7 +91,7 @@ FROM UNNEST([{% for text in texts %}{{ text | escaped }}{{ ", " if not loop.last
 @pytest.mark.parametrize("kind", TEXTS)
 def test_bigquery_takes_the_same_texts_for_values_as_duckdb(project: GcpProject, kind: str):
     texts = TEXTS[kind]
-    query = _environment(statements.__package__).from_string(JUDGE).render(kind=kind, texts=texts)
+    query = _environment(statements.__package__).from_string(JUDGE).render(kind=kind, texts=texts, noise=NOISE)
     column = GREEN.column(COLUMNS[kind])
     assert dict(project.query(query)) == {text: _fault(column, text) is None for text in texts}
 

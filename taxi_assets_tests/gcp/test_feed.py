@@ -81,6 +81,7 @@ def test_what_drifts_is_loaded_as_in_duckdb(fed: GcpFedProject):
     table = with_column(table, "payment_type", pa.int8())
     table = with_column(table, "RatecodeID", pa.float64())
     table = with_column(table, "surge_fee", pa.array([1.5] * 60))
+    table = with_value(table, "tip_amount", 0.1 + 0.2, row=4)
     fed.publish(with_value(table.drop_columns([FEE]), "payment_type", 0, row=3), taxi=YELLOW)
     load_in_both(fed, AUTUMN, YELLOW)
     here, there = rows_in_both(fed, YELLOW)

@@ -1,8 +1,9 @@
 -- One month of {{ taxi.title | lower }} trips, read from the raw file, typed, and given ids.
 --
 -- Numbers must come out of their final type unchanged, because DuckDB would round 5.7 to the integer 6 and 0.00001 to the
--- decimal 0.0000 without a word; from a CSV they are read as DOUBLE. Timestamps must read back as they were written, so
--- that ids are made of them as they were written.
+-- decimal 0.0000 without a word; from a CSV they are read as DOUBLE. What a computed DOUBLE is off by is no part of its
+-- value: 0.30000000000000004 is 0.3. Timestamps must read back as they were written, so that ids are made of them as
+-- they were written.
 SELECT
     {{ id_function }}(concat(
 {% for column in identity %}

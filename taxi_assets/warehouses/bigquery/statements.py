@@ -10,6 +10,7 @@ from taxi_assets.months import Month
 from taxi_assets.ownership import COMMENT_PREFIX
 from taxi_assets.sql import backticks, render
 from taxi_assets.taxis import Column, Taxi
+from taxi_assets.trips.columns import NOISE
 from taxi_assets.warehouses.base import table_columns
 from taxi_assets.warehouses.bigquery.columns import COLUMN_TYPES, ID_TYPE
 
@@ -100,6 +101,7 @@ def create_month_table(
         is_parquet=filename.endswith(".parquet"),
         filename=filename,
         file_month=str(month.first_day),
+        noise=NOISE,
         refusal=REFUSAL,
         description=f"{COMMENT_PREFIX}{taxi.title} trips of {month}, not merged yet.",
         labels=labels,

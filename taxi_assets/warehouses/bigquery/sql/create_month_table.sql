@@ -28,7 +28,7 @@ WITH `texts` AS (
 {% else %}
         CASE
             WHEN {{ text }} IS NULL THEN NULL
-            WHEN {{ is_unchanged(column.kind, text) }}
+            WHEN {{ is_unchanged(column.kind, text, noise) }}
             THEN {{ typed(column.kind, text) }}
             ELSE ERROR(CONCAT({{ (refusal ~ column.name ~ ": “") | escaped }}, {{ text }}, '”'))
         END AS {{ text }}{{ "," if not loop.last }}

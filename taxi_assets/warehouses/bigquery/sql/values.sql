@@ -14,8 +14,9 @@ CAST({{ value }} AS STRING)
 {%- endif %}
 {% endmacro %}
 
-{# Whether the final type holds exactly what the text says, as DuckDB judges it too: numbers are compared as FLOAT64. #}
-{% macro is_unchanged(kind, text) %}
+{# Whether the final type holds what the text says, as DuckDB judges it too: numbers are compared as FLOAT64, of which
+computed ones may be off by a part that is noise. #}
+{% macro is_unchanged(kind, text, noise) %}
 {% if kind == "integer" %}
 {{ is_number(text) }}
                 AND {{ float64(text) }} = TRUNC({{ float64(text) }})
@@ -23,7 +24,8 @@ CAST({{ value }} AS STRING)
 {%- elif kind == "decimal" %}
 {{ is_number(text) }}
                 AND ABS({{ float64(text) }}) < 1e10
-                AND CAST(ROUND(SAFE_CAST({{ float64(text) }} AS NUMERIC), 4) AS FLOAT64) = {{ float64(text) }}
+                AND ABS(CAST(ROUND(SAFE_CAST({{ float64(text) }} AS NUMERIC), 4) AS FLOAT64) - {{ float64(text) }})
+                    <= {{ noise }} * ABS({{ float64(text) }})
 {%- elif kind == "timestamp" %}
 FORMAT_DATETIME('%F %T', SAFE_CAST({{ text }} AS DATETIME)) = {{ text }}
 {%- endif %}
