@@ -13,7 +13,7 @@ from typing import Final
 import dagster as dg
 
 from taxi_assets.months import Month
-from taxi_assets.published import PublishedFile
+from taxi_assets.published import PublishedMonth
 from taxi_assets.source.files import LandedFile
 from taxi_assets.source.origin import RELEASE_ADDRESS, SAMPLE_NAME
 from taxi_assets.warehouses.base import MonthProfile, TableRole
@@ -31,14 +31,14 @@ class Evidence:
     Attributes:
         profile: What the warehouse measured.
         landed: The raw file that the rows come from, if one is known here.
-        published: What is known of the published file, if anything.
+        published: What is known of the published files.
         elsewhere: What other warehouses measured of the same month in their main table, by their names, or why that
             can't be said.
     """
 
     profile: MonthProfile
     landed: LandedFile | None
-    published: PublishedFile | None
+    published: PublishedMonth
     elsewhere: Mapping[str, MonthProfile | str] = field(default_factory=dict)
 
 
@@ -92,39 +92,23 @@ def _rows_match_file(evidence: Evidence) -> Verdict:
 
 
 def _rows_match_published(evidence: Evidence) -> Verdict:
-    rows, published = evidence.profile.rows, evidence.published
-    if evidence.landed is not None and evidence.landed.origin == SAMPLE_NAME:
+    rows, landed, published = evidence.profile.rows, evidence.landed, evidence.published
+    if landed is not None and landed.origin == SAMPLE_NAME:
         return Verdict(passed=True, numbers={"rows": rows}, note="skipped: the project's own sample")
-    if published is None:
-        return Verdict(passed=True, numbers={"rows": rows}, note="skipped: no published count is known")
-    if evidence.landed is not None and evidence.landed.is_parquet:
-        return _rows_match_feed(rows, published)
-    is_release = evidence.landed is not None and evidence.landed.origin == RELEASE_ADDRESS
-    in_feed = {} if published.feed_rows is None else {"rows in the feed": published.feed_rows}
+    is_feed = landed is not None and landed.is_parquet
+    expected, other = (published.feed, published.release) if is_feed else (published.release, published.feed)
+    name, other_name = ("feed", "release") if is_feed else ("release", "feed")
+    in_other = {} if other is None else {f"rows in the {other_name}": other.rows}
+    if expected is None:
+        note = f"skipped: no published count of the {name} is known"
+        return Verdict(passed=True, numbers={"rows": rows, **in_other}, note=note)
+    is_release = landed is not None and landed.origin == RELEASE_ADDRESS
     return Verdict(
-        passed=rows == published.rows,
-        is_error=is_release and published.rows_are_sure,
-        numbers={"rows": rows, "published rows": published.rows, "difference": rows - published.rows, **in_feed},
-        note=f"published count known from: {published.rows_known_from}",
-    )
-
-
-def _rows_match_feed(rows: int, published: PublishedFile) -> Verdict:
-    """The verdict on a file of the feed, which has more or fewer trips in some months than the release."""
-    in_release = {"rows in the release": published.rows}
-    if published.feed_rows is None:
-        return Verdict(passed=True, numbers={"rows": rows, **in_release}, note="skipped: no count of the feed is known")
-    return Verdict(
-        passed=rows == published.feed_rows,
-        # The feed publishes corrected months anew.
-        is_error=False,
-        numbers={
-            "rows": rows,
-            "published rows": published.feed_rows,
-            "difference": rows - published.feed_rows,
-            **in_release,
-        },
-        note="published count known from: the feed",
+        passed=rows == expected.rows,
+        # A mirror may hold samples, and the feed publishes corrected months anew.
+        is_error=is_release and expected.is_sure,
+        numbers={"rows": rows, "published rows": expected.rows, "difference": rows - expected.rows, **in_other},
+        note=f"published count of the {name} known from: {expected.known_from}",
     )
 
 

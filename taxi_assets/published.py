@@ -1,8 +1,8 @@
 """What is known of the published files: row counts, sizes and hashes, each with how sure it is.
 
-The figures stand in ``published_files.csv``. ``rows_known_from`` says where a row count comes from: ``counted``
-(counted from the release's CSV), ``parquet`` (the official Parquet month has as many), ``derived`` (from yearly
-sums) or ``unsourced``. Only a counted figure is sure enough to fail a month.
+The figures stand in ``published_files.csv``. ``rows_known_from`` says where a row count of the release comes from:
+``counted`` (counted from its CSV), ``parquet`` (the feed's month has as many), ``derived`` (from yearly sums) or
+``unsourced``. Row counts of the feed are those in the footers of its files.
 """
 
 from __future__ import annotations
@@ -12,56 +12,77 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from typing import Final
 
 from taxi_assets.months import Month
 from taxi_assets.taxis import Taxi
 
+_FOOTER: Final = "its footer"
+
 
 @dataclass(frozen=True)
-class PublishedFile:
-    """One file of the public CSV release.
+class PublishedCount:
+    """How many rows a published file has.
 
     Attributes:
         rows: Its data rows.
-        rows_known_from: Where that figure comes from, see the module's text.
-        feed_rows: Rows of the same month in the official Parquet feed.
-        gz_size: Compressed length in bytes, where known.
-        gz_sha256: SHA-256 of the compressed file in hexadecimal, where known.
-        csv_size: Uncompressed length in bytes, where known.
+        known_from: Where that figure comes from, see the module's text.
     """
 
     rows: int
-    rows_known_from: str
-    feed_rows: int | None
-    gz_size: int | None
-    gz_sha256: str | None
-    csv_size: int | None
+    known_from: str
 
     @property
-    def rows_are_sure(self) -> bool:
-        """Whether the row count was counted from the file itself."""
-        return self.rows_known_from == "counted"
+    def is_sure(self) -> bool:
+        """Whether the rows were counted from the file itself."""
+        return self.known_from in ("counted", _FOOTER)
 
 
-def published_file(taxi: Taxi, month: Month) -> PublishedFile | None:
-    """What is known of that taxi's file of that month, or None."""
-    return _published_files().get((taxi.name, str(month)))
+@dataclass(frozen=True)
+class PublishedMonth:
+    """One taxi's month as it was published.
+
+    Attributes:
+        release: Rows of the file of the CSV release, where there is one.
+        feed: Rows of the feed's file, where known.
+        gz_size: Compressed length of the release's file in bytes, where known.
+        gz_sha256: SHA-256 of that file in hexadecimal, where known.
+        csv_size: Its uncompressed length in bytes, where known.
+    """
+
+    release: PublishedCount | None = None
+    feed: PublishedCount | None = None
+    gz_size: int | None = None
+    gz_sha256: str | None = None
+    csv_size: int | None = None
+
+    def count_of(self, filename: str) -> PublishedCount | None:
+        """The count of the source whose files have such names: ``….csv`` the release, ``….parquet`` the feed."""
+        return self.feed if filename.endswith(".parquet") else self.release
+
+
+def published_month(taxi: Taxi, month: Month) -> PublishedMonth:
+    """What is known of that taxi's files of that month, which may be nothing."""
+    return _published_months().get((taxi.name, str(month)), PublishedMonth())
 
 
 @cache
-def _published_files() -> Mapping[tuple[str, str], PublishedFile]:
+def _published_months() -> Mapping[tuple[str, str], PublishedMonth]:
     with resources.files(__package__).joinpath("published_files.csv").open(encoding="utf-8") as lines:
         return {
-            (row["taxi"], row["month"]): PublishedFile(
-                rows=int(row["rows"]),
-                rows_known_from=row["rows_known_from"],
-                feed_rows=_number(row["feed_rows"]),
+            (row["taxi"], row["month"]): PublishedMonth(
+                release=_count(row["rows"], row["rows_known_from"]),
+                feed=_count(row["feed_rows"], _FOOTER),
                 gz_size=_number(row["gz_bytes"]),
                 gz_sha256=row["gz_sha256"] or None,
                 csv_size=_number(row["csv_bytes"]),
             )
             for row in csv.DictReader(lines)
         }
+
+
+def _count(rows: str, known_from: str) -> PublishedCount | None:
+    return PublishedCount(int(rows), known_from) if rows else None
 
 
 def _number(text: str) -> int | None:

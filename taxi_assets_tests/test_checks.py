@@ -11,7 +11,7 @@ import dagster as dg
 import pytest
 
 from taxi_assets.checks import CHECKS, SAME_IN_ALL_WAREHOUSES, Evidence, MonthCheck, Verdict
-from taxi_assets.published import PublishedFile
+from taxi_assets.published import PublishedCount, PublishedMonth
 from taxi_assets.source.files import FileVersion, LandedFile
 from taxi_assets.source.origin import RELEASE_ADDRESS, SAMPLE_NAME
 from taxi_assets.warehouses.base import MonthProfile
@@ -19,7 +19,7 @@ from taxi_assets_tests.csv_files import made_trips
 from taxi_assets_tests.project import GREEN, JANUARY, Project
 
 LANDED = LandedFile(Path("file"), "https://mirror.example", FileVersion(1), 1, "", 1, 1_000, GREEN.header)
-COUNTED = PublishedFile(1_000, "counted", None, None, None, None)
+COUNTED = PublishedMonth(PublishedCount(1_000, "counted"))
 CLEAN = MonthProfile(
     1_000, 0, 0, 0, 0, {"fare_amount": 0}, {"fare_amount": 0}, {"fare_amount": 0}, {"fare_amount": Decimal(5)}, 77
 )
@@ -31,7 +31,7 @@ def check(name: str) -> MonthCheck:
 
 
 def judge(
-    name: str, *, landed: LandedFile | None = LANDED, published: PublishedFile | None = COUNTED, **numbers: Any
+    name: str, *, landed: LandedFile | None = LANDED, published: PublishedMonth = COUNTED, **numbers: Any
 ) -> Verdict:
     """The verdict about a month without fault, but for these numbers."""
     return check(name).judge(Evidence(replace(CLEAN, **numbers), landed, published))
@@ -88,7 +88,7 @@ def test_ids_that_repeat_stop():
 def test_a_published_count_that_is_missed_stops_only_where_file_and_count_are_sure(
     origin: str, known_from: str, stops: bool
 ):
-    published = replace(COUNTED, rows=1_010, rows_known_from=known_from)
+    published = PublishedMonth(PublishedCount(1_010, known_from))
     verdict = judge("rows_match_published", landed=replace(LANDED, origin=origin), published=published)
     assert not verdict.passed
     assert verdict.stops == stops
@@ -103,9 +103,27 @@ def test_the_published_count_does_not_concern_the_sample():
 
 
 def test_a_month_without_a_known_count_passes_and_says_so():
-    verdict = judge("rows_match_published", published=None)
+    verdict = judge("rows_match_published", published=PublishedMonth())
     assert verdict.passed
     assert "no published count" in verdict.note
+
+
+@pytest.mark.parametrize(
+    ("file", "published", "other"),
+    [("green_tripdata_2019-01.csv.gz", 1_010, "feed"), ("green_tripdata_2019-01.parquet", 1_020, "release")],
+)
+def test_a_month_is_compared_with_the_source_it_comes_from_and_the_others_count_is_told(
+    file: str, published: int, other: str
+):
+    counts = PublishedMonth(release=PublishedCount(1_010, "counted"), feed=PublishedCount(1_020, "its footer"))
+    verdict = judge("rows_match_published", landed=replace(LANDED, path=Path(file)), published=counts)
+    assert not verdict.stops
+    assert verdict.numbers == {
+        "rows": 1_000,
+        "published rows": published,
+        "difference": 1_000 - published,
+        f"rows in the {other}": 2_030 - published,
+    }
 
 
 def test_a_published_count_that_is_missed_without_a_file_here_warns():

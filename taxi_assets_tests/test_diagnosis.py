@@ -45,7 +45,8 @@ def test_problems_come_in_the_order_of_lines_and_columns(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    "value", ["", "0", "-0.0", "+5", " 5 ", "5.", ".5", "1e2", "1E-2", "9999999999.9999", "0.10000", "0.30000000000000004"]
+    "value",
+    ["", "0", "-0.0", "+5", " 5 ", "5.", ".5", "1e2", "1E-2", "9999999999.9999", "0.10000", "0.30000000000000004"],
 )
 def test_a_number_that_fits_is_no_problem_and_is_loaded(tmp_path: Path, value: str):
     assert problems(tmp_path, *trips_with(fare_amount=value)) == []

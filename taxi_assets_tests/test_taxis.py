@@ -11,7 +11,7 @@ import pytest
 
 from taxi_assets.errors import UnknownTaxiOrMonthError
 from taxi_assets.months import Month, parse_month_range
-from taxi_assets.published import published_file
+from taxi_assets.published import PublishedCount, published_month
 from taxi_assets.source.files import trip_file
 from taxi_assets.source.folder import FolderOrigin
 from taxi_assets.source.landing import FolderLandingZone
@@ -20,26 +20,38 @@ from taxi_assets.warehouses.duckdb.warehouse import DuckDBWarehouse
 from taxi_assets_tests.paths import PROJECT
 
 
-def published_rows(taxi: str, months: str) -> int:
-    files = [published_file(get_taxi(taxi), month) for month in parse_month_range(months)]
-    return sum(file.rows for file in files if file)
+def published_rows(taxi: str, months: str, name: str) -> int:
+    counts = [published_month(get_taxi(taxi), month).count_of(name) for month in parse_month_range(months)]
+    return sum(count.rows for count in counts if count)
 
 
 def test_published_counts_add_up_to_the_known_sums() -> None:
-    assert published_rows("yellow", "2020-01...2020-12") == 24_648_499
-    assert published_rows("green", "2020-01...2020-12") == 1_734_051
-    assert published_rows("yellow", "2021-03") == 1_925_152
+    assert published_rows("yellow", "2020-01...2020-12", ".csv") == 24_648_499
+    assert published_rows("green", "2020-01...2020-12", ".csv") == 1_734_051
+    assert published_rows("yellow", "2021-03", ".csv") == 1_925_152
+    assert published_rows("yellow", "2022-01...2022-12", ".parquet") == 39_656_098
+    assert published_rows("yellow", "2023-01...2023-12", ".parquet") == 38_310_226
+    assert published_rows("green", "2022-01...2022-12", ".parquet") == 840_402
 
 
 def test_every_month_of_every_taxi_has_a_published_count() -> None:
     for taxi in all_taxis().values():
         for month in parse_month_range(f"{taxi.first_month}...{taxi.last_month}"):
-            assert published_file(taxi, month)
+            assert published_month(taxi, month).release
+
+
+def test_both_sources_have_a_count_of_their_own() -> None:
+    january = published_month(get_taxi("green"), Month(2019, 1))
+    assert january.count_of("green_tripdata_2019-01.csv") == PublishedCount(630_918, "counted")
+    assert january.count_of("green_tripdata_2019-01.parquet") == PublishedCount(672_105, "its footer")
+    later = published_month(get_taxi("green"), Month(2025, 10))
+    assert later.count_of("green_tripdata_2025-10.csv") is None
+    assert later.count_of("green_tripdata_2025-10.parquet") == PublishedCount(49_416, "its footer")
 
 
 def test_only_counted_figures_are_sure() -> None:
-    facts = {
-        known: published_file(get_taxi("yellow"), Month.parse(month))
+    counts = {
+        known: published_month(get_taxi("yellow"), Month.parse(month)).release
         for known, month in {
             "counted": "2019-01",
             "derived": "2019-05",
@@ -47,7 +59,7 @@ def test_only_counted_figures_are_sure() -> None:
             "unsourced": "2021-07",
         }.items()
     }
-    assert {known: fact.rows_are_sure for known, fact in facts.items() if fact} == {
+    assert {known: count.is_sure for known, count in counts.items() if count} == {
         "counted": True,
         "derived": False,
         "parquet": False,

@@ -20,7 +20,7 @@ from taxi_assets.checks import CHECKS, SAME_IN_ALL_WAREHOUSES, Evidence, MonthCh
 from taxi_assets.errors import TaxiAssetsError
 from taxi_assets.months import Month
 from taxi_assets.partitions import months_partitions
-from taxi_assets.published import published_file
+from taxi_assets.published import published_month
 from taxi_assets.source.resource import TripSource
 from taxi_assets.taxis import Taxi
 from taxi_assets.warehouses.base import MonthProfile, Preparation, TableRole, TripsWarehouse, Warehouse
@@ -237,7 +237,7 @@ def _evidence(taxi: Taxi, warehouse: Warehouse, month: Month, role: TableRole, a
         profile=at.warehouse(warehouse).profile_month(taxi, month, role, at.log),
         # What was verified stays known where the file itself was purged since.
         landed=at.source.landing_zone().known(at.source.trip_file(taxi, month)),
-        published=published_file(taxi, month),
+        published=published_month(taxi, month),
     )
 
 

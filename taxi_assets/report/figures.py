@@ -22,7 +22,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from taxi_assets.months import Month
-from taxi_assets.published import published_file
 from taxi_assets.report.summary import Summary, TaxiSummary
 
 INK: Final = "#1b1f24"
@@ -294,8 +293,8 @@ def _published(summary: Summary) -> Plot:
     figure, panels = _panels(len(summary.taxis), height=1.2 if is_month else 2.0)
     facts = []
     for axes, taxi in zip(panels, summary.taxis, strict=True):
-        files = [published_file(taxi.taxi, month) for month in taxi.rows]
-        published = [file.rows if file else None for file in files]
+        counts = [taxi.published.get(month) for month in taxi.rows]
+        published = [count.rows if count else None for count in counts]
         if is_month:
             _published_bars(axes, taxi, published[0])
         else:

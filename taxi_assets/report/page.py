@@ -13,7 +13,7 @@ import jinja2
 from markupsafe import Markup
 
 from taxi_assets.months import Month
-from taxi_assets.published import published_file
+from taxi_assets.published import PublishedCount
 from taxi_assets.report.figures import Plot
 from taxi_assets.report.summary import Summary, TaxiSummary
 from taxi_assets.report.svg import to_svg
@@ -34,8 +34,7 @@ class Count:
     month: Month
     taxi: str
     rows: int
-    published: int | None
-    known_from: str
+    published: PublishedCount | None
 
 
 def page(
@@ -106,19 +105,11 @@ def _mean(total: float, taxi: TaxiSummary) -> str:
 
 
 def _counts(summary: Summary) -> list[Count]:
-    counts = []
-    for taxi in summary.taxis:
-        for month, rows in taxi.rows.items():
-            file = published_file(taxi.taxi, month)
-            counts.append(
-                Count(
-                    month=month,
-                    taxi=taxi.taxi.name,
-                    rows=rows,
-                    published=file.rows if file else None,
-                    known_from=file.rows_known_from if file else "",
-                )
-            )
+    counts = [
+        Count(month, taxi.taxi.name, rows, taxi.published.get(month))
+        for taxi in summary.taxis
+        for month, rows in taxi.rows.items()
+    ]
     return sorted(counts, key=lambda count: (count.month, count.taxi))
 
 

@@ -14,6 +14,7 @@ import duckdb
 
 from taxi_assets.errors import NoSuchTableError, WarehouseError
 from taxi_assets.months import Month
+from taxi_assets.published import PublishedCount, published_month
 from taxi_assets.report.problems import problems_of
 from taxi_assets.sql import render
 from taxi_assets.taxis import Taxi, all_taxis
@@ -50,6 +51,7 @@ class TaxiSummary:
     Attributes:
         taxi: The taxi.
         rows: Rows of each month's file, in the order of months.
+        published: Rows that the file of that month and source was published with, where known.
         total: All trips.
         days: Trips by the day of their pickup; pickups outside their file's month are left out.
         hours: Trips by weekday (1 is Monday) and hour of their pickup, left out likewise.
@@ -61,6 +63,7 @@ class TaxiSummary:
 
     taxi: Taxi
     rows: Mapping[Month, int]
+    published: Mapping[Month, PublishedCount]
     total: Amounts
     days: Mapping[date, Amounts]
     hours: Mapping[tuple[int, int], int]
@@ -145,11 +148,15 @@ def _summarize_taxi(tables: Tables, taxi: Taxi, month: Month | None) -> TaxiSumm
     if not grouped["problems"]:
         return None
     by_month: Counter[Month] = Counter()
+    published: dict[Month, PublishedCount] = {}
     bad_by_month: Counter[Month] = Counter()
     by_problem: Counter[str] = Counter()
     for row in sorted(grouped["problems"], key=lambda row: row["file_month"]):
         of = Month(row["file_month"].year, row["file_month"].month)
         by_month[of] += row["trips"]
+        count = published_month(taxi, of).count_of(row["filename"])
+        if count is not None:
+            published[of] = count
         bad_by_month[of] += row["trips"] if row["problems"] else 0
         for bit, problem in enumerate(problems):
             if row["problems"] & 2**bit:
@@ -157,6 +164,7 @@ def _summarize_taxi(tables: Tables, taxi: Taxi, month: Month | None) -> TaxiSumm
     return TaxiSummary(
         taxi=taxi,
         rows=by_month,
+        published=published,
         total=sum((_amounts(row) for row in grouped["problems"]), start=Amounts()),
         days={row["day"]: _amounts(row) for row in grouped["day"] if row["day"]},
         hours={(row["weekday"], row["hour"]): row["trips"] for row in grouped["hour"] if row["weekday"]},

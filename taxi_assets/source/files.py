@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from taxi_assets.months import Month
-from taxi_assets.published import PublishedFile, published_file
+from taxi_assets.published import PublishedMonth, published_month
 from taxi_assets.taxis import Column, Taxi
 from taxi_assets.zones import ZONES_COLUMNS, ZONES_PATH, ZONES_TABLE
 
@@ -21,14 +21,14 @@ class RawFile:
             landing zone. The feed has its files side by side, without folders.
         header: Names of the columns that it must have, in any order.
         columns: Definitions of all columns that a Parquet file may have, those in ``header`` among them.
-        published: What is known of the published release's file, if anything.
+        published: What is known of the month as it was published, where the file should be the release's.
         landed_by: The asset, and the month if there is one, that brings it into the landing zone; for messages.
     """
 
     path: str
     header: tuple[str, ...]
     columns: tuple[Column, ...] = ()
-    published: PublishedFile | None = None
+    published: PublishedMonth | None = None
     landed_by: str = "its raw asset"
 
     @property
@@ -71,7 +71,7 @@ def trip_file(taxi: Taxi, month: Month) -> RawFile:
     return RawFile(
         taxi.file_path(month),
         taxi.header,
-        published=published_file(taxi, month),
+        published=published_month(taxi, month),
         landed_by=f"raw/{taxi.table} for {month}",
     )
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from taxi_assets.errors import NotPublishedError
 from taxi_assets.months import Month
-from taxi_assets.published import published_file
+from taxi_assets.published import published_month
 from taxi_assets.source.files import FileVersion, RawFile
 from taxi_assets.source.sample_csv import csv_header, csv_lines
 from taxi_assets.source.sample_draws import Draws
@@ -93,7 +93,7 @@ def sample_rows(taxi: Taxi, month: Month) -> int:
 
     The square root keeps even the smallest month large enough for every kind of odd row.
     """
-    published = published_file(taxi, month)
+    published = published_month(taxi, month).release
     return isqrt(20 * published.rows) if published else _ROWS_OF_UNKNOWN_MONTH
 
 

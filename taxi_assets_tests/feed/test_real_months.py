@@ -8,6 +8,7 @@ import duckdb
 import pytest
 
 from taxi_assets.months import Month
+from taxi_assets.report.summary import summarize
 from taxi_assets.sql import identifier
 from taxi_assets_tests.feed.project import FedProject, PostgresFedProject
 from taxi_assets_tests.paths import REAL_DATA, needs_real_data
@@ -69,6 +70,15 @@ def test_the_check_tells_the_counts_of_feed_and_release(real: FedProject, monkey
     said = real.checked("rows_match_published", month=JANUARY)
     assert said["passed"]
     assert (said["rows"], said["published rows"], said["rows in the release"]) == (76_518, 76_518, 76_518)
+
+
+def test_the_report_compares_a_month_with_the_count_of_its_source(real: FedProject):
+    if isinstance(real, PostgresFedProject):
+        pytest.skip("the report is the same for every warehouse")
+    for month in (JANUARY, Month(2025, 10)):
+        assert real.run(str(month), checks=False).success
+    (green,) = summarize(real.warehouse(), "duckdb").taxis
+    assert {month: count.rows for month, count in green.published.items()} == green.rows
 
 
 def _main(project: FedProject, connection: duckdb.DuckDBPyConnection) -> str:

@@ -25,7 +25,7 @@ from taxi_assets.errors import (
     UnexpectedContentError,
 )
 from taxi_assets.months import Month
-from taxi_assets.published import PublishedFile
+from taxi_assets.published import PublishedMonth
 from taxi_assets.source.files import FileVersion, RawFile, trip_file, zones_file
 from taxi_assets.source.folder import FolderOrigin
 from taxi_assets.source.http import HttpOrigin
@@ -311,7 +311,7 @@ def test_a_part_of_one_source_is_not_continued_by_another(zone, web, server):
 
 
 def known_as(body):
-    return replace(FILE, published=PublishedFile(1, "counted", None, None, hashlib.sha256(body).hexdigest(), None))
+    return replace(FILE, published=PublishedMonth(gz_sha256=hashlib.sha256(body).hexdigest()))
 
 
 def test_the_release_must_have_the_known_bytes(zone):

@@ -20,6 +20,7 @@ WITH "judged" AS (
 "named" AS (
     SELECT
         "file_month",
+        "filename",
         "problems",
         CASE WHEN "is_inside" THEN CAST({{ taxi.pickup | identifier }} AS DATE) END AS "day",
         CASE WHEN "is_inside" THEN isodow({{ taxi.pickup | identifier }}) END AS "weekday",
@@ -41,6 +42,7 @@ SELECT
         ELSE 'problems'
     END AS "grouping",
     "file_month",
+    "filename",
     "day",
     "weekday",
     "hour",
@@ -53,4 +55,4 @@ SELECT
     sum("miles") AS "miles",
     sum("seconds") AS "seconds"
 FROM "named"
-GROUP BY GROUPING SETS (("day"), ("weekday", "hour"), ("zone"), ("file_month", "problems"))
+GROUP BY GROUPING SETS (("day"), ("weekday", "hour"), ("zone"), ("file_month", "filename", "problems"))
