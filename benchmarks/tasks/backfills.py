@@ -36,8 +36,17 @@ _ENDED: Final = ("SUCCESS", "FAILURE", "CANCELED")
 T = TypeVar("T")
 
 
-def through_the_daemon(source: str, home: str, taxis: list[str], months: str) -> dict[str, Any]:
+def through_the_daemon(
+    source: str, home: str, taxis: list[str], months: str, seconds_after_look: float
+) -> dict[str, Any]:
     """Backfill a range of months of all taxis in DuckDB, with the processes of ``make up`` on free ports.
+
+    Args:
+        source: Folder of the files.
+        home: Folder for everything that comes about.
+        taxis: Names of the taxis.
+        months: The range.
+        seconds_after_look: How long after the daemon's start, when it looks for backfills, this one is launched.
 
     Returns:
         Seconds from the launch to the end of the last run; of these, until the daemon has made the first run
@@ -49,6 +58,7 @@ def through_the_daemon(source: str, home: str, taxis: list[str], months: str) ->
     machine = Machine(Path(home), {**os.environ, **settings})
     try:
         machine.up(lambda _: None)
+        time.sleep(seconds_after_look)
         return _backfill(machine.services["webserver"].address, taxis, months)
     finally:
         machine.down(lambda _: None)

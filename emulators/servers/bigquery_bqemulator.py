@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +28,7 @@ from bqemulator.jobs import executor
 from bqemulator.server import EmulatorServer
 from bqemulator.storage.engine import DuckDBEngine
 from bqemulator.storage.sql_identifiers import quoted_table_ref
+from external_files import FORMATS, reader, stated_options
 from lifeline import end_with_parent, report
 from sqlglot import exp
 
@@ -81,7 +82,7 @@ def fill_external_tables() -> None:
             table = tree.find(exp.Table)
             reference = quoted_table_ref(table.catalog or project, table.db, table.name)
             try:
-                _fill(context, reference, _options(tree))
+                _fill(context, reference, stated_options(tree))
             except Exception as error:
                 raise InvalidQueryError(f"Error while reading table: {table.db}.{table.name}: {error}") from error
         return result
@@ -161,7 +162,7 @@ def _note_renamed(tree: exp.Alter, project: str, catalog: Any) -> None:
 
 def _stated(tree: exp.Expression) -> Mapping[str, Any]:
     stated: dict[str, Any] = {}
-    options = _options(tree)
+    options = stated_options(tree)
     if labels := options.get("labels"):
         stated["labels"] = dict(labels)
     if description := options.get("description"):
@@ -181,48 +182,14 @@ def _external_table(sql: str) -> exp.Create | None:
 
 
 def _fill(context: Any, reference: str, options: Mapping[str, Any]) -> None:
-    if str(options.get("format", "")).upper() not in ("CSV", "PARQUET"):
-        raise InvalidQueryError("this emulator reads external tables from CSV and Parquet only")
+    if options.get("format") not in FORMATS:
+        raise InvalidQueryError(f"this emulator reads external tables from {' and '.join(FORMATS)} only")
     described = context.engine.execute(f"DESCRIBE {reference}").fetchall()
-    columns = [(name, type_name) for name, type_name, *_ in described]
+    types = {name: type_name for name, type_name, *_ in described}
     files = [executor._resolve_uri(uri, context) for uri in options["uris"]]
-    typed = ", ".join(f"CAST({_quoted(name)} AS {type_name})" for name, type_name in columns)
-    context.engine.execute(f"INSERT INTO {reference} SELECT {typed} FROM {_reader(files, columns, options)}")
-
-
-def _reader(files: Sequence[str], columns: Sequence[tuple[str, str]], options: Mapping[str, Any]) -> str:
-    if str(options["format"]).upper() == "PARQUET":
-        return f"read_parquet([{', '.join(map(_literal, files))}])"
-    types = ", ".join(f"{_literal(name)}: 'VARCHAR'" for name, _ in columns)
-    quote = _literal(options.get("quote", '"'))
-    return (
-        f"read_csv([{', '.join(map(_literal, files))}], columns = {{{types}}}, auto_detect = false, header = false, "
-        f"skip = {int(options.get('skip_leading_rows', 0))}, delim = {_literal(options.get('field_delimiter', ','))}, "
-        f"quote = {quote}, escape = {quote}, nullstr = '', "
-        f"null_padding = {str(bool(options.get('allow_jagged_rows'))).lower()})"
-    )
-
-
-def _options(tree: exp.Expression) -> Mapping[str, Any]:
-    options: dict[str, Any] = {}
-    for node in tree.args["properties"].expressions if tree.args.get("properties") else []:
-        if isinstance(node, exp.FileFormatProperty):
-            options["format"] = node.this.name
-        elif isinstance(node, exp.Property) and node.args.get("value") is not None:
-            options[node.name.lower()] = _value(node.args["value"])
-    return options
-
-
-def _value(node: exp.Expression) -> Any:
-    if isinstance(node, exp.Array | exp.Tuple):
-        return [_value(element) for element in node.expressions]
-    if isinstance(node, exp.Boolean):
-        return bool(node.this)
-    return node.name if node.is_string else node.sql()
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+    typed = ", ".join(f"CAST({_quoted(name)} AS {type_name})" for name, type_name in types.items())
+    rows = reader(files, list(types), options["format"], options)
+    context.engine.execute(f"INSERT INTO {reference} SELECT {typed} FROM {rows}")
 
 
 def _quoted(name: str) -> str:

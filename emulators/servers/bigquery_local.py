@@ -18,6 +18,7 @@ from typing import Any
 import duckdb
 import sqlglot
 import uvicorn
+from external_files import FORMATS, reader, stated_options
 from lifeline import end_with_parent, report
 from local_bigquery.catalog import names, tables
 from local_bigquery.engine import database, types
@@ -187,13 +188,13 @@ def _create_by_statement(cursor: Any, tree: exp.Create, context: Context, *, dry
         if not tree.args.get("replace"):
             raise already_exists("Table", names.label(*reference))
         tables.delete(*reference)
-    options = _options(tree)
+    options = stated_options(tree)
     fields = [
         {"name": column.name, "type": column.args["kind"].sql(dialect=BigQueryDialect)}
         for column in tree.this.expressions
     ]
     configuration = {
-        "sourceFormat": str(options.get("format", "")).upper(),
+        "sourceFormat": options.get("format", ""),
         "sourceUris": options.get("uris", []),
         "csvOptions": {key: options[name] for name, key in _CSV_OPTIONS.items() if name in options},
     }
@@ -204,49 +205,24 @@ def _create_by_statement(cursor: Any, tree: exp.Create, context: Context, *, dry
 
 
 def _create(cursor: Any, reference: tuple[str, str, str], configuration: Mapping[str, Any], body: Table) -> None:
-    if configuration["sourceFormat"] not in ("CSV", "PARQUET"):
-        raise BigQueryError("invalid", f"This emulator reads external tables from CSV or Parquet, not {configuration}.")
-    reader = _reader(cursor, configuration, [field.name for field in tables.fields(body)])
+    if configuration["sourceFormat"] not in FORMATS:
+        known = " or ".join(FORMATS)
+        raise BigQueryError("invalid", f"This emulator reads external tables from {known}, not {configuration}.")
+    rows = _files(cursor, configuration, [field.name for field in tables.fields(body)])
     columns = ", ".join(
         f"CAST({quote(field.name)} AS {types.duckdb_type(field)}) AS {quote(field.name)}"
         for field in tables.fields(body)
     )
-    cursor.execute(f"CREATE VIEW {tables.name(*reference)} AS SELECT {columns} FROM {reader}")
+    cursor.execute(f"CREATE VIEW {tables.name(*reference)} AS SELECT {columns} FROM {rows}")
     kept = {"type": "EXTERNAL", "externalDataConfiguration": dict(configuration)}
     tables.record(*reference, tables.defaults(*reference).merged(body).merged(Table.model_validate(kept)))
 
 
-def _reader(cursor: Any, configuration: Mapping[str, Any], columns: Sequence[str]) -> str:
+def _files(cursor: Any, configuration: Mapping[str, Any], columns: Sequence[str]) -> str:
     files = [path for uri in configuration["sourceUris"] for path in paths(cursor, uri)]
-    if configuration["sourceFormat"] == "PARQUET":
-        return f"read_parquet([{', '.join(map(literal, files))}])"
     csv = configuration.get("csvOptions") or {}
-    types_of_columns = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in columns)
-    return (
-        f"read_csv([{', '.join(map(literal, files))}], columns = {{{types_of_columns}}}, auto_detect = false, "
-        f"header = false, skip = {int(csv.get('skipLeadingRows') or 0)}, "
-        f"delim = {literal(csv.get('fieldDelimiter') or ',')}, quote = {literal(csv.get('quote', chr(34)))}, "
-        f"escape = {literal(csv.get('quote', chr(34)))}, nullstr = '', "
-        f"null_padding = {str(bool(csv.get('allowJaggedRows'))).lower()})"
-    )
-
-
-def _options(tree: exp.Create) -> Mapping[str, Any]:
-    options: dict[str, Any] = {}
-    for node in tree.args["properties"].expressions:
-        if isinstance(node, exp.FileFormatProperty):
-            options["format"] = node.this.name
-        elif isinstance(node, exp.Property) and node.args.get("value") is not None:
-            options[node.name.lower()] = _value(node.args["value"])
-    return options
-
-
-def _value(node: exp.Expression) -> Any:
-    if isinstance(node, exp.Array):
-        return [_value(element) for element in node.expressions]
-    if isinstance(node, exp.Boolean):
-        return bool(node.this)
-    return node.name if node.is_string else node.sql()
+    options = {name: csv[key] for name, key in _CSV_OPTIONS.items() if key in csv}
+    return reader(files, columns, configuration["sourceFormat"], options)
 
 
 def _dropped_external_table(tree: exp.Command) -> exp.Expression | None:

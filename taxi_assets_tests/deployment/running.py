@@ -33,6 +33,13 @@ query ($id: String!) {
   }
 }
 """
+_EVENTS = """
+query ($id: ID!) {
+  logsForRun(runId: $id) {
+    ... on EventConnection { events { ... on ExecutionStepFailureEvent { message error { message } } } }
+  }
+}
+"""
 _LAUNCH = """
 mutation ($params: LaunchBackfillParams!) {
   launchPartitionBackfill(backfillParams: $params) {
@@ -137,6 +144,12 @@ class Running:
     def backfill(self, backfill_id: str) -> dict[str, Any]:
         """Its status and its runs."""
         return self.ask(_BACKFILL, id=backfill_id)["partitionBackfillOrError"]
+
+    def failures(self, backfill_id: str) -> list[str]:
+        """Why steps of its runs have failed."""
+        runs = self.backfill(backfill_id)["runs"]
+        events = [event for run in runs for event in self.ask(_EVENTS, id=run["id"])["logsForRun"]["events"]]
+        return [f"{event['message']} {(event['error'] or {}).get('message')}" for event in events if event]
 
     def materialized(self, key: str) -> list[tuple[str, str]]:
         """The ranges of an asset's months that are materialized."""

@@ -39,7 +39,7 @@ def wait_until_its_runs_have_ended(running: Running, backfill: str) -> None:
 
 def wait_until_it_has_succeeded(running: Running, backfill: str) -> None:
     until("the backfill has ended", lambda: running.backfill(backfill)["status"] not in ("REQUESTED", "CANCELING"))
-    assert running.backfill(backfill)["status"] == "COMPLETED_SUCCESS", running.backfill(backfill)
+    assert running.backfill(backfill)["status"] == "COMPLETED_SUCCESS", running.failures(backfill)
 
 
 def assert_each_trip_is_there_once(running: Running, months: list[str]) -> None:
