@@ -29,13 +29,25 @@ def dagster_home() -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if _INSTANCE_SETTINGS.is_file() and not (chosen and copy.exists()):
-            copy.write_bytes(_INSTANCE_SETTINGS.read_bytes())
+            put_instance_settings(_INSTANCE_SETTINGS, folder)
     except OSError as error:
         raise SettingsError(
             f"The folder {folder} for Dagster's state can't be written ({error.strerror}): "
             "set TAXI_HOME or DAGSTER_HOME to a folder that can."
         ) from error
     return folder
+
+
+def put_instance_settings(settings: Path, folder: Path) -> None:
+    """Make these settings those of the instance in the folder, in one step: a run may be reading the old ones.
+
+    Raises:
+        OSError: The folder can't be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    coming = folder / f".dagster.yaml.{os.getpid()}.part"
+    coming.write_bytes(settings.read_bytes())
+    coming.replace(folder / "dagster.yaml")
 
 
 if __name__ == "__main__":

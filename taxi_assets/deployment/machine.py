@@ -9,6 +9,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Final
 
+from taxi_assets.dagster_home import put_instance_settings
 from taxi_assets.deployment import health
 from taxi_assets.deployment.compose import PROJECT, Service, read_services
 from taxi_assets.deployment.services import CodeServer, Daemon, LocalService, PostgresService, Webserver
@@ -108,8 +109,7 @@ class Machine:
     def _make_folders(self) -> None:
         dagster_home = self.folder / "dagster"
         try:
-            dagster_home.mkdir(parents=True, exist_ok=True)
-            (dagster_home / "dagster.yaml").write_bytes(_INSTANCE_SETTINGS.read_bytes())
+            put_instance_settings(_INSTANCE_SETTINGS, dagster_home)
         except OSError as error:
             raise DeploymentError(
                 f"The folder {self.folder} can't be written ({error.strerror}): set TAXI_HOME to a folder that can."

@@ -129,6 +129,22 @@ def test_a_statement_timeout_keeps_the_old_month(loaded: PostgresProject, brake:
     assert_old_and_then_new(loaded, outcome, before)
 
 
+@pytest.mark.parametrize(("state", "error"), [("40P01", "WarehouseBusyError"), ("53300", "WarehouseUnavailableError")])
+def test_what_others_on_the_server_are_the_cause_of_is_worth_a_retry(loaded: PostgresProject, state: str, error: str):
+    """As a deadlock, and a server that is full: errors that a user's own trigger raises look the same."""
+    before = loaded.digest(MAIN)
+    loaded.query(
+        "CREATE FUNCTION refuse() RETURNS int LANGUAGE plpgsql AS"
+        f" $$ BEGIN RAISE EXCEPTION 'somebody else was quicker' USING ERRCODE = '{state}'; END $$"
+    )
+    loaded.query(f"ALTER TABLE {MAIN} ADD COLUMN mine int, ALTER COLUMN mine SET DEFAULT refuse()")
+    loaded.put(made_trips(GREEN, JANUARY, NEW_ROWS))
+    outcome = loaded.run(checks=False)
+    assert "somebody else was quicker" in outcome.failure
+    assert error in outcome.error
+    assert loaded.digest(MAIN)[0] == before[0]
+
+
 @pytest.fixture
 def restricted(loaded: PostgresProject) -> Iterator[PostgresProject]:
     """The same project for a role that may read and write the tables, but not create any."""

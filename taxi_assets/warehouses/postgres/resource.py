@@ -12,7 +12,13 @@ from psycopg import errors, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pydantic import Field
 
-from taxi_assets.errors import SettingsError, TaxiAssetsError, WarehouseError, WarehouseUnavailableError
+from taxi_assets.errors import (
+    SettingsError,
+    TaxiAssetsError,
+    WarehouseBusyError,
+    WarehouseError,
+    WarehouseUnavailableError,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -33,8 +39,11 @@ _REMEDIES: Final = {
 }
 """What to do about an error, by its SQLSTATE, whichever driver met it."""
 
-_BROKEN: Final = ("08", "57P")
-"""Beginnings of the SQLSTATEs of a connection that broke and of a server that shuts down or starts up."""
+_BROKEN: Final = ("08", "57P", "53300")
+"""Beginnings of the SQLSTATEs of a connection that broke, and of a server that shuts down, starts up or is full."""
+
+_CONTESTED: Final = ("40", "55P03")
+"""Beginnings of the SQLSTATEs of somebody else who was quicker: a deadlock, a lock that was not to be had."""
 
 
 class PostgresResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -153,6 +162,9 @@ def _read_url(url: str, **timeout: str | int | None) -> str | None:
 def _in_words(action: str, place: str, cause: str, sqlstate: str | None) -> WarehouseError:
     remedy = _REMEDIES.get(sqlstate or "", "main is as it was before; run again")
     # An error that the server did not send, and so has no code, is about the connection to it.
-    is_broken = not sqlstate or sqlstate.startswith(_BROKEN)
-    problem = WarehouseUnavailableError if is_broken else WarehouseError
+    problem = WarehouseError
+    if not sqlstate or sqlstate.startswith(_BROKEN):
+        problem = WarehouseUnavailableError
+    elif sqlstate.startswith(_CONTESTED):
+        problem = WarehouseBusyError
     return problem(f"PostgreSQL could not {action} at {place} ({cause.rstrip('.')}): {remedy}.")
