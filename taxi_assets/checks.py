@@ -21,6 +21,9 @@ from taxi_assets.warehouses.base import MonthProfile, TableRole
 OUTSIDE_MONTH_LIMIT: Final = 0.01
 """Share of pickups outside the month above which a check warns; published months stay far below it."""
 
+IMPLAUSIBLE_LIMIT: Final = 0.01
+"""Share of rows with the same implausible value above which a check warns; refunds are up to 0.6 % of a month."""
+
 Number = int | float | str
 
 
@@ -151,7 +154,13 @@ def _values_are_plausible(evidence: Evidence) -> Verdict:
         "longer than a day": profile.longer_than_a_day,
     }
     found = {name: count for name, count in counts.items() if count}
-    return Verdict(passed=not found, is_error=False, numbers={"rows": profile.rows, **found})
+    frequent = [name for name, count in found.items() if count > IMPLAUSIBLE_LIMIT * profile.rows]
+    return Verdict(
+        passed=not frequent,
+        is_error=False,
+        numbers={"rows": profile.rows, **found},
+        note=f"more often than usual: {', '.join(frequent)}" if frequent else "",
+    )
 
 
 def _same_in_all_warehouses(evidence: Evidence) -> Verdict:
@@ -227,8 +236,8 @@ CHECKS: Final[Mapping[TableRole, Sequence[MonthCheck]]] = {
         ),
         MonthCheck(
             "values_are_plausible",
-            "No negative or impossible amounts, distances, places or durations. Published months have some, refunds "
-            "above all; they are kept and counted.",
+            f"At most {IMPLAUSIBLE_LIMIT:.0%} of the rows have the same kind of negative or impossible amount, distance, "
+            "place or duration. Published months have some, refunds above all; they are kept and counted.",
             blocking=False,
             judge=_values_are_plausible,
         ),
