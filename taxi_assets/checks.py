@@ -236,8 +236,8 @@ CHECKS: Final[Mapping[TableRole, Sequence[MonthCheck]]] = {
         ),
         MonthCheck(
             "values_are_plausible",
-            f"At most {IMPLAUSIBLE_LIMIT:.0%} of the rows have the same kind of negative or impossible amount, distance, "
-            "place or duration. Published months have some, refunds above all; they are kept and counted.",
+            f"At most {IMPLAUSIBLE_LIMIT:.0%} of the rows have the same kind of negative or impossible amount, "
+            "distance, place or duration. Published months have some, refunds above all; they are kept and counted.",
             blocking=False,
             judge=_values_are_plausible,
         ),

@@ -36,9 +36,10 @@ def reader(files: Sequence[str], columns: Sequence[str], file_format: str, optio
         return f"read_parquet({paths})"
     types = ", ".join(f"{_literal(name)}: 'VARCHAR'" for name in columns)
     quote = _literal(options.get("quote", '"'))
+    delimiter = _literal(options.get("field_delimiter") or ",")
     return (
         f"read_csv({paths}, columns = {{{types}}}, auto_detect = false, header = false, "
-        f"skip = {int(options.get('skip_leading_rows') or 0)}, delim = {_literal(options.get('field_delimiter') or ',')}, "
+        f"skip = {int(options.get('skip_leading_rows') or 0)}, delim = {delimiter}, "
         f"quote = {quote}, escape = {quote}, nullstr = '', "
         f"null_padding = {str(bool(options.get('allow_jagged_rows'))).lower()})"
     )
