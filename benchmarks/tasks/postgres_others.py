@@ -28,7 +28,7 @@ def copy(path: str, schema: str, taxi: str, rows: int) -> dict[str, Any]:
     """COPY an uncompressed CSV into a table with its columns, typed, and nothing else; drop it afterwards."""
     file = Path(path)
     read_once(file)
-    columns = ", ".join(f"{column.name} {COLUMN_TYPES[column.kind]}" for column in get_taxi(taxi).columns)
+    columns = ", ".join(f"{column.name} {COLUMN_TYPES[column.kind]}" for column in get_taxi(taxi).release_columns)
     with connect(schema) as connection:
         cursor = connection.cursor()
         with Effort(connection) as effort, file.open("rb") as stream:
