@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from taxi_assets.errors import WarehouseError
 from taxi_assets.taxis import Taxi
+from taxi_assets.warehouses.duckdb.warehouse import DuckDBWarehouse
 from taxi_assets_tests.csv_files import made_trips, put_sample
 from taxi_assets_tests.project import APRIL, FEBRUARY, GREEN, JANUARY, MARCH, YELLOW, Project, processes
 
@@ -27,6 +30,28 @@ def _hold(database: Path, ready: Connection) -> None:
         connection.execute("SELECT count(*) FROM green_tripdata").fetchall()
         ready.send("holding")
         ready.recv()
+
+
+def _come_and_go(database: Path, seconds: float, result: Connection | None = None) -> list[str]:
+    """Open and close the warehouse again and again in several threads, and return what went wrong."""
+    warehouse, end, failures = DuckDBWarehouse(database=str(database)), time.monotonic() + seconds, []
+
+    def open_and_close() -> None:
+        while time.monotonic() < end:
+            try:
+                with warehouse.get_connection() as connection:
+                    connection.execute("SELECT count(*) FROM green_tripdata").fetchall()
+            except WarehouseError as error:
+                failures.append(str(error))
+
+    threads = [threading.Thread(target=open_and_close) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if result:
+        result.send(failures)
+    return failures
 
 
 class Holder:
@@ -191,3 +216,12 @@ def test_a_reader_in_the_same_process_sees_whole_months_while_they_are_replaced(
     reader.join()
     february = 30
     assert seen <= {(120, 30 + february), *((160 - tip, (100 - tip) * tip + february) for tip in (1, 2, 3))}
+
+
+def test_threads_of_several_processes_open_the_file_in_turn(loaded: Project):
+    mine, its = processes().Pipe()
+    other = processes().Process(target=_come_and_go, args=(loaded.database, 4.0, its))
+    other.start()
+    assert _come_and_go(loaded.database, 4.0) == []
+    assert mine.recv() == []
+    other.join()

@@ -57,10 +57,9 @@ def _wait_and_connect(
         try:
             return duckdb.connect(path, config=dict(config))
         except duckdb.Error as error:
-            if "Could not set lock" not in str(error):
+            who = _holder(error)
+            if who is None:
                 raise _cannot_open(path, error) from error
-            holder = _HELD_BY.search(str(error))
-            who = holder[1] if holder else "another process"
             waited = time.monotonic() - start
             if waited > wait_seconds:
                 raise WarehouseBusyError(
@@ -72,6 +71,17 @@ def _wait_and_connect(
             next_message = time.monotonic() + _SECONDS_BETWEEN_MESSAGES
         # Random pauses keep processes that wait for one another from asking in step.
         time.sleep(random.uniform(0.02, 0.1))  # noqa: S311
+
+
+def _holder(error: duckdb.Error) -> str | None:
+    """Who has the file open, or None where the error is another one."""
+    if isinstance(error, duckdb.ResourceInUseException):
+        # DuckDB says so for a moment when threads open the file while it is opened for, or closed by, another one.
+        return "another thread of this process"
+    if "Could not set lock" not in str(error):
+        return None
+    holder = _HELD_BY.search(str(error))
+    return holder[1] if holder else "another process"
 
 
 def _cannot_open(path: Path, error: duckdb.Error) -> WarehouseError:
