@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import duckdb
 import httpx
 import psutil
 import psycopg
@@ -21,6 +20,7 @@ from taxi_assets.deployment.machine import Machine
 from taxi_assets.deployment.postgres import free_port
 from taxi_assets.taxis import Taxi, all_taxis
 from taxi_assets.warehouses import all_warehouses
+from taxi_assets.warehouses.duckdb.warehouse import DuckDBWarehouse
 from taxi_assets_tests.paths import PROJECT
 
 PORTS = ("DAGSTER_POSTGRES_PORT", "TAXI_POSTGRES_PORT", "TAXI_CODE_PORT", "TAXI_UI_PORT")
@@ -160,7 +160,8 @@ class Running:
     def trips(self, taxi: Taxi, months: Iterable[str]) -> dict[str, dict[str, tuple[int, int]]]:
         """Number of trips and of different ids for each month, by warehouse."""
         statement = f"SELECT filename, count(*), count(DISTINCT unique_row_id) FROM {taxi.table} GROUP BY filename"
-        with duckdb.connect(self.home / "warehouse.duckdb", read_only=True) as embedded:
+        # A run may be loading other months: this waits for its turn as every load does.
+        with DuckDBWarehouse(database=str(self.home / "warehouse.duckdb")).get_connection() as embedded:
             found = {"duckdb": embedded.execute(statement).fetchall()}
         with psycopg.connect(self.data_url) as server:
             found["postgres"] = server.execute(statement).fetchall()
