@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 import time
+from contextlib import nullcontext
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -33,18 +35,25 @@ def _hold(database: Path, ready: Connection) -> None:
 
 
 def _come_and_go(database: Path, seconds: float, result: Connection | None = None) -> list[str]:
-    """Open and close the warehouse again and again in several threads, and return what went wrong."""
-    warehouse, end, failures = DuckDBWarehouse(database=str(database)), time.monotonic() + seconds, []
+    """Open and close the warehouse again and again in several threads, and return what went wrong.
 
-    def open_and_close() -> None:
+    Half of the threads open it once more while they have it open, as the stages of a month do.
+    """
+    log = logging.getLogger(__name__)
+    warehouse = DuckDBWarehouse(database=str(database), lock_wait_seconds=2 * seconds)
+    end, failures = time.monotonic() + seconds, []
+
+    def open_and_close(*, twice: bool) -> None:
         while time.monotonic() < end:
             try:
-                with warehouse.get_connection() as connection:
+                with warehouse.session(log) if twice else nullcontext(), warehouse.get_connection() as connection:
                     connection.execute("SELECT count(*) FROM green_tripdata").fetchall()
+                    time.sleep(0.003)
             except WarehouseError as error:
                 failures.append(str(error))
+            time.sleep(0.01)
 
-    threads = [threading.Thread(target=open_and_close) for _ in range(4)]
+    threads = [threading.Thread(target=open_and_close, kwargs={"twice": bool(number % 2)}) for number in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -220,8 +229,8 @@ def test_a_reader_in_the_same_process_sees_whole_months_while_they_are_replaced(
 
 def test_threads_of_several_processes_open_the_file_in_turn(loaded: Project):
     mine, its = processes().Pipe()
-    other = processes().Process(target=_come_and_go, args=(loaded.database, 4.0, its))
+    other = processes().Process(target=_come_and_go, args=(loaded.database, 5.0, its))
     other.start()
-    assert _come_and_go(loaded.database, 4.0) == []
+    assert _come_and_go(loaded.database, 5.0) == []
     assert mine.recv() == []
     other.join()

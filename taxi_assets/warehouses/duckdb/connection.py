@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import re
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ from taxi_assets.ownership import COMMENT_PREFIX
 
 _HELD_BY = re.compile(r"Conflicting lock is held in (.*?)\. ")
 _SECONDS_BETWEEN_MESSAGES: Final = 10.0
+# Threads that open the same file at once while another process holds it make DuckDB lose track of who has it open.
+_connecting: Final = threading.Lock()
 _NO_ROOM: Final = ("No space left", "Disk quota exceeded", "File too large")
 
 
@@ -55,7 +58,8 @@ def _wait_and_connect(
     next_message = start + 1.0
     while True:
         try:
-            return duckdb.connect(path, config=dict(config))
+            with _connecting:
+                return duckdb.connect(path, config=dict(config))
         except duckdb.Error as error:
             who = _holder(error)
             if who is None:
