@@ -44,7 +44,6 @@ def put_instance_settings(settings: Path, folder: Path) -> None:
     Raises:
         OSError: The folder can't be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     coming = folder / f".dagster.yaml.{os.getpid()}.part"
     coming.write_bytes(settings.read_bytes())
     coming.replace(folder / "dagster.yaml")

@@ -136,7 +136,6 @@ def make_feed_month(source: str, feed: str, taxi: str, month: str, times: int) -
     columns = ", ".join(f"{literal(name)}: {literal(_FEED_TYPES[kind])}" for name, kind in kinds.items())
     trips = f"read_csv({literal(str(path))}, header = true, auto_detect = false, columns = {{{columns}}})"
     pickup = identifier(known_taxi.pickup)
-    trips = f"read_csv({literal(str(path))}, header = true, auto_detect = false, columns = {{{columns}}})"
     target = Path(feed) / file.name
     target.parent.mkdir(parents=True, exist_ok=True)
     with Stopwatch() as watch, duckdb.connect(config={"preserve_insertion_order": False}) as connection:

@@ -109,6 +109,7 @@ class Machine:
     def _make_folders(self) -> None:
         dagster_home = self.folder / "dagster"
         try:
+            dagster_home.mkdir(parents=True, exist_ok=True)
             put_instance_settings(_INSTANCE_SETTINGS, dagster_home)
         except OSError as error:
             raise DeploymentError(

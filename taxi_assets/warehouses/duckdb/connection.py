@@ -80,7 +80,7 @@ def _wait_and_connect(
 def _holder(error: duckdb.Error) -> str | None:
     """Who has the file open, or None where the error is another one."""
     if isinstance(error, duckdb.ResourceInUseException):
-        # DuckDB says so for a moment when threads open the file while it is opened for, or closed by, another one.
+        # DuckDB says so for a moment where the file is just being closed by another thread.
         return "another thread of this process"
     if "Could not set lock" not in str(error):
         return None
