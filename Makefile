@@ -36,15 +36,15 @@ dev: $(VENV)/.installed ## open Dagster's UI on http://127.0.0.1:3000 (PORT=…,
 .PHONY: up
 up: $(VENV)/.installed-up ## start all of docker-compose.yml as processes of this machine (SOURCE=sample|release|…)
 	@$(if $(filter command line environment,$(origin SOURCE)),export TAXI_SOURCE="$(SOURCE)";) \
-	$(BIN)/python -m taxi_assets.deployment up
+	$(BIN)/python -m local_services up
 
 .PHONY: down
 down: $(VENV)/.installed-up ## end what `make up` has started; everything is kept
-	@$(BIN)/python -m taxi_assets.deployment down
+	@$(BIN)/python -m local_services down
 
 .PHONY: status
 status: $(VENV)/.installed-up ## say what `make up` has started, and where to look
-	@$(BIN)/python -m taxi_assets.deployment status
+	@$(BIN)/python -m local_services status
 
 .PHONY: compose-clean
 compose-clean: ## end the containers of docker compose and delete their volumes, all data included (asks first)

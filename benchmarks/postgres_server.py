@@ -39,7 +39,7 @@ def _server_url() -> Iterator[str]:
         yield os.environ[_VARIABLE]
         return
     # The client library would make this process larger, whose size is the least that a task's peak can be.
-    from taxi_assets.deployment.postgres import wheel_programs  # noqa: PLC0415
+    from local_services.postgres import wheel_programs  # noqa: PLC0415
     from taxi_assets_tests.postgres.server import running_server  # noqa: PLC0415
 
     programs = wheel_programs()

@@ -10,14 +10,15 @@ from typing import Any
 import dagster as dg
 
 from taxi_assets import settings
-from taxi_assets.assets.retries import RETRIES
 from taxi_assets.assets.trips import trip_assets
 from taxi_assets.assets.zones import zones_assets, zones_checks
 from taxi_assets.automation.alerts import alert_sensors
 from taxi_assets.automation.jobs import load_jobs
-from taxi_assets.automation.monthly import monthly_schedule
-from taxi_assets.automation.new_files import new_files_sensor
+from taxi_assets.automation.remove_month import remove_month_job
+from taxi_assets.automation.schedules import monthly_schedule
+from taxi_assets.automation.sensors import new_files_sensor
 from taxi_assets.automation.webhook import Webhook
+from taxi_assets.dagster_errors import RETRIES
 from taxi_assets.dbt import dbt_definitions
 from taxi_assets.getting_started.parts import (
     getting_started_assets,
@@ -25,18 +26,17 @@ from taxi_assets.getting_started.parts import (
     getting_started_resources,
     getting_started_schedules,
 )
-from taxi_assets.jobs import remove_month_job
 from taxi_assets.report.assets import report_assets
 from taxi_assets.report.folder import ReportFolder
 from taxi_assets.source.resource import TripSource
 from taxi_assets.taxis import all_taxis
 from taxi_assets.warehouses import configured_warehouses
-from taxi_assets.warehouses.base import Warehouse
+from taxi_assets.warehouses.kind import WarehouseKind
 
 
 def build_definitions(
     *,
-    warehouses: Sequence[Warehouse] | None = None,
+    warehouses: Sequence[WarehouseKind] | None = None,
     resources: Mapping[str, Any] | None = None,
     loggers: Mapping[str, dg.LoggerDefinition] | None = None,
     retries: dg.RetryPolicy = RETRIES,

@@ -12,7 +12,7 @@ from typing import Final
 from taxi_assets import settings
 from taxi_assets.errors import SettingsError
 
-_INSTANCE_SETTINGS: Final = Path(__file__).resolve().parents[1] / "dagster.yaml"
+_INSTANCE_SETTINGS: Final = settings.PROJECT_FOLDER / "dagster.yaml"
 
 
 def dagster_home() -> Path:
@@ -23,8 +23,8 @@ def dagster_home() -> Path:
     Raises:
         SettingsError: The folder can't be made.
     """
-    chosen = os.environ.get("DAGSTER_HOME")
-    folder = Path(chosen).expanduser().absolute() if chosen else settings.home() / "dagster"
+    chosen = settings.dagster_home()
+    folder = chosen or settings.home() / "dagster"
     copy = folder / "dagster.yaml"
     try:
         folder.mkdir(parents=True, exist_ok=True)

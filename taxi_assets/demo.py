@@ -87,7 +87,7 @@ def parsed_options(arguments: Sequence[str] | None, program: str, description: s
 
 def _known_months(text: str, taxis: Sequence[Taxi]) -> Sequence[Month]:
     months = parse_month_range(text)
-    last = last_ended_month(datetime.now(UTC)) if settings.source_goes_on() else None
+    last = last_ended_month(datetime.now(UTC)) if settings.source_continues() else None
     for taxi in taxis:
         taxi.require_month(months[0], last=last)
         taxi.require_month(months[-1], last=last)
@@ -116,8 +116,8 @@ def _materialize(taxis: Sequence[Taxi], months: Sequence[Month], warehouse: str,
     """Materialize the taxis' assets and the zones in one run, as Dagster's own commands do for a range."""
     import dagster as dg  # noqa: PLC0415
 
-    from taxi_assets.assets.retries import NO_RETRIES  # noqa: PLC0415
     from taxi_assets.build import build_definitions  # noqa: PLC0415
+    from taxi_assets.dagster_errors import NO_RETRIES  # noqa: PLC0415
     from taxi_assets.warehouses import all_warehouses  # noqa: PLC0415
 
     kind = next(kind for kind in all_warehouses() if kind.name == warehouse)

@@ -2,14 +2,14 @@
 
 Every error a user can meet is raised as one of these classes. The message is one sentence that names what
 happened, where (file, line, column, value) and the remedy; the technical cause stays chained as ``__cause__``.
-``passing`` says whether trying again later may help (a network, a lock) or never will (bad data, a wrong setting).
+``is_transient`` says whether trying again later may help (a network, a lock) or never will (bad data, a wrong setting).
 """
 
 
 class TaxiAssetsError(Exception):
     """Base of every error that is written for a user."""
 
-    passing = False
+    is_transient = False
 
 
 class SettingsError(TaxiAssetsError):
@@ -27,7 +27,7 @@ class NotPublishedError(TaxiAssetsError):
 class SourceUnavailableError(TaxiAssetsError):
     """The source did not answer, or broke off more often than we are willing to try."""
 
-    passing = True
+    is_transient = True
 
 
 class DamagedFileError(TaxiAssetsError):
@@ -61,17 +61,13 @@ class NoSuchTableError(WarehouseError):
 class WarehouseBusyError(WarehouseError):
     """Somebody else held the warehouse for longer than we are willing to wait."""
 
-    passing = True
+    is_transient = True
 
 
 class WarehouseUnavailableError(WarehouseError):
     """The warehouse, or the network on the way to it, did not answer or answered that it can't just now."""
 
-    passing = True
-
-
-class DeploymentError(TaxiAssetsError):
-    """A process of ``make up`` does not start, does not answer, or finds its port taken."""
+    is_transient = True
 
 
 class DbtError(TaxiAssetsError):

@@ -25,7 +25,7 @@ def months_partitions() -> dg.MonthlyPartitionsDefinition:
     These are the months of the release, or with the feed all months that have ended: a new one joins by itself on the
     first of each month, and its file comes some weeks later.
     """
-    return _months_partitions(goes_on=settings.source_goes_on())
+    return _months_partitions(goes_on=settings.source_continues())
 
 
 @cache
@@ -55,7 +55,7 @@ def runs_of_a_range() -> dg.BackfillPolicy:
 def months_of_taxi(taxi: Taxi, at: datetime) -> Sequence[Month]:
     """The months of a taxi that are partitions at that moment, in their order."""
     months = [Month.parse(key) for key in months_partitions().get_partition_keys(current_time=at)]
-    last = months[-1] if months and settings.source_goes_on() else None
+    last = months[-1] if months and settings.source_continues() else None
     return [month for month in months if taxi.has_month(month, last=last)]
 
 

@@ -1,78 +1,212 @@
-"""The project's settings: environment variables, read in this one place.
+"""Every setting: the environment variable, what it means, its default, and the function that reads it.
 
-======================  ==========================================================================================
-``TAXI_HOME``           folder for all state; default ``.taxi`` in the project
-``TAXI_SOURCE``         ``release`` (default), ``feed``, ``auto``, ``sample``, a folder, or a base URL
-``TAXI_FEED_URL``       base address or folder of the feed; default the official one
-``TAXI_LANDING``        where raw files land: a folder, default ``<TAXI_HOME>/landing``, or ``gs://<bucket>/<prefix>``
-``TAXI_KEEP_RAW``       ``no`` deletes a month's raw file once it is merged; default ``yes``
-``TAXI_MONTHS_AT_ONCE`` months of a range that are under way at the same time; default 4
-``TAXI_MONTHS_PER_RUN`` months that one run of a backfill takes; all of them unless set
-``TAXI_PRODUCTS``       address of the products in ``getting_started``, or ``sample``; default dummyjson.com
-``TAXI_ALERT_WEBHOOK``  address that alerts are sent to, which is a secret; none unless set
-======================  ==========================================================================================
+``SETTINGS`` is the table that ``docs/guide.md`` shows. Nothing else in the package reads the project's environment
+variables. Values that may hold a password are handed on by the variable's name (``dg.EnvVar``), so that they never
+enter Dagster's configuration.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import dagster as dg
 
 from taxi_assets.errors import SettingsError
 
-GOES_ON: Final = frozenset({"feed", "auto"})
-"""Names of the sources that get new months."""
+PROJECT_FOLDER: Final = Path(__file__).resolve().parents[1]
+"""The project's folder, where the package is used from a checkout."""
 
-_PROJECT = Path(__file__).resolve().parents[1]
+
+@dataclass(frozen=True)
+class Setting:
+    """One environment variable.
+
+    Attributes:
+        name: The variable.
+        default: What holds where it is not set, as the guide says it.
+        meaning: What it is for, as the guide says it, in Markdown.
+    """
+
+    name: str
+    default: str
+    meaning: str
+
+    def __str__(self) -> str:
+        """The variable's name, for messages."""
+        return self.name
+
+    def read(self) -> str:
+        """Its value without blanks at the ends; empty where it is not set."""
+        return os.environ.get(self.name, "").strip()
+
+    def by_name(self) -> dg.EnvVar | None:
+        """The variable's name, for a value that Dagster reads when it is needed; None where it is not set."""
+        return dg.EnvVar(self.name) if self.read() else None
+
+
+HOME: Final = Setting(
+    "TAXI_HOME", "`.taxi` in the project", "folder for all state: `landing/`, `warehouse.duckdb`, `dagster/`, `report/`"
+)
+SOURCE: Final = Setting(
+    "TAXI_SOURCE",
+    "`release`",
+    "`release` (the published CSV files over HTTPS, until 2021-07), `feed` (the official Parquet files, every month), "
+    "`auto` (the release as long as it goes, then the feed), `sample` (made on the spot), a folder, or a base URL",
+)
+FEED: Final = Setting("TAXI_FEED_URL", "the official one", "base address or folder of the feed")
+LANDING: Final = Setting(
+    "TAXI_LANDING",
+    "`$TAXI_HOME/landing`",
+    "where raw files land: a folder, or `gs://<bucket>/<prefix>` for machines that share no disk",
+)
+KEEP_RAW: Final = Setting("TAXI_KEEP_RAW", "`yes`", "`no` deletes a month's raw file once the month is merged")
+MONTHS_AT_ONCE: Final = Setting("TAXI_MONTHS_AT_ONCE", "4", "months of a range that are in progress at the same time")
+MONTHS_PER_RUN: Final = Setting("TAXI_MONTHS_PER_RUN", "all", "months that one run of a backfill from the UI takes")
+ALERT_WEBHOOK: Final = Setting("TAXI_ALERT_WEBHOOK", "none", "address that alerts are sent to; a secret")
+PRODUCTS: Final = Setting(
+    "TAXI_PRODUCTS",
+    "`https://dummyjson.com/products`",
+    "address of the products of the group `getting_started`, or `sample`",
+)
+
+POSTGRES_URL: Final = Setting(
+    "TAXI_POSTGRES_URL",
+    "none",
+    "`postgresql://user:password@host:port/database?sslmode=require`; adds PostgreSQL to the graph",
+)
+POSTGRES_HOST: Final = Setting(
+    "TAXI_POSTGRES_HOST", "none", "host name or address, in place of the URL; adds PostgreSQL to the graph"
+)
+POSTGRES_PORT: Final = Setting("TAXI_POSTGRES_PORT", "5432", "port, where there is a host")
+POSTGRES_DATABASE: Final = Setting("TAXI_POSTGRES_DATABASE", "none", "database, required with a host")
+POSTGRES_USER: Final = Setting("TAXI_POSTGRES_USER", "none", "user, required with a host")
+POSTGRES_PASSWORD: Final = Setting("TAXI_POSTGRES_PASSWORD", "none", "password of the user; a secret")
+POSTGRES_SSLMODE: Final = Setting("TAXI_POSTGRES_SSLMODE", "`prefer`", "libpq's `sslmode`")
+POSTGRES_SCHEMA: Final = Setting(
+    "TAXI_POSTGRES_SCHEMA", "`public`", "schema of the tables, which is created if it is missing"
+)
+
+GCP_PROJECT: Final = Setting("GCP_PROJECT_ID", "none", "project in Google Cloud; adds BigQuery to the graph")
+GCP_LOCATION: Final = Setting("GCP_LOCATION", "`US`", "location of the bucket, the dataset and the jobs")
+GCP_BUCKET: Final = Setting("GCP_BUCKET_NAME", "none", "bucket that raw files are kept in, required with a project")
+GCP_DATASET: Final = Setting("GCP_DATASET", "none", "dataset that tables are kept in, required with a project")
+GCP_CREDENTIALS: Final = Setting(
+    "GCP_CREDS", "Application Default Credentials", "path of a key file, or the key's JSON; a secret"
+)
+GCP_MAXIMUM_BYTES_BILLED: Final = Setting(
+    "TAXI_GCP_MAXIMUM_BYTES_BILLED",
+    "107374182400 (100 GiB)",
+    "a query that would bill more fails and costs nothing; `0` for no limit",
+)
+GCP_KEEP_TABLES: Final = Setting(
+    "TAXI_GCP_KEEP_TABLES", "`no`", "`yes` keeps a month's external and monthly table once the month is merged"
+)
+STORAGE_EMULATOR: Final = Setting("STORAGE_EMULATOR_HOST", "none", "address of an emulator of Cloud Storage")
+BIGQUERY_EMULATOR: Final = Setting("BIGQUERY_EMULATOR_HOST", "none", "address of an emulator of BigQuery")
+
+DBT: Final = Setting(
+    "TAXI_DBT",
+    "`.venv-dbt/bin/dbt` in the project, which `make dbt` installs",
+    "dbt command; the graph has no dbt models where there is no such file",
+)
+DBT_GIT_URL: Final = Setting(
+    "TAXI_DBT_GIT_URL", "none", "git repository with a dbt project to use instead; may hold a password"
+)
+DBT_GIT_BRANCH: Final = Setting("TAXI_DBT_GIT_BRANCH", "its default branch", "branch of that repository")
+DBT_GIT_FOLDER: Final = Setting("TAXI_DBT_GIT_FOLDER", "its top folder", "folder of the dbt project in that repository")
+
+DAGSTER_HOME: Final = Setting("DAGSTER_HOME", "`$TAXI_HOME/dagster` under `make`", "folder of Dagster's own state")
+
+SETTINGS: Final[Mapping[str, tuple[Setting, ...]]] = {
+    "Trips": (HOME, SOURCE, FEED, LANDING, KEEP_RAW, MONTHS_AT_ONCE, MONTHS_PER_RUN, ALERT_WEBHOOK, DAGSTER_HOME),
+    "PostgreSQL": (
+        POSTGRES_URL,
+        POSTGRES_HOST,
+        POSTGRES_PORT,
+        POSTGRES_DATABASE,
+        POSTGRES_USER,
+        POSTGRES_PASSWORD,
+        POSTGRES_SSLMODE,
+        POSTGRES_SCHEMA,
+    ),
+    "Google Cloud": (
+        GCP_PROJECT,
+        GCP_LOCATION,
+        GCP_BUCKET,
+        GCP_DATASET,
+        GCP_CREDENTIALS,
+        GCP_MAXIMUM_BYTES_BILLED,
+        GCP_KEEP_TABLES,
+        STORAGE_EMULATOR,
+        BIGQUERY_EMULATOR,
+    ),
+    "dbt": (DBT, DBT_GIT_URL, DBT_GIT_BRANCH, DBT_GIT_FOLDER),
+    "Getting started": (PRODUCTS,),
+}
+"""All settings, by what they are about."""
+
+RELEASE_NAME: Final = "release"
+"""``TAXI_SOURCE`` for the published release."""
+
+SAMPLE_NAME: Final = "sample"
+"""``TAXI_SOURCE`` for the project's own sample."""
+
+CONTINUING_SOURCES: Final = frozenset({"feed", "auto"})
+"""``TAXI_SOURCE`` for what gets a new month every month."""
+
+DEFAULT_GCP_LOCATION: Final = "US"
+DEFAULT_MAXIMUM_BYTES_BILLED: Final = 100 * 1024**3
 
 
 def home() -> Path:
     """The folder for all state. It need not exist yet."""
-    value = os.environ.get("TAXI_HOME")
-    if value:
+    if value := HOME.read():
         return Path(value).expanduser().absolute()
     # Installed as a package there is no project folder, and the working directory is the next best place.
-    project = _PROJECT if (_PROJECT / "pyproject.toml").is_file() else Path.cwd()
+    project = PROJECT_FOLDER if (PROJECT_FOLDER / "pyproject.toml").is_file() else Path.cwd()
     return project / ".taxi"
 
 
-def source() -> str | dg.EnvVar:
-    """The address of the source.
+def dagster_home() -> Path | None:
+    """The folder of Dagster's own state, where somebody has chosen one."""
+    value = DAGSTER_HOME.read()
+    return Path(value).expanduser().absolute() if value else None
 
-    A set variable is handed on by name, so that an address with a password never enters Dagster's configuration.
-    """
-    return dg.EnvVar("TAXI_SOURCE") if os.environ.get("TAXI_SOURCE") else "release"
+
+def source() -> str | dg.EnvVar:
+    """The address of the source."""
+    return SOURCE.by_name() or RELEASE_NAME
+
+
+def source_continues() -> bool:
+    """Whether the source gets a new month every month, as the feed does and the release does not."""
+    return SOURCE.read() in CONTINUING_SOURCES
+
+
+def feed() -> str | dg.EnvVar:
+    """The address of the feed; empty for the official one."""
+    return FEED.by_name() or ""
 
 
 def products_source() -> str | dg.EnvVar:
     """The address of the products of the group ``getting_started``; the sample where trips are samples too."""
-    if os.environ.get("TAXI_PRODUCTS"):
-        return dg.EnvVar("TAXI_PRODUCTS")
-    return "sample" if os.environ.get("TAXI_SOURCE") == "sample" else "https://dummyjson.com/products"
-
-
-def source_goes_on() -> bool:
-    """Whether the source gets a new month every month, as the feed does, and the release does no more."""
-    return os.environ.get("TAXI_SOURCE", "").strip() in GOES_ON
-
-
-def feed() -> str | dg.EnvVar:
-    """The address of the feed, handed on by name where it is set, as it may hold a password; else empty."""
-    return dg.EnvVar("TAXI_FEED_URL") if os.environ.get("TAXI_FEED_URL") else ""
+    default = SAMPLE_NAME if SOURCE.read() == SAMPLE_NAME else "https://dummyjson.com/products"
+    return PRODUCTS.by_name() or default
 
 
 def landing_folder() -> Path:
     """The folder where raw files land, or where this machine keeps copies of those that land in a bucket."""
-    value = os.environ.get("TAXI_LANDING")
+    value = LANDING.read()
     return Path(value).expanduser().absolute() if value and landing_bucket() is None else home() / "landing"
 
 
 def landing_bucket() -> str | None:
     """The ``gs://`` address where raw files land, if they do so in a bucket."""
-    value = os.environ.get("TAXI_LANDING", "").strip()
+    value = LANDING.read()
     return value if value.lower().startswith("gs://") else None
 
 
@@ -82,16 +216,16 @@ def keep_raw_files() -> bool:
     Raises:
         SettingsError: TAXI_KEEP_RAW is neither yes nor no.
     """
-    return switch("TAXI_KEEP_RAW", default=True)
+    return _yes_or_no(KEEP_RAW, default=True)
 
 
 def months_at_once() -> int:
-    """How many months of a range are under way at the same time.
+    """How many months of a range are in progress at the same time.
 
     Raises:
         SettingsError: TAXI_MONTHS_AT_ONCE is not a positive whole number.
     """
-    return _count("TAXI_MONTHS_AT_ONCE") or 4
+    return _positive_number(MONTHS_AT_ONCE) or 4
 
 
 def months_per_run() -> int | None:
@@ -100,31 +234,111 @@ def months_per_run() -> int | None:
     Raises:
         SettingsError: TAXI_MONTHS_PER_RUN is not a positive whole number.
     """
-    return _count("TAXI_MONTHS_PER_RUN")
+    return _positive_number(MONTHS_PER_RUN)
 
 
 def alert_webhook() -> str | dg.EnvVar:
-    """The address that alerts are sent to, handed on by name as it is a secret; empty where there is none."""
-    return dg.EnvVar("TAXI_ALERT_WEBHOOK") if os.environ.get("TAXI_ALERT_WEBHOOK") else ""
+    """The address that alerts are sent to; empty where there is none."""
+    return ALERT_WEBHOOK.by_name() or ""
 
 
-def _count(name: str) -> int | None:
-    value = os.environ.get(name, "").strip()
+def postgres_is_configured() -> bool:
+    """Whether anything says where the PostgreSQL server is."""
+    return bool(POSTGRES_URL.read() or POSTGRES_HOST.read())
+
+
+def postgres_fields() -> Mapping[str, Any]:
+    """The fields of :class:`taxi_assets.warehouses.postgres.connection.PostgresResource` that are set."""
+    variables = {
+        "url": POSTGRES_URL,
+        "host": POSTGRES_HOST,
+        "port": POSTGRES_PORT,
+        "database": POSTGRES_DATABASE,
+        "user": POSTGRES_USER,
+        "password": POSTGRES_PASSWORD,
+        "sslmode": POSTGRES_SSLMODE,
+        "schema_name": POSTGRES_SCHEMA,
+    }
+    return {field: dg.EnvVar(setting.name) for field, setting in variables.items() if setting.read()}
+
+
+def gcp_is_configured() -> bool:
+    """Whether anything says which project of Google Cloud to work in."""
+    return bool(GCP_PROJECT.read())
+
+
+def gcp_fields() -> Mapping[str, Any]:
+    """The fields that all of Google Cloud's resources share."""
+    return {
+        "project": GCP_PROJECT.read() or None,
+        "location": GCP_LOCATION.read() or DEFAULT_GCP_LOCATION,
+        "gcp_credentials": GCP_CREDENTIALS.by_name(),
+    }
+
+
+def gcs_fields() -> Mapping[str, Any]:
+    """The fields of :class:`taxi_assets.gcp.resources.GcsBucket`."""
+    return {**gcp_fields(), "bucket": GCP_BUCKET.read() or None, "endpoint": _endpoint(STORAGE_EMULATOR)}
+
+
+def bigquery_fields() -> Mapping[str, Any]:
+    """The fields of :class:`taxi_assets.gcp.resources.BigQueryDataset`.
+
+    Raises:
+        SettingsError: TAXI_GCP_MAXIMUM_BYTES_BILLED is not a whole number.
+    """
+    return {
+        **gcp_fields(),
+        "dataset": GCP_DATASET.read() or None,
+        "endpoint": _endpoint(BIGQUERY_EMULATOR),
+        "maximum_bytes_billed": _maximum_bytes_billed(),
+    }
+
+
+def gcp_keep_tables() -> bool:
+    """Whether a month's external and monthly table stay after the month was merged.
+
+    Raises:
+        SettingsError: TAXI_GCP_KEEP_TABLES is neither yes nor no.
+    """
+    return _yes_or_no(GCP_KEEP_TABLES, default=False)
+
+
+def dbt_executable() -> Path:
+    """The dbt command."""
+    value = DBT.read()
+    return Path(value).expanduser().absolute() if value else PROJECT_FOLDER / ".venv-dbt" / "bin" / "dbt"
+
+
+def _yes_or_no(setting: Setting, *, default: bool) -> bool:
+    value = setting.read()
+    words = {"": default, "yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+    if value.lower() not in words:
+        raise SettingsError(f"{setting} is “{value}”: set it to yes or no.")
+    return words[value.lower()]
+
+
+def _positive_number(setting: Setting) -> int | None:
+    value = setting.read()
     if not value:
         return None
     if not value.isdecimal() or int(value) < 1:
-        raise SettingsError(f"{name} is “{value}”: set it to a whole number from 1 on.")
+        raise SettingsError(f"{setting} is “{value}”: set it to a whole number from 1 on.")
     return int(value)
 
 
-def switch(name: str, *, default: bool) -> bool:
-    """Whether the variable of that name says yes or no.
+def _maximum_bytes_billed() -> int | None:
+    value = GCP_MAXIMUM_BYTES_BILLED.read() or str(DEFAULT_MAXIMUM_BYTES_BILLED)
+    if not value.isdecimal():
+        raise SettingsError(
+            f"{GCP_MAXIMUM_BYTES_BILLED} is “{value}”: set it to a whole number of bytes, or 0 for no limit."
+        )
+    return int(value) or None
 
-    Raises:
-        SettingsError: It says something else.
-    """
-    value = os.environ.get(name, "").strip().lower()
-    words = {"": default, "yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
-    if value not in words:
-        raise SettingsError(f"{name} is “{value}”: set it to yes or no.")
-    return words[value]
+
+def _endpoint(setting: Setting) -> str | None:
+    """An emulator's address with the scheme that Google's libraries want in front of it."""
+    value = setting.read()
+    if not value:
+        return None
+    return value if value.startswith(("http://", "https://")) else f"http://{value}"

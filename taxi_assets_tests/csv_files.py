@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from taxi_assets.months import Month
-from taxi_assets.source.sample import write_trips
+from taxi_assets.source.sample.origin import write_trips
 from taxi_assets.taxis import Taxi
 
 Trip = dict[str, str]

@@ -12,16 +12,16 @@ from typing import Any
 import dagster as dg
 import duckdb
 
-from taxi_assets.assets.retries import NO_RETRIES
 from taxi_assets.build import build_definitions
+from taxi_assets.dagster_errors import NO_RETRIES
 from taxi_assets.months import Month
 from taxi_assets.report.folder import ReportFolder
 from taxi_assets.source.resource import TripSource
 from taxi_assets.taxis import Taxi, get_taxi
-from taxi_assets.warehouses.base import Warehouse
 from taxi_assets.warehouses.duckdb import WAREHOUSE
 from taxi_assets.warehouses.duckdb.io_manager import DuckDBIOManager
 from taxi_assets.warehouses.duckdb.warehouse import DuckDBWarehouse
+from taxi_assets.warehouses.kind import WarehouseKind
 from taxi_assets_tests.csv_files import Trip, put_trips
 
 GREEN = get_taxi("green")
@@ -87,7 +87,7 @@ class Project:
         retries: How often a step is tried again.
     """
 
-    kind: Warehouse = WAREHOUSE
+    kind: WarehouseKind = WAREHOUSE
     retries: dg.RetryPolicy = NO_RETRIES
 
     def __init__(self, folder: Path, *, address: str | None = None) -> None:

@@ -11,11 +11,12 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from taxi_assets.checks import CHECKS, SAME_IN_ALL_WAREHOUSES, Evidence, MonthCheck, Verdict
+from taxi_assets.assets.checks import CHECKS, SAME_IN_ALL_WAREHOUSES, Evidence, MonthCheck, Verdict
 from taxi_assets.published import PublishedCount, PublishedMonth
+from taxi_assets.settings import SAMPLE_NAME
 from taxi_assets.source.files import FileVersion, LandedFile
-from taxi_assets.source.origin import RELEASE_ADDRESS, SAMPLE_NAME
-from taxi_assets.warehouses.base import MonthProfile
+from taxi_assets.source.origin import RELEASE_ADDRESS
+from taxi_assets.warehouses.kind import MonthProfile
 from taxi_assets_tests.csv_files import made_trips
 from taxi_assets_tests.project import GREEN, JANUARY, Project
 

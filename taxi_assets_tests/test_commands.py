@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from taxi_assets.months import Month
-from taxi_assets.source.sample import write_trips
+from taxi_assets.source.sample.origin import write_trips
 from taxi_assets.taxis import get_taxi
 from taxi_assets_tests.paths import PROJECT
 

@@ -7,7 +7,7 @@ import json
 import dagster as dg
 import pytest
 
-from taxi_assets.checks import CHECKS
+from taxi_assets.assets.checks import CHECKS
 from taxi_assets.months import Month, parse_month_range
 from taxi_assets.source.origin import RELEASE_ADDRESS
 from taxi_assets_tests.csv_files import csv_bytes, made_trips, put_bytes, put_csv

@@ -14,7 +14,7 @@ from taxi_assets.months import Month, parse_month_range
 from taxi_assets.published import PublishedCount, published_month
 from taxi_assets.source.files import trip_file
 from taxi_assets.source.folder import FolderOrigin
-from taxi_assets.source.landing import FolderLandingZone
+from taxi_assets.source.landing_folder import FolderLandingZone
 from taxi_assets.taxis import Column, Taxi, all_taxis, get_taxi
 from taxi_assets.warehouses.duckdb.warehouse import DuckDBWarehouse
 from taxi_assets_tests.paths import PROJECT

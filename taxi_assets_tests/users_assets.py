@@ -10,7 +10,7 @@ import duckdb
 import pandas as pd
 
 from taxi_assets.partitions import months_partitions, runs_of_a_range
-from taxi_assets.warehouses.base import Warehouse
+from taxi_assets.warehouses.kind import WarehouseKind
 from taxi_assets_tests.project import GREEN
 
 Managers = Mapping[str, dg.ConfigurableIOManager]
@@ -18,7 +18,7 @@ Managers = Mapping[str, dg.ConfigurableIOManager]
 
 
 def materialize(
-    managers: Managers, warehouse: Warehouse, asset: dg.AssetsDefinition, **partition: Any
+    managers: Managers, warehouse: WarehouseKind, asset: dg.AssetsDefinition, **partition: Any
 ) -> dg.ExecuteInProcessResult:
     """Run an asset of a user's beside the tables of a warehouse."""
     keys = [warehouse.key(GREEN.table), warehouse.key(GREEN.month_asset)]
@@ -28,7 +28,7 @@ def materialize(
 
 
 def handed_out(
-    managers: Managers, warehouse: Warehouse, name: str, wanted: type, **partition: Any
+    managers: Managers, warehouse: WarehouseKind, name: str, wanted: type, **partition: Any
 ) -> tuple[Any, list[Any]]:
     """Columns with their types, and sorted rows, as an asset gets them that asks for a type."""
     seen: list[tuple[Any, list[Any]]] = []

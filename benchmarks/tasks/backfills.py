@@ -10,8 +10,8 @@ from typing import Any, Final, TypeVar
 
 import httpx
 
-from taxi_assets.deployment.machine import Machine
-from taxi_assets.deployment.postgres import free_port
+from local_services.machine import Machine
+from local_services.postgres import free_port
 from taxi_assets.months import parse_month_range
 from taxi_assets.taxis import get_taxi
 

@@ -18,7 +18,7 @@ from benchmarks.tasks.system_cache import read_once
 from taxi_assets.months import Month
 from taxi_assets.source.files import LandedFile, feed_file, zones_file
 from taxi_assets.source.resource import TripSource
-from taxi_assets.source.sample import SampleOrigin, write_trips
+from taxi_assets.source.sample.origin import SampleOrigin, write_trips
 from taxi_assets.sql import identifier, literal
 from taxi_assets.taxis import Kind, Taxi, get_taxi
 

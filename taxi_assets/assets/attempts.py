@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
-from taxi_assets.assets.months import MonthReport, Work
+from taxi_assets.assets.carry_months import MonthReport, Selection
 from taxi_assets.assets.stages import Metadata
 from taxi_assets.errors import TaxiAssetsError
 from taxi_assets.months import Month
@@ -22,12 +22,12 @@ _WORTH_A_RETRY = "worth a retry"
 class EarlierError(TaxiAssetsError):
     """What stopped a month in an earlier attempt, in the words of then."""
 
-    def __init__(self, sentence: str, *, passing: bool) -> None:
+    def __init__(self, sentence: str, *, is_transient: bool) -> None:
         super().__init__(sentence)
-        self.passing = passing
+        self.is_transient = is_transient
 
 
-def may_pass(error: Exception) -> bool:
+def is_transient(error: Exception) -> bool:
     """Whether trying again later may help; of an error that is not ours nobody knows."""
     return bool(getattr(error, "passing", True))
 
@@ -39,7 +39,7 @@ def observed_failure(key: dg.AssetKey, month: Month, error: Exception) -> dg.Ass
         key,
         partition=str(month),
         description=sentence,
-        metadata={_FAILURE: sentence, _WORTH_A_RETRY: may_pass(error)},
+        metadata={_FAILURE: sentence, _WORTH_A_RETRY: is_transient(error)},
     )
 
 
@@ -48,11 +48,11 @@ def recorded_failure(observation: dg.AssetObservation) -> EarlierError | None:
     if _FAILURE not in observation.metadata:
         return None
     return EarlierError(
-        str(observation.metadata[_FAILURE].value), passing=bool(observation.metadata[_WORTH_A_RETRY].value)
+        str(observation.metadata[_FAILURE].value), is_transient=bool(observation.metadata[_WORTH_A_RETRY].value)
     )
 
 
-def settled_months(context: dg.AssetExecutionContext, work: Work) -> dict[Month, MonthReport]:
+def settled_months(context: dg.AssetExecutionContext, selection: Selection) -> dict[Month, MonthReport]:
     """Reports of the months that this attempt need not take up.
 
     These are the months that are done, by an earlier attempt of this run or by the failed run that it resumes, and
@@ -60,17 +60,17 @@ def settled_months(context: dg.AssetExecutionContext, work: Work) -> dict[Month,
     """
     reports: dict[Month, MonthReport] = {}
     for run_id in _resumed_runs(context):
-        _follow(context.instance, run_id, work, reports)
+        _follow(context.instance, run_id, selection, reports)
     reports = {month: report for month, report in reports.items() if not report.errors}
     if context.retry_number > 0:
-        _follow(context.instance, context.run.run_id, work, reports)
-    return {month: report for month, report in reports.items() if _is_settled(report, work)}
+        _follow(context.instance, context.run.run_id, selection, reports)
+    return {month: report for month, report in reports.items() if _is_settled(report, selection)}
 
 
-def _is_settled(report: MonthReport, work: Work) -> bool:
+def _is_settled(report: MonthReport, selection: Selection) -> bool:
     if report.errors:
-        return not any(may_pass(error) for error in report.errors.values())
-    return report.materialized.keys() >= work.assets
+        return not any(is_transient(error) for error in report.errors.values())
+    return report.materialized.keys() >= selection.assets
 
 
 def _resumed_runs(context: dg.AssetExecutionContext) -> Sequence[str]:
@@ -83,9 +83,9 @@ def _resumed_runs(context: dg.AssetExecutionContext) -> Sequence[str]:
     return ids
 
 
-def _follow(instance: dg.DagsterInstance, run_id: str, work: Work, reports: dict[Month, MonthReport]) -> None:
+def _follow(instance: dg.DagsterInstance, run_id: str, selection: Selection, reports: dict[Month, MonthReport]) -> None:
     """Bring the reports up to what a run recorded, event by event."""
-    keys = {stage.key for stage in work.stages}
+    keys = {stage.key for stage in selection.stages}
     for key, partition, found in _recorded(instance, run_id):
         if key not in keys or partition is None:
             continue

@@ -9,7 +9,7 @@ import dagster as dg
 
 from taxi_assets.source.files import LandedFile
 from taxi_assets.taxis import Column, Taxi
-from taxi_assets.warehouses.base import Warehouse, table_columns
+from taxi_assets.warehouses.kind import WarehouseKind, table_columns
 from taxi_assets.zones import ZONES_COLUMNS
 
 _BYTES_PER_MIB = 1024 * 1024
@@ -57,7 +57,7 @@ def rows_metadata(rows: int, *, seconds: float, table: str) -> dict[str, Any]:
     }
 
 
-def column_schema(taxi: Taxi, warehouse: Warehouse) -> dg.TableSchema:
+def column_schema(taxi: Taxi, warehouse: WarehouseKind) -> dg.TableSchema:
     """The columns of a taxi's tables, as the warehouse types them."""
     required = {"unique_row_id", "filename", "file_month", *(c.name for c in taxi.columns if c.required)}
     return dg.TableSchema(
@@ -73,7 +73,7 @@ def raw_column_schema(columns: Sequence[Column]) -> dg.TableSchema:
     return dg.TableSchema([dg.TableColumn(column.name, "text", column.description) for column in columns])
 
 
-def zones_column_schema(warehouse: Warehouse) -> dg.TableSchema:
+def zones_column_schema(warehouse: WarehouseKind) -> dg.TableSchema:
     """The columns of the zones table, as the warehouse types them."""
     return dg.TableSchema(
         [

@@ -15,15 +15,15 @@ from typing import Any
 import dagster as dg
 from typing_extensions import override
 
+from taxi_assets.assets.checks import CHECKS, SAME_IN_ALL_WAREHOUSES, Evidence, MonthCheck
 from taxi_assets.assets.metadata import column_schema, file_metadata, raw_column_schema, rows_metadata
-from taxi_assets.checks import CHECKS, SAME_IN_ALL_WAREHOUSES, Evidence, MonthCheck
 from taxi_assets.errors import TaxiAssetsError
 from taxi_assets.months import Month
 from taxi_assets.partitions import months_partitions
 from taxi_assets.published import published_month
 from taxi_assets.source.resource import TripSource
 from taxi_assets.taxis import Taxi
-from taxi_assets.warehouses.base import MonthProfile, Preparation, TableRole, TripsWarehouse, Warehouse
+from taxi_assets.warehouses.kind import MonthProfile, Preparation, TableRole, TripsWarehouse, WarehouseKind
 
 OWNERS = ["team:taxi-data"]
 
@@ -31,7 +31,7 @@ Metadata = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Workplace:
+class RunContext:
     """What a stage works with during a run.
 
     Attributes:
@@ -44,7 +44,7 @@ class Workplace:
     resources: Any
     log: logging.Logger
 
-    def warehouse(self, warehouse: Warehouse) -> TripsWarehouse:
+    def warehouse(self, warehouse: WarehouseKind) -> TripsWarehouse:
         """The connected warehouse of that kind."""
         resource: TripsWarehouse = getattr(self.resources, warehouse.name)
         return resource
@@ -65,7 +65,7 @@ class Stage(ABC):
     after: dg.AssetKey | None = None
     checks: Sequence[MonthCheck] = ()
     is_last: bool = False
-    warehouse: Warehouse | None = None
+    warehouse: WarehouseKind | None = None
 
     @property
     def key(self) -> dg.AssetKey:
@@ -73,7 +73,7 @@ class Stage(ABC):
         return self.spec.key
 
     @abstractmethod
-    def run(self, month: Month, at: Workplace) -> Metadata:
+    def run(self, month: Month, context: RunContext) -> Metadata:
         """Do it for one month, and return the metadata of the materialization.
 
         Raises:
@@ -81,7 +81,7 @@ class Stage(ABC):
         """
 
     @abstractmethod
-    def judge(self, month: Month, at: Workplace) -> Evidence:
+    def judge(self, month: Month, context: RunContext) -> Evidence:
         """Collect what the checks need to know about one month.
 
         Raises:
@@ -114,18 +114,18 @@ class Landing(Stage):
         )
 
     @override
-    def run(self, month: Month, at: Workplace) -> Metadata:
-        return file_metadata(at.source.land(at.source.trip_file(self._taxi, month), at.log))
+    def run(self, month: Month, context: RunContext) -> Metadata:
+        return file_metadata(context.source.land(context.source.trip_file(self._taxi, month), context.log))
 
     @override
-    def judge(self, month: Month, at: Workplace) -> Evidence:
+    def judge(self, month: Month, context: RunContext) -> Evidence:
         raise NotImplementedError("a raw file is verified before it lands, and has no checks")
 
 
 class Preparing(Stage):
     """Something that a warehouse needs of the month before it can load it."""
 
-    def __init__(self, taxi: Taxi, warehouse: Warehouse, preparation: Preparation, *, after: dg.AssetKey) -> None:
+    def __init__(self, taxi: Taxi, warehouse: WarehouseKind, preparation: Preparation, *, after: dg.AssetKey) -> None:
         self._taxi, self._preparation = taxi, preparation
         self._warehouse = self.warehouse = warehouse
         self.after = after
@@ -139,12 +139,12 @@ class Preparing(Stage):
         )
 
     @override
-    def run(self, month: Month, at: Workplace) -> Metadata:
-        landed = at.source.landing_zone().landed(at.source.trip_file(self._taxi, month))
-        return self._preparation.run(at.warehouse(self._warehouse), self._taxi, month, landed, at.log)
+    def run(self, month: Month, context: RunContext) -> Metadata:
+        landed = context.source.landing_zone().landed(context.source.trip_file(self._taxi, month))
+        return self._preparation.run(context.warehouse(self._warehouse), self._taxi, month, landed, context.log)
 
     @override
-    def judge(self, month: Month, at: Workplace) -> Evidence:
+    def judge(self, month: Month, context: RunContext) -> Evidence:
         raise NotImplementedError("what prepares a month is judged by the monthly table that it leads to")
 
 
@@ -153,7 +153,7 @@ class Loading(Stage):
 
     checks = CHECKS["month"]
 
-    def __init__(self, taxi: Taxi, warehouse: Warehouse, *, after: dg.AssetKey) -> None:
+    def __init__(self, taxi: Taxi, warehouse: WarehouseKind, *, after: dg.AssetKey) -> None:
         self._taxi = taxi
         self._warehouse = self.warehouse = warehouse
         self.after = after
@@ -170,15 +170,15 @@ class Loading(Stage):
         )
 
     @override
-    def run(self, month: Month, at: Workplace) -> Metadata:
-        landed = at.source.landing_zone().landed(at.source.trip_file(self._taxi, month))
-        load = at.warehouse(self._warehouse).load_month(self._taxi, month, landed, at.log)
+    def run(self, month: Month, context: RunContext) -> Metadata:
+        landed = context.source.landing_zone().landed(context.source.trip_file(self._taxi, month))
+        load = context.warehouse(self._warehouse).load_month(self._taxi, month, landed, context.log)
         table = self._taxi.month_table(month)
         return {"file": landed.path.name, **rows_metadata(load.rows, seconds=load.seconds, table=table), **load.facts}
 
     @override
-    def judge(self, month: Month, at: Workplace) -> Evidence:
-        return _evidence(self._taxi, self._warehouse, month, "month", at)
+    def judge(self, month: Month, context: RunContext) -> Evidence:
+        return _evidence(self._taxi, self._warehouse, month, "month", context)
 
 
 class Merging(Stage):
@@ -186,7 +186,7 @@ class Merging(Stage):
 
     is_last = True
 
-    def __init__(self, taxi: Taxi, warehouse: Warehouse, compared_with: Sequence[Warehouse] = ()) -> None:
+    def __init__(self, taxi: Taxi, warehouse: WarehouseKind, compared_with: Sequence[WarehouseKind] = ()) -> None:
         self._taxi, self._compared_with = taxi, compared_with
         self._warehouse = self.warehouse = warehouse
         self.checks = [*CHECKS["main"], *([SAME_IN_ALL_WAREHOUSES] if compared_with else [])]
@@ -204,10 +204,10 @@ class Merging(Stage):
         )
 
     @override
-    def run(self, month: Month, at: Workplace) -> Metadata:
-        merge = at.warehouse(self._warehouse).merge_month(self._taxi, month, at.log)
+    def run(self, month: Month, context: RunContext) -> Metadata:
+        merge = context.warehouse(self._warehouse).merge_month(self._taxi, month, context.log)
         return {
-            "file": at.source.trip_file(self._taxi, month).filename,
+            "file": context.source.trip_file(self._taxi, month).filename,
             **rows_metadata(merge.rows, seconds=merge.seconds, table=self._taxi.table),
             "inserted": merge.inserted,
             "updated": merge.updated,
@@ -216,13 +216,15 @@ class Merging(Stage):
         }
 
     @override
-    def judge(self, month: Month, at: Workplace) -> Evidence:
-        elsewhere = {warehouse.name: self._profile_elsewhere(warehouse, month, at) for warehouse in self._compared_with}
-        return replace(_evidence(self._taxi, self._warehouse, month, "main", at), elsewhere=elsewhere)
+    def judge(self, month: Month, context: RunContext) -> Evidence:
+        elsewhere = {
+            warehouse.name: self._profile_elsewhere(warehouse, month, context) for warehouse in self._compared_with
+        }
+        return replace(_evidence(self._taxi, self._warehouse, month, "main", context), elsewhere=elsewhere)
 
-    def _profile_elsewhere(self, warehouse: Warehouse, month: Month, at: Workplace) -> MonthProfile | str:
+    def _profile_elsewhere(self, warehouse: WarehouseKind, month: Month, context: RunContext) -> MonthProfile | str:
         try:
-            return at.warehouse(warehouse).profile_month(self._taxi, month, "main", at.log)
+            return context.warehouse(warehouse).profile_month(self._taxi, month, "main", context.log)
         except TaxiAssetsError as error:
             return str(error)
 
@@ -232,17 +234,17 @@ def raw_key(table: str) -> dg.AssetKey:
     return dg.AssetKey(["raw", table])
 
 
-def _evidence(taxi: Taxi, warehouse: Warehouse, month: Month, role: TableRole, at: Workplace) -> Evidence:
+def _evidence(taxi: Taxi, warehouse: WarehouseKind, month: Month, role: TableRole, context: RunContext) -> Evidence:
     return Evidence(
-        profile=at.warehouse(warehouse).profile_month(taxi, month, role, at.log),
+        profile=context.warehouse(warehouse).profile_month(taxi, month, role, context.log),
         # What was verified stays known where the file itself was purged since.
-        landed=at.source.landing_zone().known(at.source.trip_file(taxi, month)),
+        landed=context.source.landing_zone().known(context.source.trip_file(taxi, month)),
         published=published_month(taxi, month),
     )
 
 
 def _table_spec(
-    taxi: Taxi, warehouse: Warehouse, name: str, *, after: dg.AssetKey, table: str, description: str
+    taxi: Taxi, warehouse: WarehouseKind, name: str, *, after: dg.AssetKey, table: str, description: str
 ) -> dg.AssetSpec:
     return dg.AssetSpec(
         warehouse.key(name),

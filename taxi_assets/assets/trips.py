@@ -6,18 +6,17 @@ from typing import Any
 import dagster as dg
 
 from taxi_assets import settings
-from taxi_assets.assets.attempts import may_pass, observed_failure, settled_months
-from taxi_assets.assets.failures import explained_to_people
-from taxi_assets.assets.months import MonthReport, Work, carry_months
-from taxi_assets.assets.retries import retried_later
+from taxi_assets.assets.attempts import is_transient, observed_failure, settled_months
+from taxi_assets.assets.carry_months import MonthReport, Selection, carry_months
+from taxi_assets.assets.checks import check_spec, results
 from taxi_assets.assets.run_tags import tag_run
-from taxi_assets.assets.stages import Landing, Loading, Merging, Preparing, Stage, Workplace, raw_key
-from taxi_assets.checks import check_spec, results
+from taxi_assets.assets.stages import Landing, Loading, Merging, Preparing, RunContext, Stage, raw_key
+from taxi_assets.dagster_errors import as_dagster_failures, retried_later
 from taxi_assets.errors import TaxiAssetsError
 from taxi_assets.months import Month
 from taxi_assets.partitions import TRIPS_POOL, months_of_run, months_partitions, runs_of_a_range
 from taxi_assets.taxis import Taxi
-from taxi_assets.warehouses.base import Warehouse
+from taxi_assets.warehouses.kind import WarehouseKind
 
 _SHOWN_FAILURES = 10
 
@@ -30,7 +29,7 @@ Event = (
 )
 
 
-def trip_stages(taxi: Taxi, warehouses: Sequence[Warehouse]) -> Sequence[Stage]:
+def trip_stages(taxi: Taxi, warehouses: Sequence[WarehouseKind]) -> Sequence[Stage]:
     """All stages of a taxi, each after the one it needs."""
     stages: list[Stage] = [Landing(taxi)]
     for place, warehouse in enumerate(warehouses):
@@ -44,7 +43,7 @@ def trip_stages(taxi: Taxi, warehouses: Sequence[Warehouse]) -> Sequence[Stage]:
     return stages
 
 
-def trip_assets(taxi: Taxi, warehouses: Sequence[Warehouse], retries: dg.RetryPolicy) -> dg.AssetsDefinition:
+def trip_assets(taxi: Taxi, warehouses: Sequence[WarehouseKind], retries: dg.RetryPolicy) -> dg.AssetsDefinition:
     """One step with all assets of a taxi, of which a run may select any."""
     stages = trip_stages(taxi, warehouses)
     months = months_partitions()
@@ -61,24 +60,24 @@ def trip_assets(taxi: Taxi, warehouses: Sequence[Warehouse], retries: dg.RetryPo
         required_resource_keys={"source", *(warehouse.name for warehouse in warehouses)},
     )
     def carry_through(context: dg.AssetExecutionContext) -> Iterator[Event]:
-        work = Work(taxi, stages, context.selected_asset_keys, context.selected_asset_check_keys)
-        at = Workplace(context.resources.source, context.resources, context.log)
-        with retried_later(context, retries), explained_to_people():
+        selection = Selection(taxi, stages, context.selected_asset_keys, context.selected_asset_check_keys)
+        at = RunContext(context.resources.source, context.resources, context.log)
+        with retried_later(context, retries), as_dagster_failures():
             months = months_of_run(context)
             tag_run(context, months)
-            settled = settled_months(context, work)
+            settled = settled_months(context, selection)
             if settled:
                 context.log.info(f"{len(settled)} of {len(months)} months are settled by an earlier attempt")
             left = [month for month in months if month not in settled]
-            carried = {r.month: r for r in carry_months(left, work, at, at_once=settings.months_at_once())}
-            yield from _events(context, work, dict(sorted(carried.items())), settled)
+            carried = {r.month: r for r in carry_months(left, selection, at, at_once=settings.months_at_once())}
+            yield from _events(context, selection, dict(sorted(carried.items())), settled)
 
     return carry_through
 
 
 def _events(
     context: dg.AssetExecutionContext,
-    work: Work,
+    selection: Selection,
     carried: Mapping[Month, MonthReport],
     settled: Mapping[Month, MonthReport],
 ) -> Iterator[Event]:
@@ -90,8 +89,8 @@ def _events(
     """
     both = dict(sorted([*carried.items(), *settled.items()]))
     failed = {month: report for month, report in both.items() if report.errors}
-    for stage in work.stages:
-        if stage.key not in work.assets:
+    for stage in selection.stages:
+        if stage.key not in selection.assets:
             continue
         for month, report in (carried if failed else both).items():
             if stage.key not in report.materialized:
@@ -103,7 +102,7 @@ def _events(
                 context.add_asset_metadata(metadata, asset_key=stage.key, partition_key=str(month))
         if not failed:
             yield dg.MaterializeResult(asset_key=stage.key)
-    yield from _check_events(work, carried, each=not context.has_partition_key)
+    yield from _check_events(selection, carried, each=not context.has_partition_key)
     for month, report in carried.items():
         for asset, error in report.errors.items():
             yield observed_failure(asset, month, error)
@@ -111,8 +110,8 @@ def _events(
         raise _failure(failed, months=len(both))
 
 
-def _check_events(work: Work, reports: Mapping[Month, MonthReport], *, each: bool) -> Iterator[Event]:
-    for stage in work.stages:
+def _check_events(selection: Selection, reports: Mapping[Month, MonthReport], *, each: bool) -> Iterator[Event]:
+    for stage in selection.stages:
         for check in stage.checks:
             key = dg.AssetCheckKey(stage.key, check.name)
             verdicts = {month: report.verdicts[key] for month, report in reports.items() if key in report.verdicts}
@@ -142,7 +141,7 @@ def _failure(failed: Mapping[Month, MonthReport], *, months: int) -> dg.Failure:
             "failures": dg.MetadataValue.md("\n".join(f"- {sentence}" for sentence in sentences)),
         },
         # What can pass is worth a retry; bad data stays bad.
-        allow_retries=any(may_pass(error) for _, _, error in causes),
+        allow_retries=any(is_transient(error) for _, _, error in causes),
     )
     failure.__cause__ = causes[0][2]
     return failure

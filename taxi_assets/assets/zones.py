@@ -6,25 +6,24 @@ from typing import Any
 
 import dagster as dg
 
-from taxi_assets.assets.failures import explained_to_people
 from taxi_assets.assets.metadata import file_metadata, raw_column_schema, rows_metadata, zones_column_schema
-from taxi_assets.assets.retries import retried_later
 from taxi_assets.assets.stages import OWNERS, raw_key
+from taxi_assets.dagster_errors import as_dagster_failures, retried_later
 from taxi_assets.source.files import zones_file
 from taxi_assets.source.resource import TripSource
-from taxi_assets.warehouses.base import TripsWarehouse, Warehouse
+from taxi_assets.warehouses.kind import TripsWarehouse, WarehouseKind
 from taxi_assets.zones import ZONE_COUNT, ZONES_COLUMNS, ZONES_DESCRIPTION, ZONES_TABLE
 
 # What has no partitions can have no other policy, and ranges on the command line ask for one.
 _ONE_RUN = dg.BackfillPolicy.single_run()
 
 
-def zones_assets(warehouses: Sequence[Warehouse], retries: dg.RetryPolicy) -> Sequence[dg.AssetsDefinition]:
+def zones_assets(warehouses: Sequence[WarehouseKind], retries: dg.RetryPolicy) -> Sequence[dg.AssetsDefinition]:
     """The zones' raw file, and a table of them in each warehouse."""
     return [_raw_zones(retries), *(_zones_table(warehouse, retries) for warehouse in warehouses)]
 
 
-def zones_checks(warehouses: Sequence[Warehouse]) -> Sequence[dg.AssetChecksDefinition]:
+def zones_checks(warehouses: Sequence[WarehouseKind]) -> Sequence[dg.AssetChecksDefinition]:
     """The check of each warehouse's zones."""
     return [_zones_check(warehouse) for warehouse in warehouses]
 
@@ -41,13 +40,13 @@ def _raw_zones(retries: dg.RetryPolicy) -> dg.AssetsDefinition:
         backfill_policy=_ONE_RUN,
     )
     def land_zones(context: dg.AssetExecutionContext, source: TripSource) -> dg.MaterializeResult[Any]:
-        with retried_later(context, retries), explained_to_people():
+        with retried_later(context, retries), as_dagster_failures():
             return dg.MaterializeResult(metadata=file_metadata(source.land(zones_file(), context.log)))
 
     return land_zones
 
 
-def _zones_table(warehouse: Warehouse, retries: dg.RetryPolicy) -> dg.AssetsDefinition:
+def _zones_table(warehouse: WarehouseKind, retries: dg.RetryPolicy) -> dg.AssetsDefinition:
     @dg.asset(
         key=warehouse.key(ZONES_TABLE),
         deps=[raw_key(ZONES_TABLE)],
@@ -69,14 +68,14 @@ def _zones_table(warehouse: Warehouse, retries: dg.RetryPolicy) -> dg.AssetsDefi
         start = time.monotonic()
         source: TripSource = context.resources.source
         target: TripsWarehouse = getattr(context.resources, warehouse.name)
-        with retried_later(context, retries), explained_to_people():
+        with retried_later(context, retries), as_dagster_failures():
             rows = target.replace_zones(source.landing_zone().landed(zones_file()), context.log)
         return dg.MaterializeResult(metadata=rows_metadata(rows, seconds=time.monotonic() - start, table=ZONES_TABLE))
 
     return load_zones
 
 
-def _zones_check(warehouse: Warehouse) -> dg.AssetChecksDefinition:
+def _zones_check(warehouse: WarehouseKind) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=warehouse.key(ZONES_TABLE),
         name="all_zones_are_there",

@@ -1,15 +1,18 @@
-"""The jobs that load trips: one for each warehouse, and one for all of them."""
+"""The jobs that load trips, one for each warehouse and one for all of them, and requests for their runs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from taxi_assets.taxis import all_taxis
-from taxi_assets.warehouses.base import Warehouse
+from taxi_assets.assets.run_tags import run_tags
+from taxi_assets.months import Month
+from taxi_assets.source.resource import TripSource
+from taxi_assets.taxis import Taxi, all_taxis
+from taxi_assets.warehouses.kind import WarehouseKind
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class LoadJobs:
     everywhere: UnresolvedAssetJobDefinition
 
 
-def load_jobs(warehouses: Sequence[Warehouse]) -> LoadJobs:
+def load_jobs(warehouses: Sequence[WarehouseKind]) -> LoadJobs:
     """Jobs over the trips' assets of these warehouses, with all that they are made from and their checks."""
     return LoadJobs(
         each=[
@@ -40,6 +43,42 @@ def load_jobs(warehouses: Sequence[Warehouse]) -> LoadJobs:
     )
 
 
-def _load_job(name: str, warehouses: Sequence[Warehouse], description: str) -> UnresolvedAssetJobDefinition:
+def _load_job(name: str, warehouses: Sequence[WarehouseKind], description: str) -> UnresolvedAssetJobDefinition:
     tables = [warehouse.key(taxi.table) for warehouse in warehouses for taxi in all_taxis().values()]
     return dg.define_asset_job(name, dg.AssetSelection.assets(*tables).upstream(), description=description)
+
+
+def stretches(months: Iterable[Month], longest: int | None = None) -> Sequence[Sequence[Month]]:
+    """The months in their order, as stretches without gaps, none of them longer than ``longest``."""
+    found: list[list[Month]] = []
+    for month in sorted(months):
+        if found and found[-1][-1].next() == month and len(found[-1]) != longest:
+            found[-1].append(month)
+        else:
+            found.append([month])
+    return found
+
+
+def load_request(
+    source: TripSource,
+    taxis: Sequence[Taxi],
+    months: Sequence[Month],
+    *,
+    assets: Sequence[dg.AssetKey] | None = None,
+    run_key: str | None = None,
+) -> dg.RunRequest:
+    """One run that loads a stretch of months.
+
+    Args:
+        source: Where the months come from, for the run's tags.
+        taxis: Whose months, for the run's tags.
+        months: A stretch without gaps.
+        assets: The assets of the job to load; all of them unless given.
+        run_key: Dagster starts no second run with the same key.
+    """
+    tags = dict(run_tags(source, taxis, months))
+    if len(months) == 1:
+        return dg.RunRequest(run_key, partition_key=str(months[0]), tags=tags, asset_selection=assets)
+    tags["dagster/asset_partition_range_start"] = str(months[0])
+    tags["dagster/asset_partition_range_end"] = str(months[-1])
+    return dg.RunRequest(run_key, tags=tags, asset_selection=assets)

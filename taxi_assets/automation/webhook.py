@@ -7,7 +7,7 @@ import dagster as dg
 import httpx
 from pydantic import Field
 
-from taxi_assets.source.patience import PassingFault, Patience
+from taxi_assets.source.retries import Patience, TransientFault
 
 # It logs the address of every request.
 logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -32,9 +32,9 @@ class Webhook(dg.ConfigurableResource):  # type: ignore[type-arg]
             return False
         try:
             _PATIENCE.keep_trying(lambda: self._post(text), what="The alert", log=log)
-        except (PassingFault, httpx.HTTPError, httpx.InvalidURL) as error:
+        except (TransientFault, httpx.HTTPError, httpx.InvalidURL) as error:
             # An exception's own words may hold the address.
-            reason = error.reason if isinstance(error, PassingFault) else type(error).__name__
+            reason = error.reason if isinstance(error, TransientFault) else type(error).__name__
             log.warning(f"The alert did not reach the webhook ({reason}): check TAXI_ALERT_WEBHOOK and its server.")
             return False
         return True
@@ -43,6 +43,6 @@ class Webhook(dg.ConfigurableResource):  # type: ignore[type-arg]
         try:
             response = httpx.post(self.address, json={"text": text}, timeout=_PATIENCE.timeout_seconds)
         except httpx.TransportError as error:
-            raise PassingFault(f"no answer, {type(error).__name__}") from error
+            raise TransientFault(f"no answer, {type(error).__name__}") from error
         if not response.is_success:
-            raise PassingFault(f"it answered HTTP {response.status_code}")
+            raise TransientFault(f"it answered HTTP {response.status_code}")

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from taxi_assets.dbt import settings
-from taxi_assets.warehouses.base import Warehouse
+from taxi_assets.dbt import locations
+from taxi_assets.warehouses.kind import WarehouseKind
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,10 @@ class DbtDefinitions:
     jobs: Sequence[dg.JobDefinition] = ()
 
 
-def dbt_definitions(warehouses: Sequence[Warehouse]) -> DbtDefinitions:
+def dbt_definitions(warehouses: Sequence[WarehouseKind]) -> DbtDefinitions:
     """The models of those warehouses that dbt can work in; nothing where dbt is not installed."""
     usable = [warehouse for warehouse in warehouses if warehouse.prepare_dbt]
-    if not usable or not settings.is_installed():
+    if not usable or not locations.is_installed():
         return DbtDefinitions()
     # These import dagster-dbt, which nobody waits for who doesn't use it.
     from taxi_assets.dbt.job import dbt_command_job  # noqa: PLC0415
@@ -39,8 +39,8 @@ def dbt_definitions(warehouses: Sequence[Warehouse]) -> DbtDefinitions:
     from taxi_assets.dbt.models import model_assets  # noqa: PLC0415
     from taxi_assets.dbt.synced import synced_project_asset  # noqa: PLC0415
 
-    manifest = find_manifest(settings.project_folder())
-    source = settings.git_source()
+    manifest = find_manifest(locations.project_folder())
+    source = locations.git_source()
     return DbtDefinitions(
         assets=[
             *(assets for warehouse in usable if manifest for assets in model_assets(warehouse, manifest)),

@@ -15,14 +15,15 @@ from dagster_dbt import DagsterDbtTranslator, DbtCliInvocation
 from filelock import FileLock, Timeout
 from packaging.version import Version
 
-from taxi_assets.dbt import settings
+from taxi_assets import settings
+from taxi_assets.dbt import locations
 from taxi_assets.errors import DbtError
 from taxi_assets.months import Month
-from taxi_assets.warehouses.base import Warehouse
+from taxi_assets.warehouses.kind import WarehouseKind
 
 _OWN_ENVIRONMENT: Final = {
     "DBT_PROFILE": "taxi",
-    "DBT_PROFILES_DIR": str(settings.PROFILES),
+    "DBT_PROFILES_DIR": str(locations.PROFILES),
     "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
     "DBT_USE_COLORS": "false",
     "PYTHONUNBUFFERED": "1",
@@ -35,7 +36,7 @@ _UNKNOWN_VERSION: Final = "1.11.0"
 
 @contextmanager
 def started(
-    warehouse: Warehouse,
+    warehouse: WarehouseKind,
     resource: Any,
     arguments: Sequence[str],
     *,
@@ -62,8 +63,8 @@ def started(
     """
     if warehouse.prepare_dbt is None:
         raise DbtError(f"dbt can't work in {warehouse.title}: choose another warehouse.")
-    target = settings.state_folder() / warehouse.name
-    with _turn(target, warehouse.title, context.log):
+    target = locations.state_folder() / warehouse.name
+    with _exclusive(target, warehouse.title, context.log):
         environment = {
             **os.environ,
             **_OWN_ENVIRONMENT,
@@ -76,11 +77,11 @@ def started(
         (target / _RESULTS).unlink(missing_ok=True)
         variables = ["--vars", json.dumps({"months": [str(month) for month in months]})] if months else []
         invocation = DbtCliInvocation.run(
-            args=[str(settings.executable()), *arguments, *variables],
+            args=[str(settings.dbt_executable()), *arguments, *variables],
             env=environment,
             manifest=manifest,
             dagster_dbt_translator=translator,
-            project_dir=settings.project_folder(),
+            project_dir=locations.project_folder(),
             target_path=target,
             raise_on_error=False,
             context=context,
@@ -94,7 +95,7 @@ def started(
             _end(invocation.process)
 
 
-def failure_of(invocation: DbtCliInvocation, warehouse: Warehouse, arguments: Sequence[str]) -> DbtError | None:
+def failure_of(invocation: DbtCliInvocation, warehouse: WarehouseKind, arguments: Sequence[str]) -> DbtError | None:
     """What a command that has ended came to, in words; None if it succeeded."""
     if invocation.process.wait() == 0:
         return None
@@ -157,7 +158,7 @@ def _run(arguments: Sequence[str], project: Path, target: Path, action: str, rem
     }
     try:
         done = subprocess.run(  # noqa: S603
-            [settings.executable(), *arguments],
+            [settings.dbt_executable(), *arguments],
             cwd=project,
             env=environment,
             capture_output=True,
@@ -166,14 +167,14 @@ def _run(arguments: Sequence[str], project: Path, target: Path, action: str, rem
         )
     except OSError as error:
         raise DbtError(
-            f"{settings.executable()} can't be started ({error.strerror}): run “make dbt” again, or set TAXI_DBT."
+            f"{settings.dbt_executable()} can't be started ({error.strerror}): run “make dbt” again, or set TAXI_DBT."
         ) from error
     if done.returncode:
         raise DbtError(f"dbt could not {action} {project} ({' '.join(done.stdout.split())[-500:]}): {remedy}.")
 
 
 @contextmanager
-def _turn(target: Path, title: str, log: logging.Logger) -> Iterator[None]:
+def _exclusive(target: Path, title: str, log: logging.Logger) -> Iterator[None]:
     """Hold the warehouse for one command at a time: two would replace one another's views and files."""
     target.mkdir(parents=True, exist_ok=True)
     lock = FileLock(target / ".lock")

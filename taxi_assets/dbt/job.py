@@ -6,12 +6,12 @@ from typing import Any
 
 import dagster as dg
 
-from taxi_assets.assets.failures import explained_to_people
+from taxi_assets.dagster_errors import as_dagster_failures
 from taxi_assets.dbt.command import failure_of, started
 from taxi_assets.dbt.models import ModelTranslator
 from taxi_assets.errors import SettingsError
 from taxi_assets.months import Month, parse_month_range
-from taxi_assets.warehouses.base import Warehouse
+from taxi_assets.warehouses.kind import WarehouseKind
 
 
 class DbtCommand(dg.Config):
@@ -28,13 +28,13 @@ class DbtCommand(dg.Config):
     months: str = ""
 
 
-def dbt_command_job(warehouses: Sequence[Warehouse], manifest: Mapping[str, Any] | None) -> dg.JobDefinition:
+def dbt_command_job(warehouses: Sequence[WarehouseKind], manifest: Mapping[str, Any] | None) -> dg.JobDefinition:
     """The job, for the warehouses that dbt can work in."""
     by_name = {warehouse.name: warehouse for warehouse in warehouses}
 
     @dg.op(name="dbt", required_resource_keys=set(by_name), out=dg.Out(dg.Nothing))
     def run_dbt(context: dg.OpExecutionContext, config: DbtCommand) -> Iterator[Any]:
-        with explained_to_people():
+        with as_dagster_failures():
             if config.warehouse not in by_name:
                 raise SettingsError(
                     f"There is no warehouse called “{config.warehouse}” for dbt: choose from {', '.join(by_name)}."

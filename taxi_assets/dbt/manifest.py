@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from filelock import FileLock
 
-from taxi_assets.dbt import settings
+from taxi_assets import settings
+from taxi_assets.dbt import locations
 from taxi_assets.dbt.command import parse
 from taxi_assets.errors import DbtError
 
@@ -25,7 +26,7 @@ _NOT_NEEDED: Final = ("macros", "docs", "disabled")
 
 def find_manifest(project: Path) -> Mapping[str, Any] | None:
     """The manifest of a project; None, and a warning, where dbt can't read the project: the graph loads without it."""
-    kept = settings.manifests_folder(project) / f"{_fingerprint(project)}.json"
+    kept = locations.manifests_folder(project) / f"{_fingerprint(project)}.json"
     try:
         if not kept.is_file():
             kept.parent.mkdir(parents=True, exist_ok=True)
@@ -53,8 +54,8 @@ def _write(project: Path, kept: Path) -> None:
 
 def _fingerprint(project: Path) -> str:
     """Changes whenever a file of the project, or the dbt that reads it, does."""
-    digest = hashlib.sha256(str(settings.executable()).encode())
-    digest.update(str(settings.executable().stat().st_mtime_ns).encode())
+    digest = hashlib.sha256(str(settings.dbt_executable()).encode())
+    digest.update(str(settings.dbt_executable().stat().st_mtime_ns).encode())
     for path in _files(project):
         digest.update(path.relative_to(project).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:32]
@@ -71,4 +72,4 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 if __name__ == "__main__":
-    find_manifest(settings.project_folder())
+    find_manifest(locations.project_folder())

@@ -8,12 +8,12 @@ from dagster_dbt import DagsterDbtTranslator
 from dagster_dbt.asset_utils import DAGSTER_DBT_UNIQUE_ID_METADATA_KEY
 from typing_extensions import override
 
-from taxi_assets.assets.failures import explained_to_people
 from taxi_assets.assets.stages import OWNERS
+from taxi_assets.dagster_errors import as_dagster_failures
 from taxi_assets.dbt.command import failure_of, started
 from taxi_assets.partitions import months_of_run, months_partitions, runs_of_a_range
 from taxi_assets.taxis import taxi_of_main_table
-from taxi_assets.warehouses.base import Warehouse
+from taxi_assets.warehouses.kind import WarehouseKind
 
 Manifest = Mapping[str, Any]
 Event = dg.MaterializeResult[Any] | dg.AssetCheckResult | dg.AssetObservation
@@ -24,7 +24,7 @@ _KINDS_OF_ASSETS: Final = ("model", "seed", "snapshot")
 class ModelTranslator(DagsterDbtTranslator):
     """Names models as the warehouse's other tables are named, such as ``duckdb/fct_trips``."""
 
-    def __init__(self, warehouse: Warehouse) -> None:
+    def __init__(self, warehouse: WarehouseKind) -> None:
         super().__init__()
         self._warehouse = warehouse
 
@@ -53,7 +53,7 @@ class ModelTranslator(DagsterDbtTranslator):
         )
 
 
-def model_assets(warehouse: Warehouse, manifest: Manifest) -> Sequence[dg.AssetsDefinition]:
+def model_assets(warehouse: WarehouseKind, manifest: Manifest) -> Sequence[dg.AssetsDefinition]:
     """A step for the models that come after the taxis' main tables, by month, and one for the others."""
     models = [name for name, node in manifest["nodes"].items() if _is_asset(node)]
     by_month = _after_main_tables(manifest)
@@ -69,7 +69,7 @@ def model_assets(warehouse: Warehouse, manifest: Manifest) -> Sequence[dg.Assets
 
 
 def _step(
-    warehouse: Warehouse,
+    warehouse: WarehouseKind,
     manifest: Manifest,
     name: str,
     models: Sequence[str],
@@ -102,14 +102,14 @@ def _step(
 
 def _build(
     context: dg.AssetExecutionContext,
-    warehouse: Warehouse,
+    warehouse: WarehouseKind,
     manifest: Manifest,
     translator: ModelTranslator,
     *,
     is_by_month: bool,
 ) -> Iterator[Event]:
     """Build and test what the run selects, and tell Dagster what became of each model and test."""
-    with explained_to_people():
+    with as_dagster_failures():
         months = months_of_run(context) if is_by_month else []
         keys = {key.to_python_identifier(): key for key in context.selected_asset_keys}
         arguments = ["build", "--indirect-selection", "empty", "--select", *_selected(context, manifest)]

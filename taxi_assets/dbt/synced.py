@@ -4,9 +4,9 @@ from typing import Any
 
 import dagster as dg
 
-from taxi_assets.assets.failures import explained_to_people
 from taxi_assets.assets.stages import OWNERS
-from taxi_assets.dbt import settings
+from taxi_assets.dagster_errors import as_dagster_failures
+from taxi_assets.dbt import locations
 from taxi_assets.dbt.command import install_packages
 from taxi_assets.dbt.git import GitSource
 from taxi_assets.dbt.manifest import find_manifest
@@ -27,10 +27,10 @@ def synced_project_asset(source: GitSource) -> dg.AssetsDefinition:
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
     def sync_project(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
-        with explained_to_people():
-            state = settings.state_folder()
+        with as_dagster_failures():
+            state = locations.state_folder()
             commit = source.sync(state)
-            project = settings.project_folder()
+            project = locations.project_folder()
             install_packages(project, state / "packages")
         context.log.info(f"Fetched {commit} of {source.address}")
         manifest = find_manifest(project) or {"nodes": {}}

@@ -13,8 +13,8 @@ from google.auth.credentials import AnonymousCredentials, Credentials
 from google.oauth2 import credentials as oauth2
 from google.oauth2 import service_account
 
+from taxi_assets import settings
 from taxi_assets.errors import SettingsError
-from taxi_assets.gcp import settings
 
 SCOPES: Final = ("https://www.googleapis.com/auth/cloud-platform",)
 
@@ -38,7 +38,7 @@ def find_credentials(given: str | None, *, endpoint: str | None) -> Credentials:
     except google.auth.exceptions.DefaultCredentialsError as error:
         raise SettingsError(
             "No credentials for Google Cloud were found: run “gcloud auth application-default login”, or give a "
-            f"service account's key in {settings.CREDENTIALS}."
+            f"service account's key in {settings.GCP_CREDENTIALS}."
         ) from error
     return found[0]
 
@@ -53,8 +53,8 @@ def _of_key(key: Mapping[str, Any]) -> Credentials:
     except (KeyError, ValueError, google.auth.exceptions.GoogleAuthError):
         # The library's own words could show parts of the key.
         raise SettingsError(
-            f"{settings.CREDENTIALS} is no key that Google's libraries can use: give the path of a service account's "
-            "JSON key file, or that JSON itself."
+            f"{settings.GCP_CREDENTIALS} is not a key that Google's libraries can use: give the path of a service "
+            "account's JSON key file, or that JSON itself."
         ) from None
     return credentials
 
@@ -73,7 +73,7 @@ def read_key(given: str) -> Mapping[str, Any]:
         key = None
     if not isinstance(key, dict):
         raise SettingsError(
-            f"{settings.CREDENTIALS} is neither a key file that can be read nor a key's JSON: give the path of a "
+            f"{settings.GCP_CREDENTIALS} is neither a key file that can be read nor a key's JSON: give the path of a "
             "service account's JSON key file, or that JSON itself."
         ) from None
     return key

@@ -15,10 +15,10 @@ from google.cloud import storage
 from typing_extensions import override
 
 from taxi_assets.errors import WarehouseError
-from taxi_assets.gcp.failures import explained
-from taxi_assets.gcp.ownership import MADE_BY, is_ours
+from taxi_assets.gcp.errors import translated_errors
 from taxi_assets.gcp.resources import GcsBucket
 from taxi_assets.months import Month
+from taxi_assets.ownership import MADE_BY, is_ours
 from taxi_assets.taxis import taxi_of_main_table
 
 _FOLDER: Final = "assets"
@@ -63,7 +63,7 @@ class GcsIOManager(dg.ConfigurableIOManager):
         """
         key = context.partition_key if context.has_asset_partitions else None
         name = object_names(list(context.asset_key.path), key)[0]
-        with explained(f"store {name}", self._place):
+        with translated_errors(f"store {name}", self._place):
             bucket = self._client_bucket()
             there = bucket.get_blob(name)
             if there is not None and not is_ours(there.metadata):
@@ -94,7 +94,7 @@ class GcsIOManager(dg.ConfigurableIOManager):
 
     def _read(self, names: Sequence[str], wanted: Any) -> storage.Blob | bytes | BufferedIOBase:
         name = names[0]
-        with explained(f"read {name}", self._place):
+        with translated_errors(f"read {name}", self._place):
             bucket = self._client_bucket()
             there = [blob for blob in map(bucket.get_blob, names) if blob is not None]
             blob = max(there, key=lambda found: found.updated, default=None)

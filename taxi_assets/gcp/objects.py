@@ -17,8 +17,8 @@ from google.cloud import storage
 from typing_extensions import override
 
 from taxi_assets.errors import WarehouseBusyError, WarehouseError
-from taxi_assets.gcp.ownership import MADE_BY, is_ours
-from taxi_assets.source.progress import Progress
+from taxi_assets.ownership import MADE_BY, is_ours
+from taxi_assets.progress import Progress
 
 _CHUNK_BYTES: Final = 8 * 1024 * 1024
 

@@ -13,8 +13,8 @@ from google.cloud import bigquery, storage
 from pydantic import Field
 from typing_extensions import override
 
+from taxi_assets import settings
 from taxi_assets.errors import SettingsError
-from taxi_assets.gcp import settings
 from taxi_assets.gcp.credentials import find_credentials
 
 _CREDENTIALS = "Path of a key file or the key's JSON; Application Default Credentials if there is none."
@@ -25,7 +25,7 @@ class GcsBucket(GCSResource):
     """A bucket of Cloud Storage, and Dagster's own resource for assets that want a plain client."""
 
     bucket: str | None = Field(default=None, description="Name of the bucket.")
-    location: str = Field(default=settings.DEFAULT_LOCATION, description="Where the bucket is made.")
+    location: str = Field(default=settings.DEFAULT_GCP_LOCATION, description="Where the bucket is made.")
     gcp_credentials: str | None = Field(default=None, description=_CREDENTIALS)
     endpoint: str | None = Field(default=None, description=_ENDPOINT)
 
@@ -36,7 +36,7 @@ class GcsBucket(GCSResource):
         Raises:
             SettingsError: None is set.
         """
-        return required(self.bucket, settings.BUCKET)
+        return required(self.bucket, settings.GCP_BUCKET)
 
     @property
     def is_emulated(self) -> bool:
@@ -51,7 +51,7 @@ class GcsBucket(GCSResource):
             SettingsError: There are no credentials, or no project is set.
         """
         return storage.Client(
-            project=required(self.project, settings.PROJECT),
+            project=required(self.project, settings.GCP_PROJECT),
             credentials=find_credentials(self.gcp_credentials, endpoint=self.endpoint),
             client_options={"api_endpoint": self.endpoint} if self.endpoint else None,
         )
@@ -66,7 +66,7 @@ class BigQueryDataset(BigQueryResource):
     """A dataset of BigQuery, and Dagster's own resource for assets that want a plain client."""
 
     dataset: str | None = Field(default=None, description="Name of the dataset.")
-    location: str = Field(default=settings.DEFAULT_LOCATION, description="Where the dataset is, and jobs run.")
+    location: str = Field(default=settings.DEFAULT_GCP_LOCATION, description="Where the dataset is, and jobs run.")
     gcp_credentials: str | None = Field(default=None, description=_CREDENTIALS)
     endpoint: str | None = Field(default=None, description=_ENDPOINT)
     maximum_bytes_billed: int | None = Field(
@@ -81,7 +81,7 @@ class BigQueryDataset(BigQueryResource):
         Raises:
             SettingsError: None is set.
         """
-        return required(self.dataset, settings.DATASET)
+        return required(self.dataset, settings.GCP_DATASET)
 
     @property
     def place(self) -> str:
@@ -90,7 +90,7 @@ class BigQueryDataset(BigQueryResource):
         Raises:
             SettingsError: Project or dataset is not set.
         """
-        return f"{required(self.project, settings.PROJECT)}.{self.dataset_name}"
+        return f"{required(self.project, settings.GCP_PROJECT)}.{self.dataset_name}"
 
     @property
     def is_emulated(self) -> bool:
@@ -106,7 +106,7 @@ class BigQueryDataset(BigQueryResource):
             SettingsError: There are no credentials, or no project is set.
         """
         client = bigquery.Client(
-            project=required(self.project, settings.PROJECT),
+            project=required(self.project, settings.GCP_PROJECT),
             location=self.location,
             credentials=find_credentials(self.gcp_credentials, endpoint=self.endpoint),
             client_options={"api_endpoint": self.endpoint} if self.endpoint else None,
@@ -120,12 +120,12 @@ class BigQueryDataset(BigQueryResource):
         return self
 
 
-def required(value: str | None, variable: str) -> str:
+def required(value: str | None, setting: settings.Setting) -> str:
     """The value of a setting that must be there.
 
     Raises:
         SettingsError: It isn't; the sentence names the variable.
     """
     if not value:
-        raise SettingsError(f"{variable} is not set: set it, as Google Cloud is switched on by {settings.PROJECT}.")
+        raise SettingsError(f"{setting} is not set: set it, as Google Cloud is switched on by {settings.GCP_PROJECT}.")
     return value

@@ -7,8 +7,8 @@ from typing import Final
 import dagster as dg
 from pydantic import Field
 
-from taxi_assets.assets.failures import explained_to_people
 from taxi_assets.assets.stages import OWNERS
+from taxi_assets.dagster_errors import as_dagster_failures
 from taxi_assets.errors import IsolatedPythonError
 from taxi_assets.getting_started.isolated_python import IsolatedPython
 from taxi_assets.getting_started.names import GROUP, VALUES
@@ -43,7 +43,7 @@ def holidays_of_a_year(
     pipes: dg.PipesSubprocessClient,
 ) -> dg.MaterializeResult[dict[str, str]]:
     """Run the script, and hand on the holidays' names by their dates."""
-    with explained_to_people(), warnings.catch_warnings():
+    with as_dagster_failures(), warnings.catch_warnings():
         python = isolated_python.with_packages(_REQUIREMENTS, context.log)
         # A part of Pipes is called a preview, which is Dagster's business and not that of whoever runs this.
         warnings.simplefilter("ignore", dg.PreviewWarning)

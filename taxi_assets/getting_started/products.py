@@ -7,8 +7,8 @@ from typing import Any, Final
 import dagster as dg
 from pydantic import Field
 
-from taxi_assets.assets.failures import explained_to_people
 from taxi_assets.assets.stages import OWNERS
+from taxi_assets.dagster_errors import as_dagster_failures
 from taxi_assets.errors import SettingsError
 from taxi_assets.getting_started.names import GROUP, VALUES
 from taxi_assets.getting_started.products_source import Product, ProductsSource
@@ -38,7 +38,7 @@ class ChosenColumns(dg.Config):
 )
 def raw_products(context: dg.AssetExecutionContext, products: ProductsSource) -> list[dict[str, Any]]:
     """Fetch the products."""
-    with explained_to_people():
+    with as_dagster_failures():
         found = products.fetch()
     context.add_output_metadata({"dagster/row_count": len(found), "source": products.name})
     return found
@@ -59,7 +59,7 @@ def chosen_products(
     context: dg.AssetExecutionContext, config: ChosenColumns, raw_products: list[dict[str, Any]]
 ) -> Any:
     """Keep the chosen columns."""
-    with explained_to_people():
+    with as_dagster_failures():
         frame = choose(raw_products, config.columns)
     context.add_output_metadata(
         {
@@ -101,7 +101,7 @@ def average_price_by_brand(chosen_products: Any) -> Any:
     import duckdb  # noqa: PLC0415
 
     missing = [name for name in _NEEDED if name not in chosen_products.columns]
-    with explained_to_people():
+    with as_dagster_failures():
         if missing:
             raise SettingsError(
                 f"The chosen products have no column {' and no column '.join(missing)}, which the average price needs: "

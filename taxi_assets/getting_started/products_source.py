@@ -10,7 +10,7 @@ import httpx
 from pydantic import Field
 
 from taxi_assets.errors import DamagedFileError, NotPublishedError, SettingsError, SourceUnavailableError
-from taxi_assets.source.origin import SAMPLE_NAME
+from taxi_assets.settings import SAMPLE_NAME
 
 Product = dict[str, Any]
 

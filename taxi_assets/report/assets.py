@@ -6,15 +6,15 @@ from typing import Any, Final
 
 import dagster as dg
 
-from taxi_assets.assets.failures import explained_to_people
 from taxi_assets.assets.stages import OWNERS
+from taxi_assets.dagster_errors import as_dagster_failures
 from taxi_assets.errors import TaxiAssetsError
 from taxi_assets.months import Month
 from taxi_assets.partitions import months_of_run, months_partitions, runs_of_a_range
 from taxi_assets.report.folder import ALL_MONTHS, ReportFolder
 from taxi_assets.taxis import all_taxis
-from taxi_assets.warehouses.base import Warehouse
 from taxi_assets.warehouses.io_manager import Tables
+from taxi_assets.warehouses.kind import WarehouseKind
 from taxi_assets.zones import ZONES_TABLE
 
 _GROUP: Final = "report"
@@ -24,17 +24,17 @@ _CONTENTS: Final = (
 )
 
 
-def report_assets(warehouses: Sequence[Warehouse]) -> Sequence[dg.AssetsDefinition]:
+def report_assets(warehouses: Sequence[WarehouseKind]) -> Sequence[dg.AssetsDefinition]:
     """The pages of each warehouse's trips."""
     return [asset for warehouse in warehouses for asset in (_month_report(warehouse), _report_of_all_months(warehouse))]
 
 
-def report_key(warehouse: Warehouse, name: str) -> dg.AssetKey:
+def report_key(warehouse: WarehouseKind, name: str) -> dg.AssetKey:
     """Key of a warehouse's report."""
     return dg.AssetKey([_GROUP, warehouse.name, name])
 
 
-def _month_report(warehouse: Warehouse) -> dg.AssetsDefinition:
+def _month_report(warehouse: WarehouseKind) -> dg.AssetsDefinition:
     @dg.asset(
         key=report_key(warehouse, "month"),
         description=f"A month's trips in {warehouse.title} as one HTML page and as plots: {_CONTENTS}.",
@@ -52,7 +52,7 @@ def _month_report(warehouse: Warehouse) -> dg.AssetsDefinition:
     ) -> Iterator[dg.AssetMaterialization | dg.MaterializeResult[Any]]:
         done: dict[Month, Mapping[str, Any]] = {}
         failed: dict[Month, TaxiAssetsError] = {}
-        with explained_to_people():
+        with as_dagster_failures():
             months = months_of_run(context)
             for month in months:
                 try:
@@ -68,14 +68,14 @@ def _month_report(warehouse: Warehouse) -> dg.AssetsDefinition:
         if failed:
             raise dg.Failure(
                 "\n".join(f"{month}: {error}" for month, error in failed.items()),
-                allow_retries=any(error.passing for error in failed.values()),
+                allow_retries=any(error.is_transient for error in failed.values()),
             ) from next(iter(failed.values()))
         yield dg.MaterializeResult()
 
     return report_months
 
 
-def _report_of_all_months(warehouse: Warehouse) -> dg.AssetsDefinition:
+def _report_of_all_months(warehouse: WarehouseKind) -> dg.AssetsDefinition:
     @dg.asset(
         key=report_key(warehouse, ALL_MONTHS),
         description=f"All trips in {warehouse.title} as one HTML page and as plots: {_CONTENTS}.",
@@ -88,17 +88,19 @@ def _report_of_all_months(warehouse: Warehouse) -> dg.AssetsDefinition:
         required_resource_keys={"report_folder", warehouse.name},
     )
     def report_all_months(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
-        with explained_to_people():
+        with as_dagster_failures():
             return dg.MaterializeResult(metadata=write_report(context.resources, warehouse, None, context.log))
 
     return report_all_months
 
 
-def _trips_and_zones(warehouse: Warehouse) -> list[dg.AssetKey]:
+def _trips_and_zones(warehouse: WarehouseKind) -> list[dg.AssetKey]:
     return [warehouse.key(table) for table in (*(taxi.table for taxi in all_taxis().values()), ZONES_TABLE)]
 
 
-def write_report(resources: Any, warehouse: Warehouse, month: Month | None, log: logging.Logger) -> Mapping[str, Any]:
+def write_report(
+    resources: Any, warehouse: WarehouseKind, month: Month | None, log: logging.Logger
+) -> Mapping[str, Any]:
     """Write the page of a month or of all months, and return the materialization's metadata.
 
     Raises:
@@ -119,7 +121,7 @@ def write_report(resources: Any, warehouse: Warehouse, month: Month | None, log:
     log.info(f"Drawing {trips:,} trips")
     plots = draw(summary)
     path = folder.path_of(warehouse, month)
-    text = page(summary, plots, warehouse=warehouse.title, month=month, others=folder.others_than(path))
+    text = page(summary, plots, warehouse=warehouse.title, month=month, others=folder.other_pages(path))
     folder.write(path, text)
     return {
         "path": dg.MetadataValue.path(str(path)),

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from taxi_assets.errors import ReportError
 from taxi_assets.months import Month
-from taxi_assets.warehouses.base import Warehouse
+from taxi_assets.warehouses.kind import WarehouseKind
 
 ALL_MONTHS: Final = "all_months"
 
@@ -19,11 +19,11 @@ class ReportFolder(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     folder: str = Field(description="Folder of all pages; it is made if it is missing.")
 
-    def path_of(self, warehouse: Warehouse, month: Month | None) -> Path:
+    def path_of(self, warehouse: WarehouseKind, month: Month | None) -> Path:
         """The page of a month, or of all months."""
         return Path(self.folder).absolute() / warehouse.name / f"{month or ALL_MONTHS}.html"
 
-    def others_than(self, path: Path) -> list[Path]:
+    def other_pages(self, path: Path) -> list[Path]:
         """The other pages beside that one, the one over all months first."""
         return sorted(
             (other for other in path.parent.glob("[!.]*.html") if other != path),

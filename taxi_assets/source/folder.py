@@ -11,8 +11,8 @@ from stat import S_ISREG
 from typing import BinaryIO, Final
 
 from taxi_assets.errors import NotPublishedError, SourceUnavailableError
+from taxi_assets.progress import Progress
 from taxi_assets.source.files import FileVersion, RawFile
-from taxi_assets.source.progress import Progress
 
 _CHUNK: Final = 1024 * 1024
 

@@ -14,11 +14,11 @@ from typing import Final, NoReturn
 import httpx
 
 from taxi_assets.errors import NotPublishedError, SettingsError, SourceUnavailableError
+from taxi_assets.progress import Progress, mib
 from taxi_assets.source.files import FileVersion, RawFile
 from taxi_assets.source.origin import RELEASE_ADDRESS
 from taxi_assets.source.part import PartFile
-from taxi_assets.source.patience import PassingFault, Patience, retry_after_seconds
-from taxi_assets.source.progress import Progress, mib
+from taxi_assets.source.retries import Patience, TransientFault, retry_after_seconds
 
 _LOG: Final = logging.getLogger(__name__)
 # They log whole addresses and redirects, with the tokens that signed addresses carry.
@@ -75,7 +75,7 @@ class HttpOrigin:
         with self._client() as client:
             try:
                 return self._patience.keep_trying(lambda: self._ask(client, file, known), what=file.name, log=_LOG)
-            except PassingFault as fault:
+            except TransientFault as fault:
                 self._give_up(file, fault, "could not be asked for")
 
     def fetch(self, file: RawFile, target: Path, log: logging.Logger) -> FileVersion:
@@ -99,7 +99,7 @@ class HttpOrigin:
                     log=log,
                     arrived=lambda: part.size,
                 )
-            except PassingFault as fault:
+            except TransientFault as fault:
                 self._give_up(file, fault, f"could not be fetched beyond {mib(part.size)} MiB")
 
     def _client(self) -> httpx.Client:
@@ -128,7 +128,7 @@ class HttpOrigin:
     def _answered_version(self, file: RawFile, response: httpx.Response, known: FileVersion | None) -> FileVersion:
         if known is not None and response.status_code == httpx.codes.NOT_MODIFIED:
             return known
-        self._refuse_errors(file, response)
+        self._require_success(file, response)
         return _version(response)
 
     def _receive(self, client: httpx.Client, file: RawFile, part: PartFile, log: logging.Logger) -> FileVersion:
@@ -137,8 +137,8 @@ class HttpOrigin:
         with self._answer(client, "GET", file, only_the_rest) as response:
             if response.status_code == _RANGE_NOT_SATISFIABLE and only_the_rest:
                 part.discard()
-                raise PassingFault("the server can't continue what has arrived (HTTP 416)")
-            self._refuse_errors(file, response)
+                raise TransientFault("the server can't continue what has arrived (HTTP 416)")
+            self._require_success(file, response)
             version = self._take_up(response, part)
             progress = Progress(file.name, total=version.size, log=log, done=part.size)
             with part.appending() as stream:
@@ -146,7 +146,7 @@ class HttpOrigin:
                     stream.write(chunk)
                     progress.advance(len(chunk))
         if version.size is not None and part.size != version.size:
-            raise PassingFault(f"{part.size:,} bytes arrived where {version.size:,} were announced")
+            raise TransientFault(f"{part.size:,} bytes arrived where {version.size:,} were announced")
         return version
 
     def _take_up(self, response: httpx.Response, part: PartFile) -> FileVersion:
@@ -157,7 +157,7 @@ class HttpOrigin:
             return version
         if part.version is None or _first_byte(response) != part.size or _contradict(part.version, version):
             part.discard()
-            raise PassingFault("the file changed at the source while it was fetched")
+            raise TransientFault("the file changed at the source while it was fetched")
         return part.version
 
     @contextmanager
@@ -168,14 +168,14 @@ class HttpOrigin:
             with client.stream(method, self._address(file), headers=headers) as response:
                 yield response
         except httpx.TransportError as error:
-            raise PassingFault(self._in_words(error)) from error
+            raise TransientFault(self._in_words(error)) from error
         except (httpx.RequestError, httpx.InvalidURL) as error:
             raise SourceUnavailableError(
                 f"{file.name} could not be fetched from {self.name} ({type(error).__name__}): "
                 "check the address in TAXI_SOURCE."
             ) from error
 
-    def _refuse_errors(self, file: RawFile, response: httpx.Response) -> None:
+    def _require_success(self, file: RawFile, response: httpx.Response) -> None:
         status = response.status_code
         if status in (httpx.codes.OK, httpx.codes.PARTIAL_CONTENT):
             return
@@ -185,7 +185,7 @@ class HttpOrigin:
                 "or another source with TAXI_SOURCE."
             )
         if status in _PASSING:
-            raise PassingFault(f"the server answered HTTP {status}", retry_after_seconds(response.headers))
+            raise TransientFault(f"the server answered HTTP {status}", retry_after_seconds(response.headers))
         raise SourceUnavailableError(
             f"{file.name} could not be fetched from {self.name}, which answered HTTP {status}: "
             f"check the address in {self._setting} and whether it asks for a user and password or a token."
@@ -198,7 +198,7 @@ class HttpOrigin:
             return f"no connection ({error})"
         return f"the connection broke off ({type(error).__name__})"
 
-    def _give_up(self, file: RawFile, fault: PassingFault, what: str) -> NoReturn:
+    def _give_up(self, file: RawFile, fault: TransientFault, what: str) -> NoReturn:
         raise SourceUnavailableError(
             f"{file.name} {what} at {self.name}, where {self._patience.attempts} attempts in a row brought nothing "
             f"(the last: {fault.reason}): check the network, or try again later."

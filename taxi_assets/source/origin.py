@@ -11,9 +11,6 @@ from taxi_assets.source.files import FileVersion, RawFile
 RELEASE_ADDRESS: Final = "https://github.com/DataTalksClub/nyc-tlc-data/releases/download"
 """Base address of the published release, and the name of that source."""
 
-SAMPLE_NAME: Final = "sample"
-"""Name of the project's own sample as a source."""
-
 
 class Origin(Protocol):
     """Somewhere files come from: a web server, a folder, the project's own sample."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import hashlib
 import re
 import zlib
 from collections.abc import Iterator
@@ -16,10 +17,13 @@ from decimal import Decimal
 from itertools import islice
 from typing import TypeVar
 
+import duckdb
+
 from taxi_assets.errors import DamagedFileError, TaxiAssetsError, UnexpectedContentError
 from taxi_assets.source.files import LandedFile
+from taxi_assets.sql import identifier, render
 from taxi_assets.taxis import Column, Taxi
-from taxi_assets.trips.columns import NOISE
+from taxi_assets.trips.columns import COLUMN_TYPES, NOISE, is_unchanged_in_parquet
 
 _Error = TypeVar("_Error", bound=Exception)
 
@@ -80,12 +84,46 @@ def find_problems(landed: LandedFile, taxi: Taxi) -> Iterator[str]:
 
 
 def _problems_of_parquet(landed: LandedFile, taxi: Taxi) -> Iterator[str]:
-    # Only files of the feed need what this imports.
-    from taxi_assets.trips.diagnosis_parquet import find_parquet_problems  # noqa: PLC0415
-
     for row, column, value in find_parquet_problems(landed, taxi, limit=_SHOWN + 1):
         fault = _fault(column, value) or "can't be held as it is"
         yield f"row {row:,}, column {column.name}: “{_printable(value)}” {fault}"
+
+
+def find_parquet_problems(landed: LandedFile, taxi: Taxi, *, limit: int) -> Iterator[tuple[int, Column, str]]:
+    """Yield row, column and value of what can't be held, column by column, at most ``limit`` of each.
+
+    Rows are counted from one, in the order of the file.
+
+    Raises:
+        OSError: The file can't be opened.
+        DamagedFileError: It is no longer what was verified, or its rows can't be read.
+    """
+    with landed.path.open("rb") as stream:
+        is_as_verified = hashlib.file_digest(stream, "sha256").hexdigest() == landed.sha256
+    if not is_as_verified:
+        raise DamagedFileError(f"{landed.path} was changed after it landed: fetch it again.")
+    try:
+        with duckdb.connect() as connection:
+            for name in landed.header:
+                column = taxi.column(name)
+                if column.kind == "text":
+                    continue
+                statement = render(
+                    __package__,
+                    "find_changed_values.sql",
+                    column=identifier(name),
+                    type=COLUMN_TYPES[column.kind],
+                    is_unchanged=is_unchanged_in_parquet(column, cast="TRY_CAST"),
+                    limit=limit,
+                )
+                for row, value in connection.execute(statement, {"path": str(landed.path)}).fetchall():
+                    yield row, column, value
+    except duckdb.Error as error:
+        cause = str(error).partition("\n")[0]
+        raise DamagedFileError(
+            f"{landed.path} can't be read as Parquet ({cause}): fetch it again, and if it stays so choose another "
+            "source with TAXI_SOURCE."
+        ) from error
 
 
 def _fault(column: Column, value: str) -> str | None:

@@ -42,7 +42,7 @@ def select_statement(taxi: Taxi, landed: LandedFile) -> tuple[str, dict[str, Any
     return statement, {"path": str(landed.path)}
 
 
-def refuse_uneven_rows(landed: LandedFile, taxi: Taxi) -> None:
+def require_even_rows(landed: LandedFile, taxi: Taxi) -> None:
     """Make sure that DuckDB reads the file as it is.
 
     DuckDB takes an empty field too many, which shifts the rest of its row, and digits with underscores.
@@ -55,7 +55,7 @@ def refuse_uneven_rows(landed: LandedFile, taxi: Taxi) -> None:
         raise problems
 
 
-def refuse_missing_rows(landed: LandedFile, rows: int) -> None:
+def require_all_rows(landed: LandedFile, rows: int) -> None:
     """Make sure that every row of the file was read.
 
     Raises:

@@ -12,7 +12,7 @@ from taxi_assets.taxis import Taxi
 from taxi_assets.transactions import transaction
 from taxi_assets.trips.columns import COLUMN_TYPES
 from taxi_assets.trips.diagnosis import explain_refusal
-from taxi_assets.trips.reading import insert_statement, refuse_missing_rows, refuse_uneven_rows
+from taxi_assets.trips.reading import insert_statement, require_all_rows, require_even_rows
 
 
 def stage_month(
@@ -35,7 +35,7 @@ def stage_month(
         UnexpectedContentError: A row has too few or too many fields, or a value is not of its column's kind.
         duckdb.Error: DuckDB failed for a reason that is not in the file, such as a full disk.
     """
-    refuse_uneven_rows(landed, taxi)
+    require_even_rows(landed, taxi)
     statement, values = insert_statement(taxi, month, landed, table=table)
     comment = f"{COMMENT_PREFIX}{taxi.title} trips of {month}, being loaded."
     names = {"taxi": taxi, "table": table, "comment": comment, "column_types": COLUMN_TYPES}
@@ -45,7 +45,7 @@ def stage_month(
         rows = _count(connection.execute(statement, values))
     except duckdb.Error as error:
         raise explain_refusal(landed, taxi, error) from error
-    refuse_missing_rows(landed, rows)
+    require_all_rows(landed, rows)
     with transaction(connection):
         connection.execute(render(__package__, "number_repeated_ids.sql", taxi=taxi, table=table))
     return rows

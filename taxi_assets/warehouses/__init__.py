@@ -7,17 +7,17 @@ from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
 
-from taxi_assets.warehouses.base import Warehouse
+from taxi_assets.warehouses.kind import WarehouseKind
 
 
 @cache
-def all_warehouses() -> Sequence[Warehouse]:
+def all_warehouses() -> Sequence[WarehouseKind]:
     """Every kind of warehouse that the project has, configured or not: the default one, then by their names."""
     packages = (module.name for module in pkgutil.iter_modules(__path__) if module.ispkg)
-    warehouses: list[Warehouse] = [import_module(f"{__name__}.{package}").WAREHOUSE for package in packages]
+    warehouses: list[WarehouseKind] = [import_module(f"{__name__}.{package}").WAREHOUSE for package in packages]
     return sorted(warehouses, key=lambda warehouse: (not warehouse.is_default, warehouse.name))
 
 
-def configured_warehouses() -> Sequence[Warehouse]:
+def configured_warehouses() -> Sequence[WarehouseKind]:
     """The warehouses whose settings are there."""
     return [warehouse for warehouse in all_warehouses() if warehouse.is_configured()]

@@ -12,7 +12,7 @@ from taxi_assets import settings
 from taxi_assets.automation import webhook as webhook_module
 from taxi_assets.automation.alerts import alert_sensors
 from taxi_assets.automation.webhook import Webhook
-from taxi_assets.source.patience import Patience
+from taxi_assets.source.retries import Patience
 from taxi_assets_tests.automation.webhook_server import WebhookServer
 from taxi_assets_tests.csv_files import csv_bytes, made_trips, put_csv
 from taxi_assets_tests.project import FEBRUARY, GREEN, JANUARY, MARCH, Outcome, Project

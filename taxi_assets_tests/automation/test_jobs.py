@@ -8,13 +8,13 @@ import dagster as dg
 import pytest
 import yaml
 
-from taxi_assets.assets.retries import NO_RETRIES
 from taxi_assets.assets.trips import trip_assets
 from taxi_assets.automation.jobs import load_jobs
+from taxi_assets.dagster_errors import NO_RETRIES
 from taxi_assets.errors import SettingsError
 from taxi_assets.taxis import all_taxis
 from taxi_assets.warehouses import all_warehouses
-from taxi_assets.warehouses.base import Warehouse
+from taxi_assets.warehouses.kind import WarehouseKind
 from taxi_assets_tests.paths import PROJECT
 from taxi_assets_tests.project import Project
 
@@ -30,7 +30,7 @@ def selected(name: str) -> set[str]:
     return {key.to_user_string() for key in keys}
 
 
-def trips_of(warehouse: Warehouse) -> set[str]:
+def trips_of(warehouse: WarehouseKind) -> set[str]:
     taxis = all_taxis().values()
     return {warehouse.key(name).to_user_string() for taxi in taxis for name in (taxi.table, taxi.month_asset)}
 
@@ -39,7 +39,7 @@ RAW = {f"raw/{taxi.table}" for taxi in all_taxis().values()}
 
 
 @pytest.mark.parametrize("warehouse", WAREHOUSES, ids=lambda warehouse: warehouse.name)
-def test_a_warehouse_has_a_job_that_fills_it_and_no_other(warehouse: Warehouse) -> None:
+def test_a_warehouse_has_a_job_that_fills_it_and_no_other(warehouse: WarehouseKind) -> None:
     keys = selected(f"load_{warehouse.name}")
     assert RAW | trips_of(warehouse) <= keys
     others = set().union(*(trips_of(other) for other in WAREHOUSES if other is not warehouse))

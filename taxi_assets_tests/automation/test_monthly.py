@@ -9,8 +9,8 @@ import dagster as dg
 import pytest
 from dagster._utils.schedules import cron_string_iterator
 
-from taxi_assets.automation.monthly import previous_month
-from taxi_assets.automation.new_files import ledgers
+from taxi_assets.automation.schedules import previous_month
+from taxi_assets.automation.sensors import recorded_months
 from taxi_assets.months import Month
 from taxi_assets.warehouses.duckdb import WAREHOUSE
 from taxi_assets_tests.automation.watched_project import WatchedProject, instance_on_disk, spans
@@ -27,7 +27,7 @@ def due(year: int, month: int) -> datetime:
 
 
 def tick(watched: WatchedProject, at: datetime) -> dg.RunRequest | dg.SkipReason:
-    known = ledgers(watched.instance, watched.repository.asset_graph, [WAREHOUSE])
+    known = recorded_months(watched.instance, watched.repository.asset_graph, [WAREHOUSE])
     return previous_month(watched.trip_source(), known, at)
 
 

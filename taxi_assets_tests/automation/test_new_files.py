@@ -10,7 +10,7 @@ import pytest
 from dagster._core.execution.backfill import PartitionBackfill
 
 from taxi_assets.assets.trips import trip_stages
-from taxi_assets.automation.asking import Manners
+from taxi_assets.automation.polling import PollingLimits
 from taxi_assets.warehouses.duckdb import WAREHOUSE
 from taxi_assets_tests.automation.watched_project import HOUR, NOON, WatchedProject, instance_on_disk, spans
 from taxi_assets_tests.csv_files import made_trips
@@ -52,10 +52,10 @@ def test_what_is_requested_is_loaded(up_to_date: WatchedProject) -> None:
 
 
 def test_what_is_loaded_is_not_requested_again(up_to_date: WatchedProject) -> None:
-    findings = up_to_date.look(LATER)
-    assert findings.requests == []
-    assert "3 loaded as offered" in findings.message
-    assert "33 not published" in findings.message
+    decision = up_to_date.look(LATER)
+    assert decision.requests == []
+    assert "3 loaded as offered" in decision.message
+    assert "33 not published" in decision.message
 
 
 def test_a_month_that_somebody_loaded_by_hand_is_not_requested(watched: WatchedProject) -> None:
@@ -86,8 +86,8 @@ def test_a_month_that_is_not_merged_yet_is_requested(quarter: WatchedProject) ->
 def test_what_was_requested_is_not_requested_again_before_it_had_time(quarter: WatchedProject) -> None:
     assert len(quarter.look_until_all_are_asked()) == 1
     quarter.server.requests.clear()
-    findings = quarter.look(NOON + 60)
-    assert findings.requests == []
+    decision = quarter.look(NOON + 60)
+    assert decision.requests == []
     assert quarter.server.requests == []
 
 
@@ -146,9 +146,9 @@ def test_a_bad_file_is_requested_again_only_when_it_changed(quarter: WatchedProj
     (request,) = quarter.look_until_all_are_asked()
     assert not quarter.do(request).success
     for days in (1, 10, 100):
-        findings = quarter.look(NOON + days * 24 * HOUR)
-        assert findings.requests == []
-    assert "1 failed and not changed since" in findings.message
+        decision = quarter.look(NOON + days * 24 * HOUR)
+        assert decision.requests == []
+    assert "1 failed and not changed since" in decision.message
     quarter.publish(FEBRUARY, rows=12)
     assert spans(quarter.look_until_all_are_asked(NOON + 200 * 24 * HOUR)) == ["green 2019-02"]
 
@@ -181,12 +181,12 @@ def forget_when_asked(cursor: str | None) -> str:
 
 
 def test_a_server_is_asked_about_few_files_at_once_and_each_only_now_and_then(up_to_date: WatchedProject) -> None:
-    manners = Manners()
+    limits = PollingLimits()
     up_to_date.server.requests.clear()
     for minute in range(0, 600, 20):
         before = len(up_to_date.server.requests)
         up_to_date.look(LATER + 60 * minute)
-        assert len(up_to_date.server.requests) - before <= manners.questions_at_once
+        assert len(up_to_date.server.requests) - before <= limits.questions_at_once
     assert {request.method for request in up_to_date.server.requests} == {"HEAD"}
     asked = [request.path for request in up_to_date.server.requests]
     assert {asked.count(path) for path in asked} == {2}
@@ -207,10 +207,10 @@ def test_a_known_version_is_asked_for_conditionally(up_to_date: WatchedProject) 
 )
 def test_a_source_that_is_down_is_left_alone_for_longer_each_time(quarter: WatchedProject, fault: Fault) -> None:
     quarter.server.head_faults.extend([fault] * 100)
-    findings = quarter.look()
-    assert findings.requests == []
-    assert "check the network, or try again later" in findings.message
-    assert "is left alone until 2023-11-14 22:23 UTC" in findings.message
+    decision = quarter.look()
+    assert decision.requests == []
+    assert "check the network, or try again later" in decision.message
+    assert "is left alone until 2023-11-14 22:23 UTC" in decision.message
     asked = len(quarter.server.requests)
     assert asked == 2
     assert "did not answer" in quarter.look(NOON + 9 * 60).message
@@ -244,9 +244,9 @@ def test_a_source_that_cannot_be_reached_is_said_to_be_so(tmp_path: Path, watche
 
 def test_one_file_that_cannot_be_asked_about_stops_no_other(quarter: WatchedProject) -> None:
     quarter.spoil(FEBRUARY, Fault(status=500))
-    findings = quarter.look()
-    assert spans(list(findings.requests)) == ["green 2019-01", "green 2019-03"]
-    assert "1 without an answer (the first: green_tripdata_2019-02.csv.gz could not be asked for" in findings.message
+    decision = quarter.look()
+    assert spans(list(decision.requests)) == ["green 2019-01", "green 2019-03"]
+    assert "1 without an answer (the first: green_tripdata_2019-02.csv.gz could not be asked for" in decision.message
 
 
 def test_a_folder_is_looked_at_every_time(watched: WatchedProject) -> None:

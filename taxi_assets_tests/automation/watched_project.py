@@ -11,8 +11,8 @@ from pathlib import Path
 import dagster as dg
 from typing_extensions import override
 
-from taxi_assets.automation.memory import recalled
-from taxi_assets.automation.new_files import Findings, ledgers, look_for_files
+from taxi_assets.automation.cursor import read_cursor
+from taxi_assets.automation.sensors import SensorDecision, decide, recorded_months
 from taxi_assets.months import Month
 from taxi_assets.source.resource import TripSource
 from taxi_assets.taxis import Taxi
@@ -66,25 +66,25 @@ class WatchedProject(Project):
     def path(self, month: Month, taxi: Taxi = GREEN) -> str:
         return f"/{taxi.file_path(month)}"
 
-    def look(self, now: float = NOON) -> Findings:
+    def look(self, now: float = NOON) -> SensorDecision:
         """One evaluation of the sensor at a moment, with the memory of the one before."""
-        findings = look_for_files(
+        decision = decide(
             self.trip_source(),
-            ledgers(self.instance, self.repository.asset_graph, [WAREHOUSE]),
-            recalled(self.cursor),
+            recorded_months(self.instance, self.repository.asset_graph, [WAREHOUSE]),
+            read_cursor(self.cursor),
             now=now,
         )
-        self.cursor = findings.memory.as_cursor()
-        return findings
+        self.cursor = decision.cursor.to_text()
+        return decision
 
     def look_until_all_are_asked(self, now: float = NOON) -> list[dg.RunRequest]:
         """Evaluations until there is nothing more to ask about at that moment."""
         requests: list[dg.RunRequest] = []
         while True:
-            findings = self.look(now)
-            if "was asked about all" in findings.message:
+            decision = self.look(now)
+            if "was asked about all" in decision.message:
                 return requests
-            requests += findings.requests
+            requests += decision.requests
 
     def do(self, request: dg.RunRequest, **settings: object) -> dg.ExecuteInProcessResult:
         """Do in this process what Dagster's daemon does with a request."""

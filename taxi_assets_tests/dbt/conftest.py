@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from taxi_assets.dbt import settings
+from taxi_assets.dbt import locations
 from taxi_assets_tests.dbt.project import DbtProject
 from taxi_assets_tests.postgres.conftest import schema_of_ones_own, server_url  # noqa: F401 - a fixture
 
@@ -16,7 +16,7 @@ def dbt() -> Iterator[None]:
     """The graph of these tests has dbt's models, which that of others goes without, to load faster."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("TAXI_DBT", raising=False)
-        if not settings.is_installed():
+        if not locations.is_installed():
             pytest.skip("no dbt: run “make dbt”")
         yield
 

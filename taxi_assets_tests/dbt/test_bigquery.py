@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 
 from emulators.running import Emulators
-from taxi_assets.gcp.ownership import is_ours
+from taxi_assets.ownership import is_ours
 from taxi_assets.warehouses import bigquery as cloud
 from taxi_assets.warehouses import duckdb as embedded
 from taxi_assets_tests.csv_files import made_trips, put_sample

@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 
 from taxi_assets.build import build_definitions
-from taxi_assets.dbt import settings
+from taxi_assets.dbt import locations
 from taxi_assets.dbt.git import GitSource
 from taxi_assets.errors import DbtError, SettingsError
 from taxi_assets.warehouses import duckdb
@@ -28,7 +28,7 @@ def git(folder: Path, *arguments: str) -> None:
 def repository(tmp_path: Path) -> Path:
     """A bare repository whose branch ``ours`` has the project, and a model of its own, in ``analytics/taxi``."""
     work, bare = tmp_path / "work", tmp_path / "remote.git"
-    shutil.copytree(settings.PROFILES, work / "analytics" / "taxi")
+    shutil.copytree(locations.PROFILES, work / "analytics" / "taxi")
     (work / "analytics" / "taxi" / "models" / "marts" / "trips_by_service.sql").write_text(_OWN_MODEL)
     subprocess.run(["git", "init", "--quiet", "--initial-branch", "ours", work], check=True)
     git(work, "add", "--all")

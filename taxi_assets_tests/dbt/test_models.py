@@ -7,7 +7,7 @@ from decimal import Decimal
 import dagster as dg
 import pytest
 
-from taxi_assets.dbt import settings
+from taxi_assets.dbt import locations
 from taxi_assets_tests.csv_files import made_trips, put_sample
 from taxi_assets_tests.dbt.project import MODELS, DbtProject, duckdb_rows
 from taxi_assets_tests.project import FEBRUARY, GREEN, JANUARY, YELLOW
@@ -122,6 +122,6 @@ def test_the_password_is_in_nothing_that_dbt_writes(built: DbtProject) -> None:
     assert outcome.success, outcome.error
     assert "All checks passed!" in outcome.log
     assert password not in outcome.log
-    files = [path for path in settings.state_folder().rglob("*") if path.is_file()]
+    files = [path for path in locations.state_folder().rglob("*") if path.is_file()]
     assert files
     assert not [path for path in files if password.encode() in path.read_bytes()]

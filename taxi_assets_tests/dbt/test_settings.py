@@ -6,10 +6,10 @@ import os
 import subprocess
 import sys
 
-from taxi_assets.dbt import settings
+from taxi_assets.dbt import locations
 from taxi_assets.dbt.manifest import find_manifest
 from taxi_assets.taxis import all_taxis
-from taxi_assets.warehouses.base import table_columns
+from taxi_assets.warehouses.kind import table_columns
 from taxi_assets.zones import ZONES_COLUMNS, ZONES_TABLE
 
 _LOADS = """
@@ -21,7 +21,7 @@ print("dagster_dbt" in sys.modules)
 
 
 def test_the_sources_have_the_columns_of_the_main_tables_with_their_descriptions() -> None:
-    manifest = find_manifest(settings.PROFILES)
+    manifest = find_manifest(locations.PROFILES)
     assert manifest is not None
     found = {
         source["identifier"]: [(name, column["description"]) for name, column in source["columns"].items()]
@@ -37,7 +37,7 @@ def test_the_sources_have_the_columns_of_the_main_tables_with_their_descriptions
 
 
 def test_both_staging_models_describe_the_same_columns() -> None:
-    manifest = find_manifest(settings.PROFILES)
+    manifest = find_manifest(locations.PROFILES)
     assert manifest is not None
     green, yellow = (manifest["nodes"][f"model.taxi.stg_{name}_tripdata"]["columns"] for name in ("green", "yellow"))
 

@@ -16,8 +16,8 @@ import httpx
 import psutil
 import psycopg
 
-from taxi_assets.deployment.machine import Machine
-from taxi_assets.deployment.postgres import free_port
+from local_services.machine import Machine
+from local_services.postgres import free_port
 from taxi_assets.taxis import Taxi, all_taxis
 from taxi_assets.warehouses import all_warehouses
 from taxi_assets.warehouses.duckdb.warehouse import DuckDBWarehouse
@@ -86,7 +86,7 @@ class Running:
         ours = ("TAXI_", "DAGSTER_", "GCP_")
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         return subprocess.run(
-            [sys.executable, "-m", "taxi_assets.deployment", name],
+            [sys.executable, "-m", "local_services", name],
             cwd=PROJECT,
             env={**inherited, **self.settings, "TAXI_HOME": str(self.home)},
             capture_output=True,

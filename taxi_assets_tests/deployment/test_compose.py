@@ -16,8 +16,8 @@ import yaml
 from dagster._core.instance.ref import InstanceRef
 from dotenv import dotenv_values
 
-from taxi_assets.deployment.compose import COMPOSE_FILE, filled_in, read_services
-from taxi_assets.deployment.machine import Machine
+from local_services.compose import COMPOSE_FILE, filled_in, read_services
+from local_services.machine import Machine
 from taxi_assets.errors import SettingsError
 from taxi_assets_tests.paths import PROJECT
 

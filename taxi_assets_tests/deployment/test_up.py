@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from taxi_assets.deployment.background import Background
+from local_services.background import Background
 from taxi_assets_tests.deployment.running import Running
 
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(600)"]

@@ -10,9 +10,9 @@ import dagster as dg
 import pytest
 
 from taxi_assets import settings
-from taxi_assets.automation.memory import Memory
-from taxi_assets.automation.monthly import previous_month
-from taxi_assets.automation.new_files import ledgers, look_for_files
+from taxi_assets.automation.cursor import SensorCursor
+from taxi_assets.automation.schedules import previous_month
+from taxi_assets.automation.sensors import decide, recorded_months
 from taxi_assets.demo import main as demo
 from taxi_assets.months import Month
 from taxi_assets.partitions import months_of_taxi, months_partitions
@@ -51,7 +51,7 @@ def test_the_months_of_the_release_stay_those_of_the_release(source: str, monkey
 
 def ledgers_of(project: FedProject):
     graph = project.definitions().get_repository_def().asset_graph
-    return ledgers(project.instance, graph, [WAREHOUSE])
+    return recorded_months(project.instance, graph, [WAREHOUSE])
 
 
 def test_the_schedule_asks_for_the_month_before_and_leaves_an_unpublished_one_to_the_sensor(fed: FedProject):
@@ -68,7 +68,7 @@ def test_the_schedule_asks_for_the_month_before_and_leaves_an_unpublished_one_to
 
 def test_the_sensor_requests_a_month_when_its_file_appears_and_again_when_it_changes(fed: FedProject):
     def requested() -> list[str]:
-        found = look_for_files(fed.trip_source(), ledgers_of(fed), Memory(), now=DECEMBER_FIRST.timestamp())
+        found = decide(fed.trip_source(), ledgers_of(fed), SensorCursor(), now=DECEMBER_FIRST.timestamp())
         return [request.tags["month"] for request in found.requests]
 
     assert requested() == []
@@ -85,7 +85,7 @@ def test_the_sensor_asks_release_and_feed(fed: FedProject):
     fed.put(made_trips(GREEN, Month(2021, 7), 20), Month(2021, 7))
     for month in (Month(2021, 7), Month(2021, 8), AUTUMN):
         fed.publish(feed_table(GREEN, month, 30), month)
-    found = look_for_files(fed.trip_source(), ledgers_of(fed), Memory(), now=DECEMBER_FIRST.timestamp())
+    found = decide(fed.trip_source(), ledgers_of(fed), SensorCursor(), now=DECEMBER_FIRST.timestamp())
     assert [request.tags["month"] for request in found.requests] == ["2021-07...2021-08", "2022-10"]
     assert f"folder {fed.source} and folder {fed.feed}" in found.message
 
@@ -94,7 +94,7 @@ def test_a_release_that_does_not_answer_keeps_no_month_of_the_feed_waiting(fed: 
     fed.source_name, fed.release = "auto", file_server.address
     file_server.head_faults.extend([Fault(status=503)] * 10)
     fed.publish(feed_table(GREEN, AUTUMN, 30))
-    found = look_for_files(fed.trip_source(), ledgers_of(fed), Memory(), now=DECEMBER_FIRST.timestamp())
+    found = decide(fed.trip_source(), ledgers_of(fed), SensorCursor(), now=DECEMBER_FIRST.timestamp())
     assert [request.tags["month"] for request in found.requests] == ["2022-10"]
     assert "2 without an answer" in found.message
     assert len(file_server.requests) == 2

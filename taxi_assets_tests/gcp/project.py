@@ -20,10 +20,10 @@ from taxi_assets.months import Month
 from taxi_assets.taxis import Taxi
 from taxi_assets.warehouses import bigquery as cloud
 from taxi_assets.warehouses import duckdb as embedded
-from taxi_assets.warehouses.base import Warehouse
 from taxi_assets.warehouses.bigquery.io_manager import BigQueryIOManager
 from taxi_assets.warehouses.bigquery.warehouse import BigQueryWarehouse
 from taxi_assets.warehouses.duckdb.io_manager import DuckDBIOManager
+from taxi_assets.warehouses.kind import WarehouseKind
 from taxi_assets_tests.project import GREEN, JANUARY, Outcome, Project
 
 ALL_STAGES = ("raw", "object", "external", "month", "main")
@@ -49,7 +49,7 @@ class GcpProject(Project):
         self.emulators = emulators
         name = uuid.uuid4().hex[:12]
         self.bucket, self.dataset = names or (f"emulated-bucket-{name}", f"emulated_dataset_{name}")
-        self.warehouses: Sequence[Warehouse] = [cloud.WAREHOUSE]
+        self.warehouses: Sequence[WarehouseKind] = [cloud.WAREHOUSE]
 
     def objects(self) -> GcsBucket:
         return GcsBucket(project=PROJECT, bucket=self.bucket, endpoint=self.emulators.storage)

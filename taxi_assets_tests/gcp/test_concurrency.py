@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from taxi_assets.errors import WarehouseBusyError
-from taxi_assets.gcp.lease import lease
 from taxi_assets.months import Month
+from taxi_assets.warehouses.bigquery.lease import lease
 from taxi_assets_tests.csv_files import made_trips
 from taxi_assets_tests.gcp.project import GcpProject
 from taxi_assets_tests.project import GREEN, JANUARY

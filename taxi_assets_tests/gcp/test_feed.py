@@ -11,9 +11,9 @@ import pytest
 from typing_extensions import override
 
 from emulators.running import Emulators
-from taxi_assets.gcp.landing import BucketLandingZone
 from taxi_assets.months import Month
-from taxi_assets.source.landing import FolderLandingZone
+from taxi_assets.source.landing_bucket import BucketLandingZone
+from taxi_assets.source.landing_folder import FolderLandingZone
 from taxi_assets.taxis import Taxi
 from taxi_assets.warehouses import bigquery as cloud
 from taxi_assets.warehouses import duckdb as embedded

@@ -12,16 +12,27 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from google.auth.credentials import AnonymousCredentials
 
+from taxi_assets import settings
 from taxi_assets.build import build_definitions
 from taxi_assets.errors import SettingsError
-from taxi_assets.gcp import settings
 from taxi_assets.gcp.credentials import find_credentials
 from taxi_assets.gcp.resources import BigQueryDataset, GcsBucket
 
 SECRET = "MIIEv5ecret"
 VARIABLES = (
-    *(settings.PROJECT, settings.LOCATION, settings.BUCKET, settings.DATASET, settings.CREDENTIALS),
-    *(settings.MAXIMUM_BYTES_BILLED, settings.KEEP_TABLES, settings.STORAGE_EMULATOR, settings.BIGQUERY_EMULATOR),
+    *(
+        settings.GCP_PROJECT.name,
+        settings.GCP_LOCATION.name,
+        settings.GCP_BUCKET.name,
+        settings.GCP_DATASET.name,
+        settings.GCP_CREDENTIALS.name,
+    ),
+    *(
+        settings.GCP_MAXIMUM_BYTES_BILLED.name,
+        settings.GCP_KEEP_TABLES.name,
+        settings.STORAGE_EMULATOR.name,
+        settings.BIGQUERY_EMULATOR.name,
+    ),
 )
 
 
@@ -51,8 +62,8 @@ def key() -> dict[str, str]:
 
 
 def test_the_project_alone_makes_the_assets_join_the_graph(monkeypatch: pytest.MonkeyPatch):
-    assert not settings.is_configured()
-    monkeypatch.setenv(settings.PROJECT, "a-project")
+    assert not settings.gcp_is_configured()
+    monkeypatch.setenv(settings.GCP_PROJECT.name, "a-project")
     definitions = build_definitions()
     dg.Definitions.validate_loadable(definitions)
     graph = definitions.resolve_asset_graph()
@@ -110,25 +121,25 @@ def test_an_emulator_never_gets_the_key(key: dict[str, str]):
 
 
 def test_the_key_is_handed_on_by_its_variables_name_only(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv(settings.PROJECT, "a-project")
-    monkeypatch.setenv(settings.CREDENTIALS, SECRET)
-    for fields in (settings.bucket_fields(), settings.dataset_fields()):
+    monkeypatch.setenv(settings.GCP_PROJECT.name, "a-project")
+    monkeypatch.setenv(settings.GCP_CREDENTIALS.name, SECRET)
+    for fields in (settings.gcs_fields(), settings.bigquery_fields()):
         assert isinstance(fields["gcp_credentials"], dg.EnvVar)
         assert SECRET not in repr(fields)
 
 
 def test_an_emulators_address_may_lack_its_scheme(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv(settings.STORAGE_EMULATOR, "127.0.0.1:9023")
-    monkeypatch.setenv(settings.BIGQUERY_EMULATOR, "http://127.0.0.1:9050")
-    assert settings.bucket_fields()["endpoint"] == "http://127.0.0.1:9023"
-    assert settings.dataset_fields()["endpoint"] == "http://127.0.0.1:9050"
+    monkeypatch.setenv(settings.STORAGE_EMULATOR.name, "127.0.0.1:9023")
+    monkeypatch.setenv(settings.BIGQUERY_EMULATOR.name, "http://127.0.0.1:9050")
+    assert settings.gcs_fields()["endpoint"] == "http://127.0.0.1:9023"
+    assert settings.bigquery_fields()["endpoint"] == "http://127.0.0.1:9050"
 
 
 def test_what_a_query_may_bill_is_limited_unless_it_is_zero(monkeypatch: pytest.MonkeyPatch):
-    assert settings.dataset_fields()["maximum_bytes_billed"] == settings.DEFAULT_MAXIMUM_BYTES_BILLED
+    assert settings.bigquery_fields()["maximum_bytes_billed"] == settings.DEFAULT_MAXIMUM_BYTES_BILLED
     for value, limit in (("0", None), ("1000000", 1_000_000)):
-        monkeypatch.setenv(settings.MAXIMUM_BYTES_BILLED, value)
-        assert settings.dataset_fields()["maximum_bytes_billed"] == limit
-    monkeypatch.setenv(settings.MAXIMUM_BYTES_BILLED, "1 GB")
+        monkeypatch.setenv(settings.GCP_MAXIMUM_BYTES_BILLED.name, value)
+        assert settings.bigquery_fields()["maximum_bytes_billed"] == limit
+    monkeypatch.setenv(settings.GCP_MAXIMUM_BYTES_BILLED.name, "1 GB")
     with pytest.raises(SettingsError, match="“1 GB”: set it to a whole number of bytes"):
-        settings.dataset_fields()
+        settings.bigquery_fields()

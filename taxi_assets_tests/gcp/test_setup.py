@@ -8,9 +8,9 @@ import pytest
 from google.cloud import storage
 
 from emulators.running import FOREIGN_BUCKET
-from taxi_assets.gcp import settings
-from taxi_assets.gcp.ownership import is_ours
+from taxi_assets import settings
 from taxi_assets.gcp.resources import BigQueryDataset
+from taxi_assets.ownership import is_ours
 from taxi_assets_tests.gcp.jobs import run_job
 
 
@@ -24,7 +24,7 @@ def test_it_makes_a_bucket_and_a_dataset_in_the_location_that_is_set(place, monk
     assert outcome.success, outcome.errors
     bucket = bucket_of(place)
     assert (bucket.location, is_ours(bucket.labels)) == ("EUROPE-WEST3", True)
-    with BigQueryDataset(**settings.dataset_fields()).get_client() as client:
+    with BigQueryDataset(**settings.bigquery_fields()).get_client() as client:
         dataset = client.get_dataset(place["GCP_DATASET"])
     assert (dataset.location.lower(), is_ours(dataset.labels)) == ("europe-west3", True)
 

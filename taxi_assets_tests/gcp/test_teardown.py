@@ -7,10 +7,9 @@ from collections.abc import Mapping
 import pytest
 from google.cloud import bigquery, storage
 
-from taxi_assets.gcp import settings
-from taxi_assets.gcp.ownership import MADE_BY
+from taxi_assets import settings
 from taxi_assets.gcp.resources import BigQueryDataset
-from taxi_assets.ownership import COMMENT_PREFIX
+from taxi_assets.ownership import COMMENT_PREFIX, MADE_BY
 from taxi_assets_tests.csv_files import made_trips
 from taxi_assets_tests.gcp.jobs import JobOutcome, run_job
 from taxi_assets_tests.gcp.project import GcpProject
@@ -33,7 +32,7 @@ def put_object(place: Mapping[str, str], name: str, *, ours: bool) -> None:
 
 
 def put_table(place: Mapping[str, str], name: str, *, ours: bool) -> None:
-    with BigQueryDataset(**settings.dataset_fields()).get_client() as client:
+    with BigQueryDataset(**settings.bigquery_fields()).get_client() as client:
         table = bigquery.Table(
             f"{client.project}.{place['GCP_DATASET']}.{name}", schema=[bigquery.SchemaField("a", "INT64")]
         )
@@ -42,7 +41,7 @@ def put_table(place: Mapping[str, str], name: str, *, ours: bool) -> None:
 
 
 def what_is_there(place: Mapping[str, str]) -> list[str]:
-    with BigQueryDataset(**settings.dataset_fields()).get_client() as client:
+    with BigQueryDataset(**settings.bigquery_fields()).get_client() as client:
         datasets = [item.dataset_id for item in client.list_datasets()]
         tables = client.list_tables(place["GCP_DATASET"]) if place["GCP_DATASET"] in datasets else []
         names = [f"table {item.table_id}" for item in tables]
@@ -79,7 +78,7 @@ def test_what_is_somebody_elses_stays_and_is_mentioned(ready):
     outcome = run_job("gcp_teardown", confirmed(ready))
     assert outcome.success, outcome.errors
     assert what_is_there(ready) == ["object green/notes.txt", "table holidays", "the bucket", "the dataset"]
-    assert "itself stays: 1 in it are somebody else's" in said(outcome)
+    assert "itself stays: 1 in it are somebody else's" in message_of(outcome)
 
 
 def test_a_bucket_that_was_there_before_setup_stays(place):
@@ -87,7 +86,7 @@ def test_a_bucket_that_was_there_before_setup_stays(place):
     assert run_job("gcp_setup").success
     outcome = run_job("gcp_teardown", confirmed(place))
     assert what_is_there(place) == ["the bucket"]
-    assert "itself stays: gcp_setup did not make it" in said(outcome)
+    assert "itself stays: gcp_setup did not make it" in message_of(outcome)
 
 
 def test_a_dry_run_deletes_nothing_and_names_everything(ready):
@@ -95,7 +94,7 @@ def test_a_dry_run_deletes_nothing_and_names_everything(ready):
     outcome = run_job("gcp_teardown", confirmed(ready, dry_run=True))
     assert what_is_there(ready) == before
     for name in ("green_tripdata would be deleted", "green_tripdata_2020-10.csv.gz would be deleted"):
-        assert name in said(outcome)
+        assert name in message_of(outcome)
 
 
 def test_it_is_dry_unless_told_otherwise(ready):
@@ -118,10 +117,10 @@ def test_twice_is_as_good_as_once(ready):
     assert run_job("gcp_teardown", confirmed(ready)).success
     outcome = run_job("gcp_teardown", confirmed(ready))
     assert outcome.success, outcome.errors
-    assert "there is none" in said(outcome)
+    assert "there is none" in message_of(outcome)
 
 
-def said(outcome: JobOutcome) -> str:
+def message_of(outcome: JobOutcome) -> str:
     return outcome.metadata["tear_down"]["outcome"]
 
 

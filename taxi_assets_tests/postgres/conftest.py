@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from taxi_assets.deployment.postgres import wheel_programs
+from local_services.postgres import wheel_programs
 from taxi_assets_tests.csv_files import made_trips
 from taxi_assets_tests.postgres.project import PostgresProject
 from taxi_assets_tests.postgres.server import Server, connect, running_server

@@ -14,7 +14,7 @@ from typing_extensions import override
 from taxi_assets.build import build_definitions
 from taxi_assets.taxis import Taxi
 from taxi_assets.warehouses import duckdb, postgres
-from taxi_assets.warehouses.base import Warehouse
+from taxi_assets.warehouses.kind import WarehouseKind
 from taxi_assets.warehouses.postgres.io_manager import PostgresIOManager
 from taxi_assets.warehouses.postgres.warehouse import PostgresWarehouse
 from taxi_assets_tests.postgres.server import connect
@@ -29,7 +29,7 @@ class PostgresProject(Project):
     def __init__(self, folder: Path, url: str, schema: str, *, address: str | None = None) -> None:
         super().__init__(folder, address=address)
         self.url, self.schema = url, schema
-        self.warehouses: Sequence[Warehouse] = [postgres.WAREHOUSE]
+        self.warehouses: Sequence[WarehouseKind] = [postgres.WAREHOUSE]
 
     def postgres(self, **settings: Any) -> PostgresWarehouse:
         return PostgresWarehouse(**({"url": self.url, "schema_name": self.schema} | settings))

@@ -17,7 +17,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from taxi_assets.deployment.postgres import free_port, installed_programs, make_cluster, server_account, server_command
+from local_services.postgres import free_port, installed_programs, make_cluster, server_account, server_command
 
 _START_SECONDS = 30
 _PORTS_TO_TRY = 5

@@ -17,8 +17,8 @@ from taxi_assets.partitions import months_partitions, runs_of_a_range
 from taxi_assets.report.summary import summarize
 from taxi_assets.warehouses import duckdb as embedded
 from taxi_assets.warehouses import postgres
-from taxi_assets.warehouses.base import Warehouse
 from taxi_assets.warehouses.duckdb.io_manager import DuckDBIOManager
+from taxi_assets.warehouses.kind import WarehouseKind
 from taxi_assets.warehouses.postgres.io_manager import PostgresIOManager
 from taxi_assets_tests.csv_files import made_trips, put_sample
 from taxi_assets_tests.paths import REAL_DATA, needs_real_data
@@ -166,7 +166,7 @@ def test_a_table_of_somebody_else_is_not_replaced(in_both: PostgresProject):
     assert in_both.query("SELECT a FROM theirs") == [(42,)]
 
 
-def check_names(outcomes: dict[str, Outcome], kind: Warehouse, table: str) -> dict[str, bool]:
+def check_names(outcomes: dict[str, Outcome], kind: WarehouseKind, table: str) -> dict[str, bool]:
     evaluations = outcomes[kind.name].checks(f"{kind.name}/{table}")
     return {name: evaluation.passed for name, evaluation in evaluations.items()}
 

@@ -157,11 +157,11 @@ def test_a_wrong_part_is_named_without_the_password(
     ("wrong", "may_pass"), [({"PORT": "1"}, True), ({"PASSWORD": PASSWORD}, False), ({"DATABASE": "no_such"}, False)]
 )
 def test_only_a_server_that_does_not_answer_is_worth_a_retry(
-    configure: Configure, settings: dict[str, str], wrong: dict[str, str], may_pass: bool
+    configure: Configure, settings: dict[str, str], wrong: dict[str, str], is_transient: bool
 ):
     settings |= {f"TAXI_POSTGRES_{part}": value for part, value in wrong.items()}
     error = configure(settings).run().error
-    assert ("WarehouseUnavailableError" in error) == may_pass
+    assert ("WarehouseUnavailableError" in error) == is_transient
 
 
 @pytest.mark.parametrize(

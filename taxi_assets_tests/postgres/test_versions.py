@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from taxi_assets.deployment.postgres import wheel_programs
+from local_services.postgres import wheel_programs
 from taxi_assets_tests.csv_files import made_trips
 from taxi_assets_tests.postgres.project import PostgresProject, changes
 from taxi_assets_tests.postgres.server import other_programs, running_server

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from taxi_assets.errors import LandingError
 from taxi_assets.source.folder import FolderOrigin
-from taxi_assets.source.landing import FolderLandingZone
+from taxi_assets.source.landing_folder import FolderLandingZone
 from taxi_assets_tests.source.made_files import FILE
 
 LOG = logging.getLogger("killed")

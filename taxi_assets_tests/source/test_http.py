@@ -13,11 +13,11 @@ from email.utils import format_datetime
 import pytest
 
 from taxi_assets.errors import NotPublishedError, SettingsError, SourceUnavailableError
+from taxi_assets.progress import Progress
 from taxi_assets.source.files import FileVersion
 from taxi_assets.source.http import HttpOrigin
 from taxi_assets.source.origin import RELEASE_ADDRESS
-from taxi_assets.source.patience import Patience, retry_after_seconds
-from taxi_assets.source.progress import Progress
+from taxi_assets.source.retries import Patience, retry_after_seconds
 from taxi_assets_tests.source.file_server import Fault, FileServer, Served
 from taxi_assets_tests.source.made_files import FILE, made_gzip
 
@@ -263,7 +263,7 @@ def test_a_server_that_is_not_there_is_one_sentence(part):
         address = gone.address
     with pytest.raises(SourceUnavailableError, match="no connection") as raised:
         HttpOrigin(address, QUICK).fetch(FILE, part, LOG)
-    assert raised.value.passing
+    assert raised.value.is_transient
     assert raised.value.__cause__ is not None
 
 

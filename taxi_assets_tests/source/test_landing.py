@@ -29,10 +29,10 @@ from taxi_assets.published import PublishedMonth
 from taxi_assets.source.files import FileVersion, RawFile, trip_file, zones_file
 from taxi_assets.source.folder import FolderOrigin
 from taxi_assets.source.http import HttpOrigin
-from taxi_assets.source.landing import FolderLandingZone
+from taxi_assets.source.landing_folder import FolderLandingZone
 from taxi_assets.source.origin import RELEASE_ADDRESS
-from taxi_assets.source.patience import Patience
 from taxi_assets.source.resource import TripSource
+from taxi_assets.source.retries import Patience
 from taxi_assets_tests.paths import REAL_DATA, needs_real_data
 from taxi_assets_tests.source.file_server import Fault, FileServer, Served
 from taxi_assets_tests.source.made_files import FILE, GREEN, HEADER, made_csv, made_gzip

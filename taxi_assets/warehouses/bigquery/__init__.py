@@ -7,10 +7,10 @@ from typing import Any, Final
 
 import dagster as dg
 
-from taxi_assets.gcp import settings
-from taxi_assets.warehouses.base import Warehouse
+from taxi_assets import settings
 from taxi_assets.warehouses.bigquery.assets import EXTERNAL_TABLE, OBJECT
 from taxi_assets.warehouses.bigquery.columns import COLUMN_TYPES, ID_TYPE
+from taxi_assets.warehouses.kind import WarehouseKind
 
 
 def _resources() -> Mapping[str, Any]:
@@ -20,8 +20,8 @@ def _resources() -> Mapping[str, Any]:
     from taxi_assets.warehouses.bigquery.io_manager import BigQueryIOManager  # noqa: PLC0415
     from taxi_assets.warehouses.bigquery.warehouse import BigQueryWarehouse  # noqa: PLC0415
 
-    bucket = GcsBucket(**settings.bucket_fields())
-    warehouse = BigQueryWarehouse(**settings.dataset_fields(), objects=bucket, keep_tables=settings.keep_tables())
+    bucket = GcsBucket(**settings.gcs_fields())
+    warehouse = BigQueryWarehouse(**settings.bigquery_fields(), objects=bucket, keep_tables=settings.gcp_keep_tables())
     return {
         "bigquery": warehouse,
         "bigquery_io_manager": BigQueryIOManager(warehouse=warehouse),
@@ -31,7 +31,7 @@ def _resources() -> Mapping[str, Any]:
 
 
 def _jobs() -> Sequence[dg.JobDefinition]:
-    from taxi_assets.gcp.jobs import gcp_jobs  # noqa: PLC0415
+    from taxi_assets.gcp.admin.jobs import gcp_jobs  # noqa: PLC0415
 
     return gcp_jobs()
 
@@ -42,12 +42,12 @@ def _prepare_dbt(resource: Any) -> Mapping[str, str]:
     return prepare_dbt(resource)
 
 
-WAREHOUSE: Final = Warehouse(
+WAREHOUSE: Final = WarehouseKind(
     name="bigquery",
     title="BigQuery",
     column_types=COLUMN_TYPES,
     id_type=ID_TYPE,
-    is_configured=settings.is_configured,
+    is_configured=settings.gcp_is_configured,
     resources=_resources,
     preparations=(OBJECT, EXTERNAL_TABLE),
     jobs=_jobs,

@@ -7,7 +7,7 @@ from typing import Final
 import dagster as dg
 
 from taxi_assets.taxis import Taxi
-from taxi_assets.warehouses.base import Preparation
+from taxi_assets.warehouses.kind import Preparation
 
 
 def _object_spec(taxi: Taxi) -> dg.AssetSpec:

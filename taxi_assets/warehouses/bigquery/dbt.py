@@ -12,7 +12,7 @@ _TOKEN_URI: Final = "https://oauth2.googleapis.com/token"  # noqa: S105 - an add
 
 
 def prepare_dbt(warehouse: BigQueryWarehouse) -> Mapping[str, str]:
-    """See :attr:`taxi_assets.warehouses.base.Warehouse.prepare_dbt`."""
+    """See :attr:`taxi_assets.warehouses.kind.WarehouseKind.prepare_dbt`."""
     with warehouse.connection("prepare dbt") as client:
         client.get_dataset(warehouse.place)
     return {

@@ -11,8 +11,8 @@ from taxi_assets.ownership import COMMENT_PREFIX
 from taxi_assets.sql import backticks, render
 from taxi_assets.taxis import Column, Taxi
 from taxi_assets.trips.columns import NOISE
-from taxi_assets.warehouses.base import table_columns
 from taxi_assets.warehouses.bigquery.columns import COLUMN_TYPES, ID_TYPE
+from taxi_assets.warehouses.kind import table_columns
 
 KEY: Final = ("unique_row_id", "file_month")
 REFUSAL: Final = "no value of column "

@@ -21,9 +21,9 @@ from taxi_assets.ownership import COMMENT_PREFIX
 from taxi_assets.sql import identifier
 from taxi_assets.taxis import Taxi, all_taxis, taxi_of_main_table, taxi_of_month_asset
 from taxi_assets.trips.columns import COLUMN_TYPES
-from taxi_assets.warehouses.base import table_columns
 from taxi_assets.warehouses.bigquery import statements
 from taxi_assets.warehouses.bigquery.catalog import find
+from taxi_assets.warehouses.kind import table_columns
 from taxi_assets.warehouses.rows import arrow_stream
 
 if TYPE_CHECKING:

@@ -29,8 +29,7 @@ from taxi_assets.errors import (
     WarehouseBusyError,
     WarehouseError,
 )
-from taxi_assets.gcp.failures import explained, said
-from taxi_assets.gcp.lease import lease
+from taxi_assets.gcp.errors import message_of, translated_errors
 from taxi_assets.gcp.objects import StoredObject, holds, store_file
 from taxi_assets.gcp.resources import BigQueryDataset, GcsBucket
 from taxi_assets.months import Month
@@ -39,14 +38,15 @@ from taxi_assets.taxis import Taxi, taxi_of_main_table, taxi_of_month_asset
 from taxi_assets.trips.diagnosis import describe_problems
 from taxi_assets.trips.reading import counting
 from taxi_assets.trips.zones import stage_zones
-from taxi_assets.warehouses.base import MonthLoad, MonthMerge, MonthProfile, TableRole
 from taxi_assets.warehouses.bigquery import statements
 from taxi_assets.warehouses.bigquery.catalog import drop_own, find, find_own
-from taxi_assets.warehouses.bigquery.jobs import changed_rows, job_facts, run_statement
+from taxi_assets.warehouses.bigquery.lease import lease
 from taxi_assets.warehouses.bigquery.new_columns import add_new_columns
+from taxi_assets.warehouses.bigquery.query import changed_rows, job_facts, run_statement
 from taxi_assets.warehouses.bigquery.raw_columns import raw_columns
 from taxi_assets.warehouses.bigquery.statements import coming_table, month_external_table
 from taxi_assets.warehouses.bigquery.tables import read_rows, tables_to_read, write_rows
+from taxi_assets.warehouses.kind import MonthLoad, MonthMerge, MonthProfile, TableRole
 from taxi_assets.zones import ZONES_DESCRIPTION, ZONES_TABLE
 
 _REFUSED_VALUE: Final = re.compile(re.escape(statements.REFUSAL) + r"(?P<column>.+?): “(?P<value>.*?)”", re.DOTALL)
@@ -76,7 +76,7 @@ class BigQueryWarehouse(BigQueryDataset):
         self._run_id = context.run.run_id if context.run else None
 
     def session(self, log: logging.Logger) -> AbstractContextManager[None]:  # noqa: ARG002 - part of the interface
-        """See :class:`taxi_assets.warehouses.base.TripsWarehouse`: nothing here is costly to open."""
+        """See :class:`taxi_assets.warehouses.kind.TripsWarehouse`: nothing here is costly to open."""
         return nullcontext()
 
     def store_object(self, taxi: Taxi, landed: LandedFile, log: logging.Logger) -> Mapping[str, Any]:
@@ -86,7 +86,7 @@ class BigQueryWarehouse(BigQueryDataset):
             WarehouseError: The bucket refuses, or has an object of that name that is not ours.
         """
         name = _object_name(taxi, landed)
-        with explained(f"store {name}", f"gs://{self.objects.bucket_name}"):
+        with translated_errors(f"store {name}", f"gs://{self.objects.bucket_name}"):
             stored = store_file(self._bucket(), name, landed.path, log=log)
         return {**self._object_metadata(stored), "file": landed.path.name, "dagster/row_count": landed.rows}
 
@@ -99,7 +99,7 @@ class BigQueryWarehouse(BigQueryDataset):
             WarehouseError: There is no such object, it holds another file, or BigQuery refuses.
         """
         table = month_external_table(taxi, month)
-        with self._turn(taxi, month, f"create {table}", log) as client:
+        with self._exclusive_month(taxi, month, f"create {table}", log) as client:
             start = time.monotonic()
             job = self._create_external_table(client, taxi, month, landed)
             uri = self._uri(taxi, landed)
@@ -114,9 +114,9 @@ class BigQueryWarehouse(BigQueryDataset):
             }
 
     def load_month(self, taxi: Taxi, month: Month, landed: LandedFile, log: logging.Logger) -> MonthLoad:
-        """See :class:`taxi_assets.warehouses.base.TripsWarehouse`."""
+        """See :class:`taxi_assets.warehouses.kind.TripsWarehouse`."""
         table, coming, external = taxi.month_table(month), coming_table(taxi, month), month_external_table(taxi, month)
-        with self._turn(taxi, month, f"load {table}", log) as client:
+        with self._exclusive_month(taxi, month, f"load {table}", log) as client:
             start = time.monotonic()
             if find_own(client, self.place, external) is None:
                 # Another run has dropped it after its merge, or it was never asked for by itself.
@@ -137,9 +137,9 @@ class BigQueryWarehouse(BigQueryDataset):
             return MonthLoad(landed.rows, time.monotonic() - start, facts)
 
     def merge_month(self, taxi: Taxi, month: Month, log: logging.Logger) -> MonthMerge:
-        """See :class:`taxi_assets.warehouses.base.TripsWarehouse`."""
+        """See :class:`taxi_assets.warehouses.kind.TripsWarehouse`."""
         table = taxi.month_table(month)
-        with self._turn(taxi, month, f"merge {table} into {taxi.table}", log) as client:
+        with self._exclusive_month(taxi, month, f"merge {table} into {taxi.table}", log) as client:
             start = time.monotonic()
             found = find_own(client, self.place, table)
             if found is None:
@@ -168,7 +168,7 @@ class BigQueryWarehouse(BigQueryDataset):
             )
 
     def profile_month(self, taxi: Taxi, month: Month, role: TableRole, log: logging.Logger) -> MonthProfile:  # noqa: ARG002 - part of the interface
-        """See :class:`taxi_assets.warehouses.base.TripsWarehouse`."""
+        """See :class:`taxi_assets.warehouses.kind.TripsWarehouse`."""
         table = taxi.month_table(month) if role == "month" else taxi.table
         with self.connection(f"measure {table}") as client:
             if find(client, self.place, table) is None:
@@ -179,9 +179,9 @@ class BigQueryWarehouse(BigQueryDataset):
             return MonthProfile.from_row(_with_names_of(taxi, row))
 
     def remove_month(self, taxi: Taxi, month: Month, log: logging.Logger) -> int:
-        """See :class:`taxi_assets.warehouses.base.TripsWarehouse`. The raw file stays in the bucket."""
+        """See :class:`taxi_assets.warehouses.kind.TripsWarehouse`. The raw file stays in the bucket."""
         table = taxi.month_table(month)
-        with self._turn(taxi, month, f"remove {table}", log) as client:
+        with self._exclusive_month(taxi, month, f"remove {table}", log) as client:
             has_table = find_own(client, self.place, table) is not None
             rows = 0
             if find_own(client, self.place, taxi.table) is not None:
@@ -194,13 +194,13 @@ class BigQueryWarehouse(BigQueryDataset):
             return rows
 
     def replace_zones(self, landed: LandedFile, log: logging.Logger) -> int:  # noqa: ARG002 - part of the interface
-        """See :class:`taxi_assets.warehouses.base.TripsWarehouse`."""
+        """See :class:`taxi_assets.warehouses.kind.TripsWarehouse`."""
         with duckdb.connect() as source:
             stage_zones(source, landed, table=ZONES_TABLE)
             return self.write(ZONES_TABLE, source.table(ZONES_TABLE), None, description=ZONES_DESCRIPTION)
 
     def count_zones(self, log: logging.Logger) -> tuple[int, int]:  # noqa: ARG002 - part of the interface
-        """See :class:`taxi_assets.warehouses.base.TripsWarehouse`."""
+        """See :class:`taxi_assets.warehouses.kind.TripsWarehouse`."""
         with self.connection(f"count {ZONES_TABLE}") as client:
             self._require(client, ZONES_TABLE)
             statement = statements.count_zones(self.place, ZONES_TABLE)
@@ -238,7 +238,7 @@ class BigQueryWarehouse(BigQueryDataset):
         Raises:
             TaxiAssetsError: What went wrong in the block, in words.
         """
-        with explained(action, self.place), self.get_client() as client:
+        with translated_errors(action, self.place), self.get_client() as client:
             try:
                 yield client
             except NotFound as error:
@@ -257,7 +257,7 @@ class BigQueryWarehouse(BigQueryDataset):
         return None
 
     @contextmanager
-    def _turn(self, taxi: Taxi, month: Month, action: str, log: logging.Logger) -> Iterator[bigquery.Client]:
+    def _exclusive_month(self, taxi: Taxi, month: Month, action: str, log: logging.Logger) -> Iterator[bigquery.Client]:
         """A client that alone writes this month; other months don't wait."""
         with self.connection(action) as client:
             held = lease(
@@ -308,7 +308,7 @@ class BigQueryWarehouse(BigQueryDataset):
     def _create_external_table(
         self, client: bigquery.Client, taxi: Taxi, month: Month, landed: LandedFile
     ) -> bigquery.QueryJob:
-        _refuse_bent_rows(taxi, landed)
+        require_even_rows(taxi, landed)
         self._require_object(taxi, month, landed)
         find_own(client, self.place, month_external_table(taxi, month))
         labels = self._labels(taxi, month)
@@ -330,7 +330,7 @@ class BigQueryWarehouse(BigQueryDataset):
         statement = statements.create_month_table(
             self.place, taxi, month, header=landed.header, filename=landed.filename, labels=_lasting(labels)
         )
-        _refuse_bent_rows(taxi, landed)
+        require_even_rows(taxi, landed)
         self._require_object(taxi, month, landed)
         try:
             job = self._run(client, statement, labels)
@@ -413,7 +413,7 @@ def _standard(type_name: str | None) -> str | None:
     return {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL"}.get(type_name or "", type_name)
 
 
-def _refuse_bent_rows(taxi: Taxi, landed: LandedFile) -> None:
+def require_even_rows(taxi: Taxi, landed: LandedFile) -> None:
     """As in every warehouse, a file that is not plain by its separators is read line by line before it is loaded."""
     problem = None if landed.is_plain else describe_problems(landed, taxi)
     if problem is not None:
@@ -425,7 +425,7 @@ def _explain_refusal(taxi: Taxi, landed: LandedFile, error: BadRequest) -> TaxiA
     problem = describe_problems(landed, taxi)
     if problem is not None:
         return problem
-    refused = _REFUSED_VALUE.search(said(error))
+    refused = _REFUSED_VALUE.search(message_of(error))
     if refused is None:
         return error
     return UnexpectedContentError(

@@ -7,11 +7,11 @@ from typing import Any, Final
 
 from taxi_assets import settings
 from taxi_assets.trips.columns import COLUMN_TYPES
-from taxi_assets.warehouses.base import Warehouse
 from taxi_assets.warehouses.duckdb.columns import ID_TYPE
 from taxi_assets.warehouses.duckdb.dbt import prepare_dbt
 from taxi_assets.warehouses.duckdb.io_manager import DuckDBIOManager
 from taxi_assets.warehouses.duckdb.warehouse import DuckDBWarehouse
+from taxi_assets.warehouses.kind import WarehouseKind
 
 
 def _resources() -> Mapping[str, Any]:
@@ -19,7 +19,7 @@ def _resources() -> Mapping[str, Any]:
     return {"duckdb": warehouse, "duckdb_io_manager": DuckDBIOManager(warehouse=warehouse)}
 
 
-WAREHOUSE: Final = Warehouse(
+WAREHOUSE: Final = WarehouseKind(
     name="duckdb",
     title="DuckDB",
     column_types=COLUMN_TYPES,

@@ -28,11 +28,11 @@ def drop_own(connection: duckdb.DuckDBPyConnection, name: str) -> None:
     """Drop the table or view of that name if there is one and it is ours."""
     kind = kind_of(connection, name)
     if kind:
-        refuse_foreign_table(connection, name)
+        require_own_table(connection, name)
         connection.execute(f"DROP {kind} {identifier(name)}")
 
 
-def refuse_foreign_table(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+def require_own_table(connection: duckdb.DuckDBPyConnection, name: str) -> None:
     """Make sure that a table or view is ours.
 
     Raises:

@@ -44,7 +44,7 @@ def open_database(
     try:
         # A bar that is drawn over and over is of no use in the log of a service.
         connection.execute("SET enable_progress_bar = false")
-        _refuse_foreign_database(connection, path)
+        _require_own_database(connection, path)
     except BaseException:
         connection.close()
         raise
@@ -98,7 +98,7 @@ def _cannot_open(path: Path, error: duckdb.Error) -> WarehouseError:
     return WarehouseError(f"{path} can't be created ({cause}): set TAXI_HOME to a folder that can be written.")
 
 
-def _refuse_foreign_database(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+def _require_own_database(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     """A database with tables of which none is ours is somebody else's."""
     tables = connection.execute(
         """
@@ -120,7 +120,7 @@ def _refuse_foreign_database(connection: duckdb.DuckDBPyConnection, path: Path) 
 
 
 @contextmanager
-def explained(path: Path, action: str) -> Iterator[None]:
+def translated_errors(path: Path, action: str) -> Iterator[None]:
     """Turn DuckDB's errors into a sentence that says what could not be done, where and what to do."""
     try:
         yield

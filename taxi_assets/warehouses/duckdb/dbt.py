@@ -8,7 +8,7 @@ from taxi_assets.warehouses.duckdb.warehouse import DuckDBWarehouse
 
 
 def prepare_dbt(warehouse: DuckDBWarehouse) -> Mapping[str, str]:
-    """See :attr:`taxi_assets.warehouses.base.Warehouse.prepare_dbt`.
+    """See :attr:`taxi_assets.warehouses.kind.WarehouseKind.prepare_dbt`.
 
     The file is opened and closed first: patiently where others hold it, and with our words where it can't be opened.
     """

@@ -9,9 +9,9 @@ from taxi_assets.sql import identifier, render
 from taxi_assets.taxis import Column, Taxi
 from taxi_assets.transactions import transaction
 from taxi_assets.trips.columns import COLUMN_TYPES
-from taxi_assets.warehouses.base import table_columns
-from taxi_assets.warehouses.duckdb.catalog import comment, drop_own, kind_of, refuse_foreign_table
+from taxi_assets.warehouses.duckdb.catalog import comment, drop_own, kind_of, require_own_table
 from taxi_assets.warehouses.duckdb.columns import ID_TYPE
+from taxi_assets.warehouses.kind import table_columns
 
 
 def add_new_columns(connection: duckdb.DuckDBPyConnection, taxi: Taxi) -> None:
@@ -28,7 +28,7 @@ def add_new_columns(connection: duckdb.DuckDBPyConnection, taxi: Taxi) -> None:
     with transaction(connection):
         # Main comes before its views, which have longer names.
         for table in sorted(new, key=len):
-            refuse_foreign_table(connection, table)
+            require_own_table(connection, table)
             if kind_of(connection, table) == "VIEW":
                 month = Month.parse(table.removeprefix(f"{taxi.table}_").replace("_", "-"))
                 drop_own(connection, table)

@@ -12,7 +12,7 @@ from taxi_assets.errors import NoSuchTableError, WarehouseError
 from taxi_assets.months import Month
 from taxi_assets.sql import identifier
 from taxi_assets.taxis import taxi_of_month_asset
-from taxi_assets.warehouses.duckdb.catalog import comment, drop_own, kind_of, refuse_foreign_table, single_row
+from taxi_assets.warehouses.duckdb.catalog import comment, drop_own, kind_of, require_own_table, single_row
 from taxi_assets.warehouses.rows import arrow_stream
 
 _INCOMING = "incoming_rows"
@@ -52,7 +52,7 @@ def write_table(
         connection.register(_INCOMING, stream.schema.empty_table())
         connection.execute(f"CREATE TABLE {identifier(table)} AS FROM {_INCOMING}")
         comment(connection, "TABLE", table, description)
-    refuse_foreign_table(connection, table)
+    require_own_table(connection, table)
     if months:
         connection.execute(
             f'DELETE FROM {identifier(table)} WHERE "file_month" IN (SELECT unnest($months))',

@@ -27,12 +27,12 @@ from taxi_assets.transactions import transaction
 from taxi_assets.trips.columns import COLUMN_TYPES
 from taxi_assets.trips.staging import stage_month
 from taxi_assets.trips.zones import stage_zones
-from taxi_assets.warehouses.base import MonthLoad, MonthMerge, MonthProfile, TableRole, table_columns
-from taxi_assets.warehouses.duckdb.catalog import comment, drop_own, kind_of, refuse_foreign_table, single_row
+from taxi_assets.warehouses.duckdb.catalog import comment, drop_own, kind_of, require_own_table, single_row
 from taxi_assets.warehouses.duckdb.columns import ID_TYPE
-from taxi_assets.warehouses.duckdb.connection import explained, open_database
+from taxi_assets.warehouses.duckdb.connection import open_database, translated_errors
 from taxi_assets.warehouses.duckdb.new_columns import add_new_columns, create_month_view
 from taxi_assets.warehouses.duckdb.tables import read_table, write_table
+from taxi_assets.warehouses.kind import MonthLoad, MonthMerge, MonthProfile, TableRole, table_columns
 from taxi_assets.zones import ZONES_DESCRIPTION, ZONES_TABLE
 
 _log = logging.getLogger(__name__)
@@ -85,18 +85,18 @@ class DuckDBWarehouse(DuckDBResource):
 
     @contextmanager
     def session(self, log: logging.Logger) -> Iterator[None]:
-        """See :class:`taxi_assets.warehouses.base.TripsWarehouse`: the file is opened and closed once."""
+        """See :class:`taxi_assets.warehouses.kind.TripsWarehouse`: the file is opened and closed once."""
         with self._loading("open the database", log):
             yield
 
     def load_month(self, taxi: Taxi, month: Month, landed: LandedFile, log: logging.Logger) -> MonthLoad:
-        """See :class:`taxi_assets.warehouses.base.TripsWarehouse`."""
+        """See :class:`taxi_assets.warehouses.kind.TripsWarehouse`."""
         table = taxi.month_table(month)
         with self._loading(f"load {table}", log) as connection:
             start = time.monotonic()
             coming = f"{table}_coming"
             if kind_of(connection, table):
-                refuse_foreign_table(connection, table)
+                require_own_table(connection, table)
             drop_own(connection, coming)
             try:
                 rows = stage_month(connection, taxi, month, landed, table=coming)
@@ -112,7 +112,7 @@ class DuckDBWarehouse(DuckDBResource):
             return MonthLoad(rows, time.monotonic() - start)
 
     def merge_month(self, taxi: Taxi, month: Month, log: logging.Logger) -> MonthMerge:
-        """See :class:`taxi_assets.warehouses.base.TripsWarehouse`."""
+        """See :class:`taxi_assets.warehouses.kind.TripsWarehouse`."""
         month_table = taxi.month_table(month)
         with self._loading(f"merge {month_table} into {taxi.table}", log) as connection:
             start = time.monotonic()
@@ -131,9 +131,9 @@ class DuckDBWarehouse(DuckDBResource):
                     )
 
     def profile_month(self, taxi: Taxi, month: Month, role: TableRole, log: logging.Logger) -> MonthProfile:
-        """See :class:`taxi_assets.warehouses.base.TripsWarehouse`."""
+        """See :class:`taxi_assets.warehouses.kind.TripsWarehouse`."""
         table = taxi.month_table(month) if role == "month" else taxi.table
-        with explained(self.path, f"measure {table}"), self._connection(log) as connection:
+        with translated_errors(self.path, f"measure {table}"), self._connection(log) as connection:
             if kind_of(connection, table) is None:
                 raise WarehouseError(f"{self.path} has no table {table}: materialize {month} of {taxi.table} first.")
             add_new_columns(connection, taxi)
@@ -143,7 +143,7 @@ class DuckDBWarehouse(DuckDBResource):
             return MonthProfile.from_row(dict(zip(names, single_row(profile), strict=True)))
 
     def remove_month(self, taxi: Taxi, month: Month, log: logging.Logger) -> int:
-        """See :class:`taxi_assets.warehouses.base.TripsWarehouse`."""
+        """See :class:`taxi_assets.warehouses.kind.TripsWarehouse`."""
         month_table = taxi.month_table(month)
         with self._loading(f"remove {month_table}", log) as connection, transaction(connection):
             if kind_of(connection, month_table) is None:
@@ -151,12 +151,12 @@ class DuckDBWarehouse(DuckDBResource):
             drop_own(connection, month_table)
             if kind_of(connection, taxi.table) is None:
                 return 0
-            refuse_foreign_table(connection, taxi.table)
+            require_own_table(connection, taxi.table)
             statement = f'DELETE FROM {identifier(taxi.table)} WHERE "file_month" = $file_month'
             return int(single_row(connection.execute(statement, {"file_month": month.first_day}))[0])
 
     def replace_zones(self, landed: LandedFile, log: logging.Logger) -> int:
-        """See :class:`taxi_assets.warehouses.base.TripsWarehouse`."""
+        """See :class:`taxi_assets.warehouses.kind.TripsWarehouse`."""
         with self._loading(f"load {ZONES_TABLE}", log) as connection, transaction(connection):
             drop_own(connection, ZONES_TABLE)
             rows = stage_zones(connection, landed, table=ZONES_TABLE)
@@ -164,8 +164,8 @@ class DuckDBWarehouse(DuckDBResource):
         return rows
 
     def count_zones(self, log: logging.Logger) -> tuple[int, int]:
-        """See :class:`taxi_assets.warehouses.base.TripsWarehouse`."""
-        with explained(self.path, f"count {ZONES_TABLE}"), self._connection(log) as connection:
+        """See :class:`taxi_assets.warehouses.kind.TripsWarehouse`."""
+        with translated_errors(self.path, f"count {ZONES_TABLE}"), self._connection(log) as connection:
             if kind_of(connection, ZONES_TABLE) is None:
                 raise WarehouseError(f"{self.path} has no table {ZONES_TABLE}: materialize duckdb/{ZONES_TABLE} first.")
             statement = f'SELECT count(*), count(DISTINCT "LocationID") FROM {identifier(ZONES_TABLE)}'
@@ -177,7 +177,7 @@ class DuckDBWarehouse(DuckDBResource):
 
         The database stays open until the relation, and whatever was made from it, is gone.
         """
-        with explained(self.path, f"read {table}"):
+        with translated_errors(self.path, f"read {table}"):
             connection = self.connect(log)
             taxi = taxi_of_main_table(table) or taxi_of_month_asset(table)
             if taxi is not None:
@@ -201,7 +201,7 @@ class DuckDBWarehouse(DuckDBResource):
 
     @contextmanager
     def _loading(self, action: str, log: logging.Logger) -> Iterator[duckdb.DuckDBPyConnection]:
-        with _loading[str(self.path)], explained(self.path, action), self._connection(log) as connection:
+        with _loading[str(self.path)], translated_errors(self.path, action), self._connection(log) as connection:
             yield connection
 
 
@@ -239,7 +239,7 @@ def _create_main_table(connection: duckdb.DuckDBPyConnection, taxi: Taxi) -> Non
         comment(connection, "TABLE", taxi.table, f"{taxi.title} trips, all months. {taxi.description}")
         for name, _, description in columns:
             comment(connection, "COLUMN", f"{taxi.table}.{name}", description, prefix="")
-    refuse_foreign_table(connection, taxi.table)
+    require_own_table(connection, taxi.table)
     types = dict(
         connection.execute(
             'SELECT "column_name", "data_type" FROM duckdb_columns() WHERE "table_name" = $table',

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from taxi_assets.warehouses.base import Warehouse
+from taxi_assets import settings
+from taxi_assets.warehouses.kind import WarehouseKind
 from taxi_assets.warehouses.postgres.columns import COLUMN_TYPES, ID_TYPE
-from taxi_assets.warehouses.postgres.settings import connection_fields, is_configured
 
 
 def _resources() -> Mapping[str, Any]:
@@ -15,7 +15,7 @@ def _resources() -> Mapping[str, Any]:
     from taxi_assets.warehouses.postgres.io_manager import PostgresIOManager  # noqa: PLC0415
     from taxi_assets.warehouses.postgres.warehouse import PostgresWarehouse  # noqa: PLC0415
 
-    warehouse = PostgresWarehouse(**connection_fields())
+    warehouse = PostgresWarehouse(**settings.postgres_fields())
     return {"postgres": warehouse, "postgres_io_manager": PostgresIOManager(warehouse=warehouse)}
 
 
@@ -25,12 +25,12 @@ def _prepare_dbt(resource: Any) -> Mapping[str, str]:
     return prepare_dbt(resource)
 
 
-WAREHOUSE: Final = Warehouse(
+WAREHOUSE: Final = WarehouseKind(
     name="postgres",
     title="PostgreSQL",
     column_types=COLUMN_TYPES,
     id_type=ID_TYPE,
-    is_configured=is_configured,
+    is_configured=settings.postgres_is_configured,
     resources=_resources,
     prepare_dbt=_prepare_dbt,
 )

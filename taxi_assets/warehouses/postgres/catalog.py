@@ -30,7 +30,7 @@ def kind_of(connection: Connection, name: str) -> TableKind | None:
     return _KINDS.get((row[0], row[1]), "other") if row else None
 
 
-def refuse_foreign_table(connection: Connection, name: str) -> None:
+def require_own_table(connection: Connection, name: str) -> None:
     """Make sure that a table is ours.
 
     Raises:
@@ -54,7 +54,7 @@ def drop_own(connection: Connection, name: str) -> None:
         WarehouseError: It is somebody else's.
     """
     if kind_of(connection, name):
-        refuse_foreign_table(connection, name)
+        require_own_table(connection, name)
         connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(name)))
 
 

@@ -20,7 +20,7 @@ from taxi_assets.errors import WarehouseError
 from taxi_assets.source.files import LandedFile
 from taxi_assets.taxis import Taxi
 from taxi_assets.trips.diagnosis import explain_refusal
-from taxi_assets.trips.reading import refuse_missing_rows, refuse_uneven_rows, select_statement
+from taxi_assets.trips.reading import require_all_rows, require_even_rows, select_statement
 from taxi_assets.warehouses.postgres.noted_ids import ID_TYPE, NotedIds, as_ids
 
 _BATCH_ROWS: Final = 20_000
@@ -34,7 +34,7 @@ class TripsReader:
     """
 
     def __init__(self, source: duckdb.DuckDBPyConnection, taxi: Taxi, landed: LandedFile) -> None:
-        refuse_uneven_rows(landed, taxi)
+        require_even_rows(landed, taxi)
         self._taxi, self._landed = taxi, landed
         statement, values = select_statement(taxi, landed)
         with self._explained():
@@ -60,7 +60,7 @@ class TripsReader:
                 self._ids.note(ids)
                 rows += len(ids)
                 yield pa.RecordBatch.from_arrays([ids, *values], schema=self.schema)
-        refuse_missing_rows(self._landed, rows)
+        require_all_rows(self._landed, rows)
 
     def repeated_ids(self) -> pa.Array:
         """The ids that more than one of the trips has, sixteen bytes each, once all have been read."""
@@ -77,9 +77,9 @@ class TripsReader:
         try:
             yield
         except (duckdb.Error, OSError) as error:  # Arrow's readers pass on an error of DuckDB as an OSError
-            explained = explain_refusal(self._landed, self._taxi, error)
-            if explained is not error:
-                raise explained from error
+            translated_errors = explain_refusal(self._landed, self._taxi, error)
+            if translated_errors is not error:
+                raise translated_errors from error
             cause = " ".join(str(error).split())
             raise WarehouseError(
                 f"DuckDB could not read {self._landed.path.name} on its way to PostgreSQL ({cause}): "

@@ -11,7 +11,7 @@ from taxi_assets.warehouses.postgres.warehouse import PostgresWarehouse
 
 
 def prepare_dbt(warehouse: PostgresWarehouse) -> Mapping[str, str]:
-    """See :attr:`taxi_assets.warehouses.base.Warehouse.prepare_dbt`.
+    """See :attr:`taxi_assets.warehouses.kind.WarehouseKind.prepare_dbt`.
 
     What dbt's profile does not name, such as certificates, reaches libpq by libpq's own variables.
     """

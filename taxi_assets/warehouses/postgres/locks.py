@@ -20,7 +20,9 @@ _SECONDS_BETWEEN_MESSAGES: Final = 10.0
 
 
 @contextmanager
-def turn(connection: Connection, schema: str, name: str, *, wait_seconds: float, log: logging.Logger) -> Iterator[None]:
+def exclusive(
+    connection: Connection, schema: str, name: str, *, wait_seconds: float, log: logging.Logger
+) -> Iterator[None]:
     """Hold the name for the length of the block, as one of all that ask for it; the server ends it with the session.
 
     The schema is named, not looked up, since it may come into being meanwhile.

@@ -15,7 +15,7 @@ from taxi_assets.ownership import COMMENT_PREFIX
 from taxi_assets.sql import identifier, literal
 from taxi_assets.taxis import Taxi
 from taxi_assets.trips.columns import COLUMN_TYPES
-from taxi_assets.warehouses.base import table_columns
+from taxi_assets.warehouses.kind import table_columns
 from taxi_assets.warehouses.rows import arrow_stream
 
 _BATCH_ROWS: Final = 50_000

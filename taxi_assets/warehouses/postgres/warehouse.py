@@ -25,13 +25,13 @@ from taxi_assets.source.files import LandedFile
 from taxi_assets.sql import identifier, render
 from taxi_assets.taxis import Column, Taxi, taxi_of_main_table, taxi_of_month_asset
 from taxi_assets.trips.zones import stage_zones
-from taxi_assets.warehouses.base import MonthLoad, MonthMerge, MonthProfile, TableRole, table_columns
+from taxi_assets.warehouses.kind import MonthLoad, MonthMerge, MonthProfile, TableRole, table_columns
 from taxi_assets.warehouses.postgres import catalog
 from taxi_assets.warehouses.postgres.catalog import Connection
 from taxi_assets.warehouses.postgres.columns import COLUMN_TYPES, ID_TYPE
+from taxi_assets.warehouses.postgres.connection import PostgresResource
 from taxi_assets.warehouses.postgres.copying import TripsReader, copy_batches
-from taxi_assets.warehouses.postgres.locks import in_short_transaction, turn
-from taxi_assets.warehouses.postgres.resource import PostgresResource
+from taxi_assets.warehouses.postgres.locks import exclusive, in_short_transaction
 from taxi_assets.warehouses.postgres.tables import read_query, table_query, trips_query, write_rows
 from taxi_assets.zones import ZONES_COLUMNS, ZONES_DESCRIPTION, ZONES_TABLE
 
@@ -51,18 +51,18 @@ class PostgresWarehouse(PostgresResource):
     )
 
     def session(self, log: logging.Logger) -> AbstractContextManager[None]:  # noqa: ARG002 - part of the interface
-        """See :class:`taxi_assets.warehouses.base.TripsWarehouse`: connections come about in a moment here."""
+        """See :class:`taxi_assets.warehouses.kind.TripsWarehouse`: connections come about in a moment here."""
         return nullcontext()
 
     def load_month(self, taxi: Taxi, month: Month, landed: LandedFile, log: logging.Logger) -> MonthLoad:
-        """See :class:`taxi_assets.warehouses.base.TripsWarehouse`."""
+        """See :class:`taxi_assets.warehouses.kind.TripsWarehouse`."""
         month_table, coming, shape = taxi.month_table(month), _coming_table(taxi, month), _shape_table(taxi, month)
-        with self._turn(taxi, month, f"load {month_table}", log) as connection:
+        with self._exclusive_month(taxi, month, f"load {month_table}", log) as connection:
             start = time.monotonic()
             self._create_schema(connection, log)
             self._create_main_table(connection, taxi, log)
             if catalog.kind_of(connection, month_table):
-                catalog.refuse_foreign_table(connection, month_table)
+                catalog.require_own_table(connection, month_table)
             for left_over in (shape, coming, _loading_table(taxi, month)):
                 catalog.drop_own(connection, left_over)
             _create_shape_table(connection, taxi, month, landed)
@@ -72,9 +72,9 @@ class PostgresWarehouse(PostgresResource):
             return MonthLoad(rows, time.monotonic() - start)
 
     def merge_month(self, taxi: Taxi, month: Month, log: logging.Logger) -> MonthMerge:
-        """See :class:`taxi_assets.warehouses.base.TripsWarehouse`."""
+        """See :class:`taxi_assets.warehouses.kind.TripsWarehouse`."""
         month_table, coming = taxi.month_table(month), _coming_table(taxi, month)
-        with self._turn(taxi, month, f"merge {month_table} into {taxi.table}", log) as connection:
+        with self._exclusive_month(taxi, month, f"merge {month_table} into {taxi.table}", log) as connection:
             self._add_new_columns(connection, taxi, _latest_month_table(connection, taxi, month), log)
             match catalog.kind_of(connection, coming), catalog.kind_of(connection, month_table):
                 case "table", "partition":
@@ -90,8 +90,8 @@ class PostgresWarehouse(PostgresResource):
                     )
 
     def profile_month(self, taxi: Taxi, month: Month, role: TableRole, log: logging.Logger) -> MonthProfile:
-        """See :class:`taxi_assets.warehouses.base.TripsWarehouse`."""
-        with self.explained(f"measure {taxi.table}"), self.get_connection() as connection:
+        """See :class:`taxi_assets.warehouses.kind.TripsWarehouse`."""
+        with self.translated_errors(f"measure {taxi.table}"), self.get_connection() as connection:
             table = taxi.table if role == "main" else _latest_month_table(connection, taxi, month)
             if catalog.kind_of(connection, table) is None:
                 raise WarehouseError(
@@ -104,9 +104,9 @@ class PostgresWarehouse(PostgresResource):
             return MonthProfile.from_row(row or {})
 
     def remove_month(self, taxi: Taxi, month: Month, log: logging.Logger) -> int:
-        """See :class:`taxi_assets.warehouses.base.TripsWarehouse`."""
+        """See :class:`taxi_assets.warehouses.kind.TripsWarehouse`."""
         month_table, coming = taxi.month_table(month), _coming_table(taxi, month)
-        with self._turn(taxi, month, f"remove {month_table}", log) as connection:
+        with self._exclusive_month(taxi, month, f"remove {month_table}", log) as connection:
             kind = catalog.kind_of(connection, month_table)
             if kind is None:
                 raise WarehouseError(f"PostgreSQL at {self.place} has no {month_table}: there is nothing to remove.")
@@ -115,7 +115,7 @@ class PostgresWarehouse(PostgresResource):
             if kind != "partition":
                 catalog.drop_own(connection, month_table)
                 return 0
-            catalog.refuse_foreign_table(connection, month_table)
+            catalog.require_own_table(connection, month_table)
             rows = _count(connection, month_table)
             self._change_main(
                 connection, taxi, "ACCESS EXCLUSIVE", lambda: _drop_partition(connection, taxi, month), log
@@ -123,7 +123,7 @@ class PostgresWarehouse(PostgresResource):
             return rows
 
     def replace_zones(self, landed: LandedFile, log: logging.Logger) -> int:
-        """See :class:`taxi_assets.warehouses.base.TripsWarehouse`."""
+        """See :class:`taxi_assets.warehouses.kind.TripsWarehouse`."""
         with duckdb.connect() as source:
             stage_zones(source, landed, table=ZONES_TABLE)
             names = ", ".join(f"{identifier(c.name)} AS {identifier(c.name.lower())}" for c in ZONES_COLUMNS)
@@ -131,8 +131,8 @@ class PostgresWarehouse(PostgresResource):
         return self.write(ZONES_TABLE, rows, None, description=ZONES_DESCRIPTION, log=log)
 
     def count_zones(self, log: logging.Logger) -> tuple[int, int]:  # noqa: ARG002 - part of the interface
-        """See :class:`taxi_assets.warehouses.base.TripsWarehouse`."""
-        with self.explained(f"count {ZONES_TABLE}"), self.get_connection() as connection:
+        """See :class:`taxi_assets.warehouses.kind.TripsWarehouse`."""
+        with self.translated_errors(f"count {ZONES_TABLE}"), self.get_connection() as connection:
             self._require(connection, ZONES_TABLE)
             statement = "SELECT count(*), count(DISTINCT locationid) FROM {}"
             query = sql.SQL(statement).format(sql.Identifier(ZONES_TABLE))
@@ -141,7 +141,7 @@ class PostgresWarehouse(PostgresResource):
 
     def read(self, table: str, months: Sequence[Month] | None) -> duckdb.DuckDBPyRelation:
         """See :class:`taxi_assets.warehouses.io_manager.Tables`."""
-        with self.explained(f"read {table}"), self.get_connection() as connection:
+        with self.translated_errors(f"read {table}"), self.get_connection() as connection:
             monthly, main = taxi_of_month_asset(table), taxi_of_main_table(table)
             if monthly and not months:
                 raise WarehouseError(f"{table} has one table per month: ask for a partition or a range of them.")
@@ -160,12 +160,12 @@ class PostgresWarehouse(PostgresResource):
     ) -> int:
         """See :class:`taxi_assets.warehouses.io_manager.Tables`."""
         with (
-            self.explained(f"write {table}"),
+            self.translated_errors(f"write {table}"),
             self.get_connection() as connection,
-            self._alone(connection, table, log),
+            self._exclusive(connection, table, log),
         ):
             self._create_schema(connection, log)
-            catalog.refuse_foreign_table(connection, table)
+            catalog.require_own_table(connection, table)
             exists = catalog.kind_of(connection, table) is not None
             return write_rows(
                 self.conninfo(),
@@ -185,31 +185,31 @@ class PostgresWarehouse(PostgresResource):
             )
 
     @contextmanager
-    def _turn(self, taxi: Taxi, month: Month, action: str, log: logging.Logger) -> Iterator[Connection]:
+    def _exclusive_month(self, taxi: Taxi, month: Month, action: str, log: logging.Logger) -> Iterator[Connection]:
         """A connection that alone writes this month; other months don't wait."""
         with (
-            self.explained(action),
+            self.translated_errors(action),
             self.get_connection() as connection,
-            self._alone(connection, taxi.month_table(month), log),
+            self._exclusive(connection, taxi.month_table(month), log),
         ):
             yield connection
 
-    def _alone(self, connection: Connection, name: str, log: logging.Logger) -> AbstractContextManager[None]:
+    def _exclusive(self, connection: Connection, name: str, log: logging.Logger) -> AbstractContextManager[None]:
         """Hold the name in our schema for the length of the block."""
-        return turn(connection, self.schema_name, name, wait_seconds=self.lock_wait_seconds, log=log)
+        return exclusive(connection, self.schema_name, name, wait_seconds=self.lock_wait_seconds, log=log)
 
     def _create_schema(self, connection: Connection, log: logging.Logger) -> None:
         found = connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", (self.schema_name,)).fetchone()
         if not found:
             # Even with IF NOT EXISTS, one of two sessions that create it at once would fail.
-            with self._alone(connection, f"the schema {self.schema_name}", log):
+            with self._exclusive(connection, f"the schema {self.schema_name}", log):
                 connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(self.schema_name)))
 
     def _create_main_table(self, connection: Connection, taxi: Taxi, log: logging.Logger) -> None:
         """Create the main table unless it is there, and make sure that it is ours and has the taxi's columns."""
         columns = _columns(taxi)
         if catalog.kind_of(connection, taxi.table) is None:
-            with self._alone(connection, taxi.table, log), connection.transaction():
+            with self._exclusive(connection, taxi.table, log), connection.transaction():
                 if catalog.kind_of(connection, taxi.table) is None:
                     values = {"taxi": taxi, "table": taxi.table, "columns": columns, "keys": _KEY}
                     connection.execute(render(__package__, "create_main_table.sql", **values).encode())
@@ -217,7 +217,7 @@ class PostgresWarehouse(PostgresResource):
                     catalog.comment_on_table(connection, taxi.table, text)
                     for name, _, description in columns:
                         catalog.comment_on_column(connection, taxi.table, name, description)
-        catalog.refuse_foreign_table(connection, taxi.table)
+        catalog.require_own_table(connection, taxi.table)
         self._add_new_columns(connection, taxi, taxi.table, log)
         types = catalog.column_types(connection, taxi.table)
         wrong = [name for name, type_name, _ in columns if types.get(name) != type_name.lower()]
@@ -235,7 +235,7 @@ class PostgresWarehouse(PostgresResource):
         """
         for name in dict.fromkeys([taxi.table, table]):
             if catalog.kind_of(connection, name) and _lacking_columns(connection, taxi, name):
-                with self._alone(connection, taxi.table, log):
+                with self._exclusive(connection, taxi.table, log):
                     in_short_transaction(
                         connection,
                         name,
@@ -312,7 +312,7 @@ def _lacking_columns(connection: Connection, taxi: Taxi, table: str) -> Sequence
 
 
 def _add_lacking_columns(connection: Connection, taxi: Taxi, table: str) -> None:
-    catalog.refuse_foreign_table(connection, table)
+    catalog.require_own_table(connection, table)
     for column in _lacking_columns(connection, taxi, table):
         name = column.name.lower()
         statement = sql.SQL("ALTER TABLE {} ADD COLUMN {} ").format(sql.Identifier(table), sql.Identifier(name))

@@ -1,0 +1,146 @@
+"""All services of docker-compose.yml on this machine, started in their order and ended in the reverse one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from functools import cached_property
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Final
+
+from local_services import health
+from local_services.compose import PROJECT, Service, read_services
+from local_services.errors import LocalServiceError
+from local_services.services import CodeServer, Daemon, LocalService, PostgresService, Webserver
+from taxi_assets.dagster_home import put_instance_settings
+from taxi_assets.errors import SettingsError
+
+# pgAdmin is no part of it: whoever has no containers has clients of their own.
+_KINDS: Final[Mapping[str, type[LocalService]]] = {
+    "metadata": PostgresService,
+    "data": PostgresService,
+    "code": CodeServer,
+    "webserver": Webserver,
+    "daemon": Daemon,
+}
+_START_SECONDS: Final = 120.0
+_POLL_SECONDS: Final = 0.1
+_INSTANCE_SETTINGS: Final = PROJECT / "deploy" / "dagster.yaml"
+
+Say = Callable[[str], None]
+
+
+class Machine:
+    """What ``make up`` starts and ``make down`` ends.
+
+    Attributes:
+        home: The folder of all state, TAXI_HOME.
+        folder: Where pid files, logs, the databases and Dagster's folder are, below home.
+    """
+
+    def __init__(self, home: Path, variables: Mapping[str, str]) -> None:
+        """Know the services, and start none.
+
+        Args:
+            home: The folder of all state.
+            variables: The user's settings, handed on to all processes under those of docker-compose.yml.
+        """
+        self.home = home
+        self.folder = home / "up"
+        self._variables = variables
+
+    @cached_property
+    def services(self) -> Mapping[str, LocalService]:
+        """The services by their names, each after those that it needs.
+
+        Raises:
+            SettingsError: A port is no number, or is given twice.
+        """
+        known = {name: service for name, service in read_services(self._variables).items() if name in _KINDS}
+        _require_different_ports(known.values())
+        order = TopologicalSorter({name: service.starts_after for name, service in known.items()}).static_order()
+        return {
+            name: _KINDS[name](known[name], self._environment(known[name].environment), self.folder) for name in order
+        }
+
+    def up(self, say: Say) -> None:
+        """Start what does not run yet, and wait until all of it is healthy.
+
+        Args:
+            say: Told what happens.
+
+        Raises:
+            LocalServiceError: A port is taken, or a service does not start; those that have started are left running.
+        """
+        down = {name: service for name, service in self.services.items() if not service.process.process()}
+        for name, service in self.services.items():
+            if name not in down:
+                say(f"{service.title} runs already")
+        for service in down.values():
+            service.require_free_port()
+        self._make_folders()
+        waiting = TopologicalSorter({name: service.service.starts_after for name, service in self.services.items()})
+        waiting.prepare()
+        while waiting.is_active():
+            ready = [self.services[name] for name in waiting.get_ready()]
+            for service in ready:
+                if service.service.name in down:
+                    say(f"Starting {service.title}")
+                    service.start()
+            for service in ready:
+                _wait_for(service)
+                waiting.done(service.service.name)
+
+    def down(self, say: Say) -> None:
+        """End what runs, in the reverse order; nothing that is kept is touched."""
+        running = [service for service in self.services.values() if service.process.process()]
+        for service in reversed(running):
+            service.stop()
+            say(f"{service.title} has ended")
+        if not running:
+            say("Nothing was running")
+
+    def _environment(self, of_service: Mapping[str, str]) -> Mapping[str, str]:
+        """A service's environment: as in its container, but on this machine's address and in its folders."""
+        here = {name: health.HOST for name in of_service if name.endswith("_HOST")}
+        folders = {"TAXI_HOME": str(self.home), "DAGSTER_HOME": str(self.folder / "dagster")}
+        return {**self._variables, **of_service, **here, **folders}
+
+    def _make_folders(self) -> None:
+        dagster_home = self.folder / "dagster"
+        try:
+            dagster_home.mkdir(parents=True, exist_ok=True)
+            put_instance_settings(_INSTANCE_SETTINGS, dagster_home)
+        except OSError as error:
+            raise LocalServiceError(
+                f"The folder {self.folder} can't be written ({error.strerror}): set TAXI_HOME to a folder that can."
+            ) from error
+
+
+def _require_different_ports(services: Collection[Service]) -> None:
+    variables: dict[int, str] = {}
+    for service in services:
+        if service.port is None or service.port_variable is None:
+            continue
+        if service.port in variables:
+            raise SettingsError(
+                f"{variables[service.port]} and {service.port_variable} are both {service.port}: change one of them."
+            )
+        variables[service.port] = service.port_variable
+
+
+def _wait_for(service: LocalService) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while not service.is_healthy():
+        if service.process.process() is None:
+            raise LocalServiceError(
+                f"{service.title} has ended while it was starting: correct what it says at the end of "
+                f"{service.process.log}, “{service.process.last_words()}”, and run make up again."
+            )
+        if time.monotonic() > deadline:
+            raise LocalServiceError(
+                f"{service.title} does not answer after {_START_SECONDS:.0f} seconds: see {service.process.log}, "
+                "and run make down and make up again."
+            )
+        time.sleep(_POLL_SECONDS)

@@ -1,0 +1,197 @@
+"""The services of docker-compose.yml as processes of this machine: how each is started, asked and ended."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import socket
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from typing_extensions import override
+
+from local_services import health
+from local_services.background import Background
+from local_services.compose import PROJECT, Service
+from local_services.errors import LocalServiceError
+from local_services.postgres import (
+    any_programs,
+    is_whole,
+    make_cluster,
+    require_reachable,
+    server_account,
+    server_command,
+)
+
+_STOP_SECONDS: Final = 30.0
+
+
+@dataclass(frozen=True)
+class LocalService(ABC):
+    """A service that runs, or could run, as a process of this machine.
+
+    Attributes:
+        service: What docker-compose.yml says about it.
+        environment: All environment variables of its process.
+        folder: Where its pid file, its log and what it keeps are.
+    """
+
+    service: Service
+    environment: Mapping[str, str]
+    folder: Path
+
+    @property
+    @abstractmethod
+    def title(self) -> str:
+        """What people call it."""
+
+    @property
+    def process(self) -> Background:
+        """Its process."""
+        return Background(self.service.name, self.folder)
+
+    @abstractmethod
+    def start(self) -> None:
+        """Start its process, and don't wait.
+
+        Raises:
+            LocalServiceError: It can't be started.
+        """
+
+    @abstractmethod
+    def is_healthy(self) -> bool:
+        """Whether it does its work."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """End its process, if there is one."""
+
+    @property
+    def address(self) -> str:
+        """Where it is, for people."""
+        return f"{health.HOST}:{self.service.port}" if self.service.port else ""
+
+    def require_free_port(self) -> None:
+        """Make sure that nobody else has its port.
+
+        Raises:
+            LocalServiceError: Somebody has.
+        """
+        port = self.service.port
+        if port is None:
+            return
+        with socket.socket() as listener:
+            # As servers do it, for whom the rests of an ended connection are no hindrance.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                listener.bind((health.HOST, port))
+            except OSError as error:
+                raise LocalServiceError(
+                    f"Port {port}, where “{self.service.name}” is to listen, is not free ({error.strerror}): "
+                    f"end the program that has it, or set {self.service.port_variable} to another port."
+                ) from error
+
+
+class PostgresService(LocalService):
+    """A PostgreSQL server, whose cluster is made at the first start."""
+
+    @property
+    @override
+    def title(self) -> str:
+        return f"PostgreSQL for {self._access['database']}"
+
+    @override
+    def start(self) -> None:
+        programs = any_programs()
+        home = self.folder / self.service.name
+        if not is_whole(home):
+            shutil.rmtree(home, ignore_errors=True)
+            home.mkdir(parents=True)
+            require_reachable(home)
+            make_cluster(programs, home, **self._access)
+        self.process.start(
+            server_command(programs, home / "cluster", int(self.environment["PGPORT"])),
+            folder=home,
+            environment=self.environment,
+            account=server_account(),
+        )
+
+    @override
+    def is_healthy(self) -> bool:
+        return health.postgres_answers(int(self.environment["PGPORT"]), **self._access)
+
+    @override
+    def stop(self) -> None:
+        # PostgreSQL's own mode “fast”, in which it rolls back what is open, and ends its children itself.
+        self.process.stop(signal.SIGINT, seconds=_STOP_SECONDS, with_children=False)
+
+    @property
+    def _access(self) -> dict[str, str]:
+        return {
+            "database": self.environment["POSTGRES_DB"],
+            "user": self.environment["POSTGRES_USER"],
+            "password": self.environment["POSTGRES_PASSWORD"],
+        }
+
+
+class DagsterService(LocalService):
+    """One of Dagster's own programs, started by the command that its container has."""
+
+    @override
+    def start(self) -> None:
+        program, *arguments = self.service.command
+        # The programs of this very virtual environment, whatever the PATH says.
+        command = [str(Path(sys.executable).parent / program), *arguments]
+        self.process.start(command, folder=PROJECT, environment=self.environment)
+
+    @override
+    def stop(self) -> None:
+        self.process.stop(signal.SIGTERM, seconds=_STOP_SECONDS, with_children=True)
+
+
+class CodeServer(DagsterService):
+    """Serves the definitions, and starts runs as its children."""
+
+    @property
+    @override
+    def title(self) -> str:
+        return "Code server"
+
+    @override
+    def is_healthy(self) -> bool:
+        return health.code_server_answers(int(self.environment["DAGSTER_GRPC_PORT"]))
+
+
+class Webserver(DagsterService):
+    """The UI."""
+
+    @property
+    @override
+    def title(self) -> str:
+        return "Dagster's UI"
+
+    @property
+    @override
+    def address(self) -> str:
+        return f"http://{super().address}"
+
+    @override
+    def is_healthy(self) -> bool:
+        return health.webserver_answers(int(self.environment["DAGSTER_WEBSERVER_PORT"]))
+
+
+class Daemon(DagsterService):
+    """Schedules, sensors, backfills, and the queue of runs."""
+
+    @property
+    @override
+    def title(self) -> str:
+        return "Daemon"
+
+    @override
+    def is_healthy(self) -> bool:
+        return health.daemons_are_well(int(self.environment["TAXI_UI_PORT"]))

@@ -1,0 +1,192 @@
+"""Carries months through their stages, several at once, each on its own.
+
+Dagster starts a step only when the whole step before it has succeeded, for all months of a range. Here one step owns
+all assets of a taxi (as dagster-dbt's does for its models), and a month goes through all of them by itself: a bad
+month stops nothing but itself, and a range neither waits for its last download nor keeps all of its files on disk
+before the first is loaded.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Mapping, Sequence, Set
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+import dagster as dg
+
+from taxi_assets.assets.checks import MonthCheck, Verdict
+from taxi_assets.assets.stages import Metadata, RunContext, Stage, raw_key
+from taxi_assets.errors import UnexpectedContentError
+from taxi_assets.months import Month
+from taxi_assets.taxis import Taxi
+from taxi_assets.warehouses.kind import WarehouseKind
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What a run asks for.
+
+    Attributes:
+        taxi: The taxi.
+        stages: All stages of the taxi, each after the one it needs.
+        assets: Keys of the assets to materialize.
+        checks: Keys of the checks to evaluate.
+    """
+
+    taxi: Taxi
+    stages: Sequence[Stage]
+    assets: Set[dg.AssetKey]
+    checks: Set[dg.AssetCheckKey]
+
+    def checks_of(self, stage: Stage) -> Mapping[dg.AssetCheckKey, MonthCheck]:
+        """The checks of a stage that are asked for."""
+        keys = {dg.AssetCheckKey(stage.key, check.name): check for check in stage.checks}
+        return {key: check for key, check in keys.items() if key in self.checks}
+
+    def concerns(self, stage: Stage) -> bool:
+        """Whether anything of a stage is asked for."""
+        return stage.key in self.assets or bool(self.checks_of(stage))
+
+
+@dataclass
+class MonthReport:
+    """What became of one month.
+
+    Attributes:
+        month: The month.
+        materialized: Metadata of each asset that was materialized.
+        verdicts: What each check said.
+        errors: Why an asset was not materialized, or must not be used downstream.
+    """
+
+    month: Month
+    materialized: dict[dg.AssetKey, Metadata] = field(default_factory=dict)
+    verdicts: dict[dg.AssetCheckKey, Verdict] = field(default_factory=dict)
+    errors: dict[dg.AssetKey, Exception] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> int:
+        """Rows of the month, as the last asset counted them."""
+        return next((metadata["dagster/row_count"] for metadata in reversed(self.materialized.values())), 0)
+
+
+def carry_months(
+    months: Sequence[Month], selection: Selection, context: RunContext, *, at_once: int
+) -> Iterator[MonthReport]:
+    """Carry each month through its stages, and yield a report as each is done."""
+    progress = _Progress(len(months), context.log)
+    with ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="month") as pool:
+        under_way = [pool.submit(carry_month, month, selection, context) for month in months]
+        try:
+            for future in as_completed(under_way):
+                report = future.result()
+                progress.add(report)
+                yield report
+        finally:
+            # Where the run is cancelled, months that have not begun never do; those under way end whole.
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def carry_month(month: Month, selection: Selection, context: RunContext) -> MonthReport:
+    """Carry one month through its stages; where one fails, those after it are left alone."""
+    report = MonthReport(month)
+    stopped: set[dg.AssetKey] = set()
+    with ExitStack() as stack:
+        session = _Session(context, stack)
+        for stage in selection.stages:
+            if stage.after in stopped:
+                stopped.add(stage.key)
+                continue
+            if not selection.concerns(stage):
+                continue
+            try:
+                session.switch_to(stage.warehouse)
+                _do(stage, selection, context, report)
+            except Exception as error:  # whatever it is, it must not stop the other months
+                report.errors[stage.key] = error
+                stopped.add(stage.key)
+    is_merged = any(stage.is_last and stage.key in report.materialized for stage in selection.stages)
+    if is_merged and not report.errors and not context.source.keep_raw_files:
+        try:
+            _purge(month, selection.taxi, context)
+        except Exception as error:  # the month is merged all the same
+            report.errors[raw_key(selection.taxi.table)] = error
+    return report
+
+
+def _purge(month: Month, taxi: Taxi, context: RunContext) -> None:
+    """Delete the month's raw file, unless it holds what the tables don't."""
+    zone, file = context.source.landing_zone(), context.source.trip_file(taxi, month)
+    noted = zone.known(file)
+    if noted is not None and noted.unknown_columns:
+        context.log.warning(
+            f"{file.name} is kept, as columns of it are not loaded: {', '.join(noted.unknown_columns)}."
+        )
+        return
+    zone.purge(file)
+
+
+def _do(stage: Stage, selection: Selection, context: RunContext, report: MonthReport) -> None:
+    """Materialize the stage's asset if it is asked for, and judge it if a check is.
+
+    Raises:
+        UnexpectedContentError: A check that blocks has failed.
+        TaxiAssetsError: The stage could not be done.
+    """
+    if stage.key in selection.assets:
+        report.materialized[stage.key] = stage.run(report.month, context)
+    wanted = selection.checks_of(stage)
+    if not wanted:
+        return
+    evidence = stage.judge(report.month, context)
+    report.verdicts |= {key: check.judge(evidence) for key, check in wanted.items()}
+    failed = [key for key, check in wanted.items() if check.blocking and report.verdicts[key].stops]
+    if failed:
+        numbers = {name: value for key in failed for name, value in report.verdicts[key].numbers.items()}
+        raise UnexpectedContentError(
+            f"{stage.key.to_user_string()} failed {' and '.join(key.name for key in failed)} for {report.month} "
+            f"({', '.join(f'{name} {value}' for name, value in numbers.items())}): "
+            "nothing downstream of it was touched; look at the raw file, then run again."
+        )
+
+
+class _Session:
+    """At most one warehouse that is kept open, so that a month's stages there needn't open it again and again."""
+
+    def __init__(self, context: RunContext, stack: ExitStack) -> None:
+        self._at = context
+        self._stack = stack
+        self._of: WarehouseKind | None = None
+
+    def switch_to(self, warehouse: WarehouseKind | None) -> None:
+        """Close what is open unless it is this one, and open this one."""
+        if warehouse is self._of:
+            return
+        self._of = None
+        self._stack.close()
+        if warehouse is not None:
+            self._stack.enter_context(self._at.warehouse(warehouse).session(self._at.log))
+            self._of = warehouse
+
+
+class _Progress:
+    """Tells in the log how far a range is."""
+
+    def __init__(self, months: int, log: logging.Logger) -> None:
+        self._months, self._log = months, log
+        self._done = self._rows = 0
+        self._start = time.monotonic()
+
+    def add(self, report: MonthReport) -> None:
+        self._done += 1
+        self._rows += report.rows
+        seconds = time.monotonic() - self._start
+        left = seconds / self._done * (self._months - self._done)
+        outcome = "failed" if report.errors else "done"
+        self._log.info(
+            f"{report.month} {outcome}: {self._done} of {self._months} months ({self._done / self._months:.0%}), "
+            f"{self._rows:,} rows, {self._rows / seconds:,.0f} rows/s, {left:,.0f} s left"
+        )

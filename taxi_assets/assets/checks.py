@@ -1,0 +1,331 @@
+"""What is checked about a month, as pure functions over numbers that the warehouse measured.
+
+A check judges one month at a time. A run over several months gives one result per check, as Dagster wants it, which
+names the months that failed and shows the numbers of all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import dagster as dg
+
+from taxi_assets.months import Month
+from taxi_assets.published import PublishedMonth
+from taxi_assets.settings import SAMPLE_NAME
+from taxi_assets.source.files import LandedFile
+from taxi_assets.source.origin import RELEASE_ADDRESS
+from taxi_assets.warehouses.kind import MonthProfile, TableRole
+
+OUTSIDE_MONTH_LIMIT: Final = 0.01
+"""Share of pickups outside the month above which a check warns; published months stay far below it."""
+
+IMPLAUSIBLE_LIMIT: Final = 0.01
+"""Share of rows with the same implausible value above which a check warns; refunds are up to 0.6 % of a month."""
+
+Number = int | float | str
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known about one month in one table when it is judged.
+
+    Attributes:
+        profile: What the warehouse measured.
+        landed: The raw file that the rows come from, if one is known here.
+        published: What is known of the published files.
+        elsewhere: What other warehouses measured of the same month in their main table, by their names, or why that
+            can't be said.
+    """
+
+    profile: MonthProfile
+    landed: LandedFile | None
+    published: PublishedMonth
+    elsewhere: Mapping[str, MonthProfile | str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check says about one month.
+
+    Attributes:
+        passed: Whether all is well.
+        numbers: What the verdict rests on.
+        is_error: Whether a failure is an error rather than a warning.
+        note: What a number can't say.
+    """
+
+    passed: bool
+    numbers: Mapping[str, Number]
+    is_error: bool = True
+    note: str = ""
+
+    @property
+    def stops(self) -> bool:
+        """Whether a blocking check with this verdict keeps the month from what is downstream."""
+        return not self.passed and self.is_error
+
+
+@dataclass(frozen=True)
+class MonthCheck:
+    """A check of one month.
+
+    Attributes:
+        name: Its name in Dagster.
+        description: What it makes sure of.
+        blocking: Whether a failure with an error keeps the month from what is downstream.
+        judge: Tells the verdict from the evidence.
+    """
+
+    name: str
+    description: str
+    blocking: bool
+    judge: Callable[[Evidence], Verdict]
+
+
+def _rows_match_file(evidence: Evidence) -> Verdict:
+    rows = evidence.profile.rows
+    if evidence.landed is None:
+        return Verdict(
+            passed=False, is_error=False, numbers={"rows": rows}, note="no raw file of this month has landed here"
+        )
+    in_file = evidence.landed.rows
+    return Verdict(rows == in_file, {"rows": rows, "rows in file": in_file, "difference": rows - in_file})
+
+
+def _rows_match_published(evidence: Evidence) -> Verdict:
+    rows, landed, published = evidence.profile.rows, evidence.landed, evidence.published
+    if landed is not None and landed.origin == SAMPLE_NAME:
+        return Verdict(passed=True, numbers={"rows": rows}, note="skipped: the project's own sample")
+    is_feed = landed is not None and landed.is_parquet
+    expected, other = (published.feed, published.release) if is_feed else (published.release, published.feed)
+    name, other_name = ("feed", "release") if is_feed else ("release", "feed")
+    in_other = {} if other is None else {f"rows in the {other_name}": other.rows}
+    if expected is None:
+        note = f"skipped: no published count of the {name} is known"
+        return Verdict(passed=True, numbers={"rows": rows, **in_other}, note=note)
+    is_release = landed is not None and landed.origin == RELEASE_ADDRESS
+    return Verdict(
+        passed=rows == expected.rows,
+        # A mirror may hold samples, and the feed publishes corrected months anew.
+        is_error=is_release and expected.is_sure,
+        numbers={"rows": rows, "published rows": expected.rows, "difference": rows - expected.rows, **in_other},
+        note=f"published count of the {name} known from: {expected.known_from}",
+    )
+
+
+def _columns_are_known(evidence: Evidence) -> Verdict:
+    unknown = evidence.landed.unknown_columns if evidence.landed is not None else {}
+    return Verdict(
+        passed=not unknown,
+        is_error=False,
+        numbers={"unknown columns": len(unknown), **{f"values of {name}": count for name, count in unknown.items()}},
+        note=f"not loaded, as no definition describes them: {', '.join(unknown)}" if unknown else "",
+    )
+
+
+def _ids_are_unique(evidence: Evidence) -> Verdict:
+    repeated = evidence.profile.repeated_ids
+    return Verdict(repeated == 0, {"rows": evidence.profile.rows, "repeated ids": repeated})
+
+
+def _required_values_are_there(evidence: Evidence) -> Verdict:
+    missing = {f"missing {name}": count for name, count in evidence.profile.missing.items()}
+    return Verdict(not any(missing.values()), missing)
+
+
+def _pickups_are_in_month(evidence: Evidence) -> Verdict:
+    outside, rows = evidence.profile.outside_month, evidence.profile.rows
+    share = outside / rows if rows else 0.0
+    return Verdict(
+        passed=share <= OUTSIDE_MONTH_LIMIT,
+        is_error=False,
+        numbers={"outside the month": outside, "share": round(share, 6)},
+    )
+
+
+def _values_are_plausible(evidence: Evidence) -> Verdict:
+    profile = evidence.profile
+    counts = {
+        **{f"{name} too low": count for name, count in profile.too_low.items()},
+        **{f"{name} too high": count for name, count in profile.too_high.items()},
+        "dropoff before pickup": profile.backwards,
+        "longer than a day": profile.longer_than_a_day,
+    }
+    found = {name: count for name, count in counts.items() if count}
+    frequent = [name for name, count in found.items() if count > IMPLAUSIBLE_LIMIT * profile.rows]
+    return Verdict(
+        passed=not frequent,
+        is_error=False,
+        numbers={"rows": profile.rows, **found},
+        note=f"more often than usual: {', '.join(frequent)}" if frequent else "",
+    )
+
+
+def _same_in_all_warehouses(evidence: Evidence) -> Verdict:
+    here = evidence.profile
+    numbers: dict[str, Number] = {"rows": here.rows}
+    unlike: list[str] = []
+    unknown: list[str] = []
+    for name, there in evidence.elsewhere.items():
+        if isinstance(there, str):
+            unknown.append(f"not compared with {name}: {there}")
+            continue
+        numbers[f"rows in {name}"] = there.rows
+        if there.rows == 0:
+            unknown.append(f"not compared with {name}, which does not have the month")
+            continue
+        unlike += [f"{what} unlike {name}" for what in _differences(here, there)]
+    return Verdict(passed=not unlike, numbers=numbers, note="; ".join(unlike + unknown))
+
+
+def _differences(here: MonthProfile, there: MonthProfile) -> Iterator[str]:
+    if here.rows != there.rows:
+        yield "rows"
+    if here.id_digest != there.id_digest:
+        yield "ids"
+    for column, total in here.sums.items():
+        if total != there.sums[column]:
+            yield f"sum of {column}"
+
+
+_ROWS_MATCH_FILE: Final = MonthCheck(
+    "rows_match_file",
+    "The table holds exactly as many rows of the month as its raw file.",
+    blocking=True,
+    judge=_rows_match_file,
+)
+_IDS_ARE_UNIQUE: Final = MonthCheck(
+    "ids_are_unique",
+    "No two rows of the month have the same unique_row_id.",
+    blocking=True,
+    judge=_ids_are_unique,
+)
+
+CHECKS: Final[Mapping[TableRole, Sequence[MonthCheck]]] = {
+    "month": (
+        _ROWS_MATCH_FILE,
+        _IDS_ARE_UNIQUE,
+        MonthCheck(
+            "rows_match_published",
+            "The month has as many rows as the published file. An error where the file is the release's and its count "
+            "is sure, else a warning: a mirror may hold samples, and the feed publishes corrected months.",
+            blocking=True,
+            judge=_rows_match_published,
+        ),
+        MonthCheck(
+            "columns_are_known",
+            "The file has no column that the taxi's definition doesn't describe. What an unknown column holds stays in "
+            "the raw file and is counted; once it is described, the next run loads it.",
+            blocking=False,
+            judge=_columns_are_known,
+        ),
+        MonthCheck(
+            "required_values_are_there",
+            "Columns that every trip needs are never empty.",
+            blocking=False,
+            judge=_required_values_are_there,
+        ),
+        MonthCheck(
+            "pickups_are_in_month",
+            f"At most {OUTSIDE_MONTH_LIMIT:.0%} of the pickups lie outside the file's month. They are kept with their "
+            "file and counted.",
+            blocking=False,
+            judge=_pickups_are_in_month,
+        ),
+        MonthCheck(
+            "values_are_plausible",
+            f"At most {IMPLAUSIBLE_LIMIT:.0%} of the rows have the same kind of negative or impossible amount, "
+            "distance, place or duration. Published months have some, refunds above all; they are kept and counted.",
+            blocking=False,
+            judge=_values_are_plausible,
+        ),
+    ),
+    "main": (_ROWS_MATCH_FILE, _IDS_ARE_UNIQUE),
+}
+
+SAME_IN_ALL_WAREHOUSES: Final = MonthCheck(
+    "same_in_all_warehouses",
+    "The month has the same number of rows, the same set of ids and the same sums as in the other warehouses that "
+    "have it.",
+    blocking=False,
+    judge=_same_in_all_warehouses,
+)
+
+
+def check_spec(check: MonthCheck, key: dg.AssetKey, partitions: dg.PartitionsDefinition[str]) -> dg.AssetCheckSpec:
+    """The check as Dagster knows it on one asset."""
+    return dg.AssetCheckSpec(
+        check.name, asset=key, description=check.description, blocking=check.blocking, partitions_def=partitions
+    )
+
+
+def results(
+    check: MonthCheck, key: dg.AssetKey, verdicts: Mapping[Month, Verdict], *, each: bool
+) -> Iterator[dg.AssetCheckEvaluation | dg.AssetCheckResult]:
+    """What a run tells Dagster about one check.
+
+    Args:
+        check: The check.
+        key: The asset that it is about.
+        verdicts: What it said of each month.
+        each: Whether the run is over a range. Then each month has an evaluation, so that each partition shows its own,
+            beside the result over all of them, which names the months that failed. The result of a run over one
+            partition is that partition's already.
+    """
+    if each:
+        for month, verdict in verdicts.items():
+            yield dg.AssetCheckEvaluation(
+                asset_key=key,
+                check_name=check.name,
+                passed=verdict.passed,
+                severity=_severity([verdict]),
+                metadata={**verdict.numbers, **({"note": verdict.note} if verdict.note else {})},
+                # The result over all months blocks; an evaluation that did so too would name its check twice.
+                blocking=False,
+                partition=str(month),
+            )
+    yield _result(check, key, verdicts)
+
+
+def _result(check: MonthCheck, key: dg.AssetKey, verdicts: Mapping[Month, Verdict]) -> dg.AssetCheckResult:
+    failed = [month for month, verdict in verdicts.items() if not verdict.passed]
+    metadata: dict[str, dg.RawMetadataValue] = {"months": _table(verdicts)}
+    if failed:
+        metadata["failed months"] = ", ".join(map(str, failed))
+    if len(verdicts) == 1:
+        (verdict,) = verdicts.values()
+        metadata |= verdict.numbers
+    return dg.AssetCheckResult(
+        asset_key=key,
+        check_name=check.name,
+        passed=not failed,
+        severity=_severity(verdicts.values()),
+        metadata=metadata,
+        description=f"Failed: {', '.join(map(str, failed))}" if failed else None,
+    )
+
+
+def _severity(verdicts: Iterable[Verdict]) -> dg.AssetCheckSeverity:
+    only_warnings = not any(verdict.stops for verdict in verdicts)
+    return dg.AssetCheckSeverity.WARN if only_warnings else dg.AssetCheckSeverity.ERROR
+
+
+def _table(verdicts: Mapping[Month, Verdict]) -> dg.TableMetadataValue:
+    """A row per month. All rows have all columns, as Dagster's tables want it."""
+    names = list(dict.fromkeys(name for verdict in verdicts.values() for name in verdict.numbers))
+    return dg.MetadataValue.table(
+        [
+            dg.TableRecord(
+                {
+                    "month": str(month),
+                    "passed": "yes" if verdict.passed else "no",
+                    **{name: str(verdict.numbers.get(name, "")) for name in names},
+                    "note": verdict.note,
+                }
+            )
+            for month, verdict in verdicts.items()
+        ]
+    )

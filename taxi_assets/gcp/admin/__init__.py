@@ -1,0 +1,1 @@
+"""Setting Google Cloud up, checking it, and tearing it down."""

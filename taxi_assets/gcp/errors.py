@@ -1,0 +1,75 @@
+"""Google Cloud's errors in words for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import google.api_core.exceptions as api
+import google.auth.exceptions
+import requests
+
+from taxi_assets import settings
+from taxi_assets.errors import SettingsError, TaxiAssetsError, WarehouseError, WarehouseUnavailableError
+
+_REMEDIES: Final = {
+    "bucket does not exist": "run the job gcp_setup, which makes it, or correct GCP_BUCKET_NAME",
+    "bytes billed": f"raise {settings.GCP_MAXIMUM_BYTES_BILLED}, then run again",
+}
+"""What to do about an error, by what Google's words contain."""
+
+
+@contextmanager
+def translated_errors(action: str, place: str) -> Iterator[None]:
+    """Turn errors of Google's clients into a sentence that says what could not be done, where and what to do.
+
+    Raises:
+        SettingsError: The credentials were refused.
+        WarehouseUnavailableError: What may pass: no connection, an overloaded service.
+        WarehouseError: Everything else.
+    """
+    try:
+        yield
+    except TaxiAssetsError:
+        raise
+    except google.auth.exceptions.TransportError as error:
+        raise _unavailable(action, place, "no connection to Google's sign-in") from error
+    except google.auth.exceptions.GoogleAuthError as error:
+        # The library's own words could show parts of a key or a token.
+        raise SettingsError(
+            f"Google Cloud refused the credentials when it should {action} at {place}: check "
+            f"{settings.GCP_CREDENTIALS}, or run “gcloud auth application-default login” again."
+        ) from error
+    except api.GoogleAPICallError as error:
+        raise _in_words(action, place, error) from error
+    except api.RetryError as error:
+        raise _unavailable(action, place, message_of(error.cause) if error.cause else "no answer in time") from error
+    except requests.RequestException as error:
+        raise _unavailable(action, place, type(error).__name__) from error
+
+
+def message_of(error: BaseException) -> str:
+    """What Google said, on one line and without what its libraries add."""
+    errors: list[Any] = getattr(error, "errors", None) or []
+    message = next((str(item["message"]) for item in errors if isinstance(item, dict) and item.get("message")), "")
+    return " ".join((message or getattr(error, "message", "") or str(error)).split()).rstrip(".")
+
+
+def _in_words(action: str, place: str, error: api.GoogleAPICallError) -> WarehouseError:
+    cause = message_of(error)
+    remedy = next((remedy for words, remedy in _REMEDIES.items() if words in cause), None)
+    match error:
+        case api.TooManyRequests() | api.ServerError() if remedy is None:
+            return _unavailable(action, place, cause)
+        case api.Forbidden() | api.Unauthorized() if remedy is None:
+            remedy = "grant the account the roles that docs/gcp.md lists; the job gcp_check tells which one lacks"
+    return WarehouseError(
+        f"Google Cloud could not {action} at {place} ({cause}): {remedy or 'main is as it was before; run again'}."
+    )
+
+
+def _unavailable(action: str, place: str, cause: str) -> WarehouseUnavailableError:
+    return WarehouseUnavailableError(
+        f"Google Cloud could not {action} at {place} just now ({cause}): check the network, then run again."
+    )

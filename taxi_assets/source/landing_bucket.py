@@ -1,0 +1,209 @@
+"""The landing zone as a bucket, so that steps can run on machines that share no disk.
+
+A file and what was noted of it are one object: the manifest travels as the object's metadata, so that nobody ever sees
+new bytes with an old manifest. Each machine keeps copies in a folder, because DuckDB and uploads read local files; a
+copy counts only if it has the bytes that were verified.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, Final
+
+from google.api_core.exceptions import Forbidden, GoogleAPIError, NotFound, PreconditionFailed
+from google.auth.exceptions import GoogleAuthError
+from google.cloud import storage
+from requests import RequestException
+
+from taxi_assets import settings
+from taxi_assets.errors import LandingError, SettingsError
+from taxi_assets.gcp.objects import holds, upload
+from taxi_assets.gcp.resources import GcsBucket
+from taxi_assets.ownership import MADE_BY, is_ours
+from taxi_assets.progress import mib
+from taxi_assets.source.files import LandedFile, RawFile
+from taxi_assets.source.landing_folder import FolderLandingZone
+from taxi_assets.source.manifest import landed_file, manifest_of
+from taxi_assets.source.origin import Origin
+
+_log: Final = logging.getLogger(__name__)
+_MANIFEST: Final = "manifest"
+_ATTEMPTS: Final = 5
+
+
+class _ReplacedError(Exception):
+    """The object is another than it was a moment ago."""
+
+
+class BucketLandingZone:
+    """Verified files as objects, laid out as their source: ``gs://<bucket>/<prefix>/<taxi>/<file>``.
+
+    Several machines may use the same bucket: an object is replaced only if it is still the one that was looked at.
+    """
+
+    def __init__(self, bucket: storage.Bucket, prefix: str, copies: FolderLandingZone) -> None:
+        self._bucket, self._copies = bucket, copies
+        self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+
+    def land(self, file: RawFile, origin: Origin, log: logging.Logger) -> LandedFile:
+        """See ``LandingZone.land``."""
+        started = time.perf_counter()
+        for _ in range(_ATTEMPTS):
+            with self._explained(file):
+                there = self._bucket.get_blob(self._name(file))
+            kept = self._noted(file, there)
+            if kept is not None and kept.origin == origin.name and kept.version.is_same_as(origin.version(file)):
+                log.info("%s is unchanged at %s: nothing to fetch.", file.name, origin.name)
+                return replace(kept, seconds=time.perf_counter() - started)
+            landed = self._copies.land(file, origin, log)
+            try:
+                with self._explained(file):
+                    self._put(file, landed, there, log)
+            except _ReplacedError:
+                log.info("%s: another machine has just landed it.", file.name)
+                continue
+            return replace(landed, fetched=True, seconds=time.perf_counter() - started)
+        raise self._changed_too_often(file)
+
+    def landed(self, file: RawFile) -> LandedFile:
+        """See ``LandingZone.landed``; the file is copied to this machine unless it is here."""
+        for _ in range(_ATTEMPTS):
+            with self._explained(file):
+                blob = self._bucket.get_blob(self._name(file))
+            noted = self._noted(file, blob)
+            if blob is None or noted is None:
+                what = "is not" if blob is None else "lies without its manifest, or with other columns,"
+                raise LandingError(f"{file.name} {what} at {self._address(file)}: materialize {file.landed_by} first.")
+            try:
+                return replace(noted, path=self._copies.copy_of(file, noted, partial(self._fetch, file, blob), _log))
+            except _ReplacedError:
+                continue
+        raise self._changed_too_often(file)
+
+    def known(self, file: RawFile) -> LandedFile | None:
+        """See ``LandingZone.known``."""
+        with self._explained(file):
+            noted = self._noted(file, self._bucket.get_blob(self._name(file)))
+            return noted or self._noted(file, self._bucket.get_blob(self._name_after_purge(file)))
+
+    def purge(self, file: RawFile) -> bool:
+        """See ``LandingZone.purge``; the copy on this machine goes too."""
+        self._copies.purge(file)
+        try:
+            return self._purge(file)
+        except _ReplacedError:
+            return False  # somebody has landed a newer one, which is theirs to purge
+
+    def _purge(self, file: RawFile) -> bool:
+        with self._explained(file):
+            blob = self._bucket.get_blob(self._name(file))
+            if blob is None or not is_ours(blob.metadata):
+                return False
+            # What was verified stays known: the checks compare with it.
+            left = self._bucket.blob(self._name_after_purge(file))
+            left.metadata = blob.metadata
+            left.upload_from_string(json.dumps(self._facts(blob), indent=2), content_type="application/json")
+            blob.delete(if_generation_match=blob.generation)
+        return True
+
+    def _put(self, file: RawFile, landed: LandedFile, there: storage.Blob | None, log: logging.Logger) -> None:
+        """Put the file in its place, with its manifest, if what is there is still what was looked at.
+
+        Raises:
+            PreconditionFailed: It is something else by now.
+        """
+        manifest = {_MANIFEST: json.dumps(manifest_of(landed), ensure_ascii=False)}
+        if there is not None and holds(there, landed.path):
+            # Whose object it is stays as it was.
+            there.metadata = {**(there.metadata or {}), **manifest}
+            there.patch(if_generation_match=there.generation, if_metageneration_match=there.metageneration)
+            return
+        if there is not None and not is_ours(there.metadata):
+            raise LandingError(
+                f"{self._address(file)} has other bytes, which this project did not put there: nothing was changed; "
+                "move it away, or set TAXI_LANDING to another place."
+            )
+        upload(self._bucket, self._name(file), landed.path, replacing=there, metadata={**MADE_BY, **manifest}, log=log)
+        log.info("%s: %s MiB put at %s.", file.name, mib(landed.size), self._address(file))
+
+    def _fetch(self, file: RawFile, blob: storage.Blob, part: Path) -> None:
+        with self._explained(file):
+            # The very version whose manifest was read: a newer one has other bytes.
+            blob.download_to_filename(str(part), if_generation_match=blob.generation, raw_download=True)
+
+    def _noted(self, file: RawFile, blob: storage.Blob | None) -> LandedFile | None:
+        """What the object's manifest says, if it is readable and has the columns that are asked for."""
+        if blob is None:
+            return None
+        noted = landed_file(self._copies.path_of(file), self._facts(blob))
+        return noted if noted is not None and file.fits(noted) else None
+
+    def _facts(self, blob: storage.Blob) -> dict[str, Any]:
+        try:
+            facts = json.loads((blob.metadata or {}).get(_MANIFEST, "{}"))
+        except ValueError:
+            return {}
+        return facts if isinstance(facts, dict) else {}
+
+    def _name(self, file: RawFile) -> str:
+        return f"{self._prefix}{file.path}"
+
+    def _name_after_purge(self, file: RawFile) -> str:
+        return f"{self._name(file)}.json"
+
+    def _address(self, file: RawFile) -> str:
+        return f"gs://{self._bucket.name}/{self._name(file)}"
+
+    def _changed_too_often(self, file: RawFile) -> LandingError:
+        return LandingError(
+            f"{self._address(file)} was changed by others {_ATTEMPTS} times in a row while it was looked at: find out "
+            "what else writes there, then run again."
+        )
+
+    @contextmanager
+    def _explained(self, file: RawFile) -> Iterator[None]:
+        try:
+            yield
+        except PreconditionFailed as error:
+            raise _ReplacedError from error
+        except Forbidden as error:
+            raise LandingError(
+                f"{self._address(file)} can't be read or written, as a permission is missing: run the job gcp_check, "
+                "which tells which one."
+            ) from error
+        except NotFound as error:
+            raise LandingError(
+                f"The bucket {self._bucket.name} of the landing zone is not there: run the job gcp_setup, or set "
+                "TAXI_LANDING to another one."
+            ) from error
+        except (GoogleAPIError, GoogleAuthError, RequestException) as error:
+            raise LandingError(
+                f"{self._address(file)} can't be reached ({type(error).__name__}): check network and credentials with "
+                "the job gcp_check, then run again."
+            ) from error
+
+
+def bucket_landing_zone(address: str, copies: FolderLandingZone) -> BucketLandingZone:
+    """The landing zone at ``gs://<bucket>/<prefix>``.
+
+    Raises:
+        SettingsError: The address names no bucket, no project is set, or there are no credentials.
+    """
+    bucket, _, prefix = address.removeprefix("gs://").partition("/")
+    if not bucket:
+        raise SettingsError(f"TAXI_LANDING is “{address}”, which names no bucket: set it to gs://<bucket>/<prefix>.")
+    fields = {**settings.gcs_fields(), "bucket": bucket, "gcp_credentials": settings.GCP_CREDENTIALS.read() or None}
+    return BucketLandingZone(_client(json.dumps(fields)).bucket(bucket), prefix, copies)
+
+
+@cache
+def _client(fields: str) -> storage.Client:
+    # Signing in takes longer than a request, and each stage of each month asks for the landing zone.
+    return GcsBucket(**json.loads(fields)).get_client()

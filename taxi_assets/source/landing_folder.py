@@ -1,0 +1,277 @@
+"""The landing zone as a folder, where verified raw files lie, each with a manifest beside it."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import logging
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from filelock import FileLock, Timeout
+
+from taxi_assets.errors import (
+    DamagedFileError,
+    LandingError,
+    NotPublishedError,
+    UnexpectedContentError,
+)
+from taxi_assets.progress import mib
+from taxi_assets.source.files import FileVersion, LandedFile, RawFile
+from taxi_assets.source.manifest import (
+    flush_to_disk,
+    manifest_path,
+    read_manifest,
+    read_manifest_of_file_as_noted,
+    write_manifest,
+)
+from taxi_assets.source.origin import Origin
+from taxi_assets.source.part import discard_part, discard_part_of_others
+from taxi_assets.source.verify import Contents, verify
+
+_SWAP_SECONDS: Final = 1.0
+_HASH_DIGITS: Final = 12
+
+
+class FolderLandingZone:
+    """A folder of verified files, laid out as their source: ``<folder>/<taxi>/<file>`` with ``<file>.json`` beside it.
+
+    Only a file that agrees with its manifest counts as landed. Several threads and processes may use the same folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.absolute()
+
+    def land(self, file: RawFile, origin: Origin, log: logging.Logger) -> LandedFile:
+        """See ``LandingZone.land``."""
+        started = time.perf_counter()
+        with self._writing(file), self._exclusive(file, log):
+            version = origin.version(file)
+            kept = self._as_landed(file)
+            if kept is not None and kept.origin == origin.name and kept.version.is_same_as(version):
+                log.info("%s is unchanged at %s: nothing to fetch.", file.name, origin.name)
+                return replace(kept, seconds=time.perf_counter() - started)
+            log.info("%s: fetching from %s.", file.name, origin.name)
+            landed = self._fetch(file, origin, log)
+            seconds = time.perf_counter() - started
+            log.info(
+                "%s: %s MiB, %s rows, verified in %.1f s.", file.name, mib(landed.size), f"{landed.rows:,}", seconds
+            )
+            return replace(landed, seconds=seconds)
+
+    def landed(self, file: RawFile) -> LandedFile:
+        """See ``LandingZone.landed``."""
+        landed = self._as_landed(file) or self._as_landed_after_swap(file)
+        if landed is not None:
+            return landed
+        path = self.path_of(file)
+        what = "was changed after it was verified" if path.exists() else "does not lie"
+        raise LandingError(
+            f"{file.name} {what} in the landing zone {self._folder}: materialize {file.landed_by} first."
+        )
+
+    def known(self, file: RawFile) -> LandedFile | None:
+        """See ``LandingZone.known``."""
+        return read_manifest(self.path_of(file))
+
+    def purge(self, file: RawFile) -> bool:
+        """See ``LandingZone.purge``."""
+        path = self.path_of(file)
+        if not path.exists():
+            return False
+        with self._writing(file), self._exclusive(file, logging.getLogger(__name__)):
+            there_was_one = path.exists()
+            path.unlink(missing_ok=True)
+            return there_was_one
+
+    def path_of(self, file: RawFile) -> Path:
+        """Where the file lies, or would."""
+        return self._folder / file.path
+
+    def copy_of(self, file: RawFile, landed: LandedFile, fetch: Callable[[Path], None], log: logging.Logger) -> Path:
+        """Where a copy lies of a file that was verified elsewhere; it is fetched unless the same bytes are here.
+
+        Args:
+            file: The file.
+            landed: What was noted of it when it was verified.
+            fetch: Writes its bytes to a path.
+            log: Where to say that somebody else is at it.
+
+        Raises:
+            DamagedFileError: What was fetched are other bytes than those that were verified.
+            LandingError: The folder can't be written, or is full.
+        """
+        path = self.path_of(file)
+        with self._writing(file), self._exclusive(file, log):
+            kept = self._as_landed(file)
+            if kept is not None and kept.sha256 == landed.sha256:
+                return path
+            part = path.with_name(f"{path.name}.part")
+            discard_part(part)
+            try:
+                fetch(part)
+                _require_bytes(part, file, landed)
+                flush_to_disk(part)
+            except BaseException:
+                discard_part(part)
+                raise
+            self._give_name(part, replace(landed, path=path))
+        return path
+
+    def _lock(self, file: RawFile) -> FileLock:
+        path = self.path_of(file)
+        return FileLock(path.with_name(f".{path.name}.lock"))
+
+    def _as_landed(self, file: RawFile) -> LandedFile | None:
+        """The file as noted, if it is still so and still has the columns that are asked for."""
+        noted = read_manifest_of_file_as_noted(self.path_of(file))
+        return noted if noted is not None and file.fits(noted) else None
+
+    def _as_landed_after_swap(self, file: RawFile) -> LandedFile | None:
+        """The file, where a newer one was just taking its place: file and manifest disagree for that moment only."""
+        path = self.path_of(file)
+        if not path.exists() or not manifest_path(path).exists():
+            return None
+        with suppress(Timeout, OSError), self._lock(file).acquire(timeout=_SWAP_SECONDS):
+            return self._as_landed(file)
+        return None
+
+    def _fetch(self, file: RawFile, origin: Origin, log: logging.Logger) -> LandedFile:
+        path = self.path_of(file)
+        part = path.with_name(f"{path.name}.part")
+        discard_part_of_others(part, origin.name)
+        try:
+            version = origin.fetch(file, part, log)
+            landed = _verified(part, path, file, origin, version)
+            flush_to_disk(part)
+        except (NotPublishedError, DamagedFileError, UnexpectedContentError, OSError):
+            # A part that stays would be continued; only a broken connection leaves one that is worth it.
+            discard_part(part)
+            raise
+        self._give_name(part, landed)
+        return landed
+
+    def _give_name(self, part: Path, landed: LandedFile) -> None:
+        part.replace(landed.path)
+        discard_part(part)
+        write_manifest(landed)
+        _flush_folder(landed.path.parent)
+
+    @contextmanager
+    def _exclusive(self, file: RawFile, log: logging.Logger) -> Iterator[None]:
+        """Keep other threads and processes from landing the same file; whoever dies lets go of it."""
+        self.path_of(file).parent.mkdir(parents=True, exist_ok=True)
+        lock = self._lock(file)
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            log.info("%s: waiting for another run that is landing it (%s).", file.name, lock.lock_file)
+            lock.acquire(poll_interval=0.1)
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @contextmanager
+    def _writing(self, file: RawFile) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise LandingError(
+                f"{file.name} can't be written to the landing zone {self._folder} ({_reason(error)}; "
+                f"{self._free()} free): {_remedy(error)}."
+            ) from error
+
+    def _free(self) -> str:
+        for folder in (self._folder, *self._folder.parents):
+            with suppress(OSError):
+                return f"{mib(shutil.disk_usage(folder).free)} MiB"
+        return "an unknown number of MiB"
+
+
+def _verified(part: Path, path: Path, file: RawFile, origin: Origin, version: FileVersion) -> LandedFile:
+    contents = _contents(part, file, origin, version)
+    return LandedFile(
+        path=path,
+        origin=origin.name,
+        version=version,
+        size=contents.size,
+        sha256=contents.sha256,
+        csv_size=contents.csv_size,
+        rows=contents.rows,
+        header=contents.header,
+        is_plain=contents.is_plain,
+        notes=(*_compared_with_published(contents.sha256, file, origin), *_unknown_columns(contents)),
+        unknown_columns=contents.unknown_columns,
+    )
+
+
+def _contents(part: Path, file: RawFile, origin: Origin, version: FileVersion) -> Contents:
+    if not file.is_parquet:
+        return verify(part, file, source=origin.name, announced_size=version.size)
+    # Reading Parquet takes a library that the release's files don't need.
+    from taxi_assets.source.verify_parquet import verify_parquet  # noqa: PLC0415
+
+    return verify_parquet(part, file, source=origin.name, announced_size=version.size)
+
+
+def _compared_with_published(sha256: str, file: RawFile, origin: Origin) -> tuple[str, ...]:
+    """Notes on how the bytes compare with those that are known to have been published.
+
+    Raises:
+        DamagedFileError: They come from the release itself and are others.
+    """
+    known = file.published.gz_sha256 if file.published is not None else None
+    if known is None or known == sha256:
+        return ()
+    got, expected = sha256[:_HASH_DIGITS], known[:_HASH_DIGITS]
+    if origin.is_release:
+        raise DamagedFileError(
+            f"{file.name} from {origin.name} is not the published file (sha256 {got}… instead of {expected}…): nothing "
+            "of it was kept, so fetch it again, and if it stays so, find out why the release was changed."
+        )
+    return (f"differs from the published file (sha256 {got}… instead of {expected}…): a sample or a mirror.",)
+
+
+def _unknown_columns(contents: Contents) -> tuple[str, ...]:
+    if not contents.unknown_columns:
+        return ()
+    counted = ", ".join(f"{name} ({values:,} values)" for name, values in contents.unknown_columns.items())
+    return (f"has columns that the definition doesn't describe: {counted}.",)
+
+
+def _require_bytes(path: Path, file: RawFile, landed: LandedFile) -> None:
+    with path.open("rb") as stream:
+        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    if found != landed.sha256:
+        raise DamagedFileError(
+            f"The copy of {file.name} is not what was verified (sha256 {found[:_HASH_DIGITS]}… instead of "
+            f"{landed.sha256[:_HASH_DIGITS]}…): run again, and if it stays so, materialize {file.landed_by} anew."
+        )
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or type(error).__name__
+
+
+def _remedy(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return "make room there, or choose a folder on another disk"
+    return "check that it is a folder you may write to, or choose another one"
+
+
+def _flush_folder(folder: Path) -> None:
+    """Wait until renames in the folder are on the disk, where the system can do that."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,1 @@
+"""The sample: a source that makes every file itself, for whoever has no network or wants small months."""

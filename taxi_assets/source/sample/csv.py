@@ -1,0 +1,112 @@
+"""Trips as the lines of a published file: CRLF, no quotes, ``.79`` miles but ``0.5`` dollars, nothing for null.
+
+A chunk becomes one array of fixed-width lines, filled column by column from tables of ready text and padded with
+NUL; dropping the NULs leaves the CSV. That costs a fraction of what joining each line in Python would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from taxi_assets.source.sample.draws import Integers
+from taxi_assets.source.sample.trips import NOTHING, Trips
+from taxi_assets.taxis import Taxi
+
+Text = npt.NDArray[np.bytes_]
+Field = list[Text]
+
+_DAY: Final = 24 * 3600
+
+# Tables of text by value. Where a value may be missing, the last entry is empty: an index of -1 finds it.
+_DAYS: Final = np.array([f"{day} " for day in np.arange("1970-01-01", "2050-01-01", dtype="datetime64[D]")], "S")
+_MINUTES: Final = np.array([f"{minute // 60:02d}:{minute % 60:02d}:" for minute in range(_DAY // 60)], "S")
+_SECONDS: Final = np.array([f"{second:02d}" for second in range(60)], "S")
+_SMALL: Final = np.array([*range(1000), ""], "S")
+_FLAGS: Final = np.array(["N", "Y", ""], "S")
+_WHOLE: Final = np.append(np.arange(250_000).astype("S6"), b"")
+_WHOLE_BUT_ZERO: Final = np.where(_WHOLE == b"0", b"", _WHOLE)
+_HUNDREDTHS: Final = np.array([f".{cents:02d}" for cents in range(100)], "S")
+_CENTS: Final = np.array(["", *(f".{cents:02d}".rstrip("0") for cents in range(1, 100)), ""], "S")
+_SIGNS: Final = np.array(["", "-"], "S")
+
+
+def csv_header(taxi: Taxi) -> bytes:
+    """The first line of the taxi's files."""
+    return ",".join(taxi.header).encode("ascii") + b"\r\n"
+
+
+def csv_lines(taxi: Taxi, trips: Trips) -> bytes:
+    """One line per trip, in the order of the taxi's columns; columns that the sample does not know are left empty."""
+    pieces: list[Text | bytes] = []
+    for name in taxi.header:
+        pieces += [*_field(taxi, name, trips), b","]
+    pieces[-1] = b"\r\n"
+    return _joined(pieces, len(trips.pickup))
+
+
+def _joined(pieces: list[Text | bytes], rows: int) -> bytes:
+    widths = [len(piece) if isinstance(piece, bytes) else piece.itemsize for piece in pieces]
+    lines = np.empty(rows, [(f"piece{number}", f"S{width}") for number, width in enumerate(widths)])
+    for number, piece in enumerate(pieces):
+        lines[f"piece{number}"] = piece
+    return lines.tobytes().translate(None, b"\0")
+
+
+def _field(taxi: Taxi, name: str, trips: Trips) -> Field:
+    if name == taxi.pickup:
+        return _timestamp(trips.pickup)
+    if name == taxi.dropoff:
+        return _timestamp(trips.dropoff)
+    return _FIELDS[name](trips) if name in _FIELDS else []
+
+
+def _timestamp(seconds: Integers) -> Field:
+    return [_DAYS[seconds // _DAY], _MINUTES[seconds % _DAY // 60], _SECONDS[seconds % 60]]
+
+
+def _integer(values: Integers) -> Field:
+    return [_SMALL[np.maximum(values, -1)]]
+
+
+def _flag(values: Integers) -> Field:
+    return [_FLAGS[np.maximum(values, -1)]]
+
+
+def _distance(hundredths: Integers) -> Field:
+    return [_WHOLE_BUT_ZERO[hundredths // 100], _HUNDREDTHS[hundredths % 100]]
+
+
+def _amount(cents: Integers) -> Field:
+    missing = cents == NOTHING
+    negative = (cents < 0) & ~missing
+    whole, hundredths = np.divmod(np.abs(cents), 100)
+    return [
+        _SIGNS[negative.astype(np.int64)],
+        _WHOLE[np.where(missing, -1, whole)],
+        _CENTS[np.where(missing, -1, hundredths)],
+    ]
+
+
+_FIELDS: Final[Mapping[str, Callable[[Trips], Field]]] = {
+    "VendorID": lambda trips: _integer(trips.vendor),
+    "passenger_count": lambda trips: _integer(trips.passengers),
+    "trip_distance": lambda trips: _distance(trips.distance),
+    "RatecodeID": lambda trips: _integer(trips.rate),
+    "store_and_fwd_flag": lambda trips: _flag(trips.stored),
+    "PULocationID": lambda trips: _integer(trips.pickup_zone),
+    "DOLocationID": lambda trips: _integer(trips.dropoff_zone),
+    "payment_type": lambda trips: _integer(trips.payment),
+    "trip_type": lambda trips: _integer(trips.trip_type),
+    "fare_amount": lambda trips: _amount(trips.fare),
+    "extra": lambda trips: _amount(trips.extra),
+    "mta_tax": lambda trips: _amount(trips.mta_tax),
+    "tip_amount": lambda trips: _amount(trips.tip),
+    "tolls_amount": lambda trips: _amount(trips.tolls),
+    "improvement_surcharge": lambda trips: _amount(trips.improvement),
+    "total_amount": lambda trips: _amount(trips.total),
+    "congestion_surcharge": lambda trips: _amount(trips.congestion),
+}

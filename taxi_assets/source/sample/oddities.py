@@ -1,0 +1,97 @@
+"""The oddities of real files, which reports, checks and ids have to cope with, planted among the sample's trips."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from datetime import date
+from typing import Final
+
+import numpy as np
+
+from taxi_assets.source.sample.draws import Draws, Integers, Mask
+from taxi_assets.source.sample.habits import DAY, EPOCH, Calendar
+from taxi_assets.source.sample.trips import CASH, DISPUTE, NO_CHARGE, NOTHING, Trips
+
+# Each kind's first place among a file's rows, and after how many rows it comes again: every file of a hundred rows
+# holds all of these. Places are odd numbers, so that the row before is never odd itself and can be repeated.
+_PLACES: Final = {
+    "other month": (11, 400),
+    "other year": (21, 800),
+    "huge distance": (31, 800),
+    "backwards": (41, 400),
+    "almost a day": (51, 400),
+    "negative fare": (61, 400),
+    "lookalike": (71, 1600),
+    "identical": (81, 3200),
+}
+_OTHER_YEAR: Final = date(2009, 1, 1)
+
+
+class Oddities:
+    """Which of the file's rows at the given places are odd, and in which way."""
+
+    def __init__(self, places: Integers) -> None:
+        planted = {kind: places % every == first for kind, (first, every) in _PLACES.items()}
+        self.other_month = planted["other month"]
+        self.other_year = planted["other year"]
+        self.huge_distance = planted["huge distance"]
+        self.backwards = planted["backwards"]
+        self.almost_a_day = planted["almost a day"]
+        self.negative_fare = planted["negative fare"]
+        self.lookalike = planted["lookalike"]
+        self.identical = planted["identical"]
+        self.may_be_refund: Mask = (places % 2 == 1) & ~np.logical_or.reduce(list(planted.values()))
+
+
+def plant_oddities(trips: Trips, odd: Oddities, calendar: Calendar, draws: Draws) -> None:
+    """Change the rows that are to be odd, in place."""
+    _shift_in_time(trips, odd, calendar, draws)
+    _change_values(trips, odd, draws)
+    _refund_some(trips, odd, draws)
+    _repeat_some(trips, odd)
+
+
+def _shift_in_time(trips: Trips, odd: Oddities, calendar: Calendar, draws: Draws) -> None:
+    seconds = trips.dropoff - trips.pickup
+    seconds = np.where(odd.backwards, np.minimum(300 - draws.below(1200), 0), seconds)
+    seconds = np.where(odd.almost_a_day, DAY - 1 - draws.below(1800), seconds)
+    time_of_day = trips.pickup % DAY
+    days = draws.below(40)
+    other_month = np.where(draws.chance(500), calendar.start - (days + 1) * DAY, calendar.end + days * DAY)
+    trips.pickup = np.where(odd.other_month, other_month + time_of_day, trips.pickup)
+    trips.pickup = np.where(odd.other_year, (_OTHER_YEAR - EPOCH).days * DAY + time_of_day, trips.pickup)
+    trips.dropoff = trips.pickup + seconds
+
+
+def _change_values(trips: Trips, odd: Oddities, draws: Draws) -> None:
+    trips.distance = np.where(odd.huge_distance, 10_000_000 + draws.below(10_000_000), trips.distance)
+    change = np.where(odd.negative_fare, -2 * trips.fare, 0)
+    trips.fare += change
+    trips.total += change
+
+
+def _refund_some(trips: Trips, odd: Oddities, draws: Draws) -> None:
+    """Follow some cash trips with the same trip once more, its amounts taken back."""
+    refund = np.flatnonzero(odd.may_be_refund & draws.chance(20))
+    refund = refund[trips.payment[refund - 1] == CASH]
+    _copy_rows(trips, refund - 1, refund)
+    for amount in (trips.fare, trips.extra, trips.mta_tax, trips.tip, trips.tolls, trips.improvement, trips.total):
+        amount[refund] *= -1
+    trips.congestion[refund] = np.where(trips.congestion[refund] == NOTHING, NOTHING, -trips.congestion[refund])
+    trips.payment[refund] = np.where(draws.chance(250)[refund], DISPUTE, NO_CHARGE)
+
+
+def _repeat_some(trips: Trips, odd: Oddities) -> None:
+    """Repeat rows: some wholly, some with another tip and total, which are no part of a trip's id."""
+    identical = np.flatnonzero(odd.identical)
+    _copy_rows(trips, identical - 1, identical)
+    lookalike = np.flatnonzero(odd.lookalike)
+    _copy_rows(trips, lookalike - 1, lookalike)
+    trips.tip[lookalike] += 100
+    trips.total[lookalike] += 100
+
+
+def _copy_rows(trips: Trips, origin: Integers, target: Integers) -> None:
+    for column in fields(trips):
+        values = getattr(trips, column.name)
+        values[target] = values[origin]

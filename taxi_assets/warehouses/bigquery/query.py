@@ -1,0 +1,89 @@
+"""Statements as jobs: with labels, a limit for what they may bill, and what they cost as metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import dagster as dg
+from google.api_core.exceptions import GoogleAPICallError
+from google.api_core.retry import Retry
+from google.cloud import bigquery
+from google.cloud.bigquery import DEFAULT_RETRY
+from google.cloud.bigquery.job.query import DmlStats
+
+from taxi_assets.errors import WarehouseError
+from taxi_assets.gcp.errors import message_of
+
+_PASSING: Final = frozenset(
+    {
+        "rateLimitExceeded",
+        "backendError",
+        "internalError",
+        "jobBackendError",
+        "jobInternalError",
+        "jobRateLimitExceeded",
+    }
+)
+_CONFLICT: Final = "Could not serialize access"
+_REQUEST_SECONDS: Final = 120.0
+_JOB_SECONDS: Final = 600.0
+
+
+def _is_worth_another_job(error: Exception) -> bool:
+    """Whether the same statement may succeed as a new job: an overload, or other statements on the same table."""
+    if not isinstance(error, GoogleAPICallError):
+        return False
+    reasons = {item.get("reason") for item in error.errors or [] if isinstance(item, dict)}
+    return bool(reasons & _PASSING) or _CONFLICT in message_of(error)
+
+
+_REQUEST_RETRY: Final = DEFAULT_RETRY.with_timeout(_REQUEST_SECONDS)
+_JOB_RETRY: Final = Retry(predicate=_is_worth_another_job, initial=1.0, maximum=30.0, timeout=_JOB_SECONDS)
+
+
+def run_statement(
+    client: bigquery.Client, statement: str, *, labels: Mapping[str, str], maximum_bytes_billed: int | None
+) -> bigquery.QueryJob:
+    """Run a statement to its end. Every statement here can be run again without harm.
+
+    Args:
+        client: The client.
+        statement: The SQL.
+        labels: What the job is labelled with, so that bills can be split by them.
+        maximum_bytes_billed: What it may bill at most; None for no limit.
+
+    Raises:
+        google.api_core.exceptions.GoogleAPICallError: BigQuery refused.
+    """
+    config = bigquery.QueryJobConfig(labels=dict(labels))
+    if maximum_bytes_billed:
+        config.maximum_bytes_billed = maximum_bytes_billed
+    job = client.query(statement, job_config=config, retry=_REQUEST_RETRY, job_retry=_JOB_RETRY)
+    job.result(retry=_REQUEST_RETRY, job_retry=_JOB_RETRY)
+    return job
+
+
+def changed_rows(job: bigquery.QueryJob) -> DmlStats:
+    """How many rows a merge inserted, updated and deleted.
+
+    Raises:
+        WarehouseError: BigQuery didn't say.
+    """
+    if job.dml_stats is None:
+        raise WarehouseError(f"BigQuery did not say how many rows the job {job.job_id} changed: look at it there.")
+    return job.dml_stats
+
+
+def job_facts(job: bigquery.QueryJob, *, is_emulated: bool) -> Mapping[str, Any]:
+    """What a job cost, and where to look at it, as metadata. An emulator's job has no page to look at."""
+    facts = {
+        "bytes processed": job.total_bytes_processed or 0,
+        "bytes billed": job.total_bytes_billed or 0,
+        "slot milliseconds": job.slot_millis or 0,
+        "job": f"{job.project}:{job.location}.{job.job_id}",
+    }
+    if is_emulated:
+        return {**facts, "emulated": True}
+    url = f"https://console.cloud.google.com/bigquery?project={job.project}&j=bq:{job.location}:{job.job_id}&page=queryresults"
+    return {**facts, "console": dg.MetadataValue.url(url)}

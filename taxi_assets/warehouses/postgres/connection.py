@@ -1,0 +1,170 @@
+"""The PostgreSQL server as a Dagster resource: settings, connections, and its errors in words for people."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import adbc_driver_manager
+import dagster as dg
+import psycopg
+from psycopg import errors, sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from pydantic import Field
+
+from taxi_assets.errors import (
+    SettingsError,
+    TaxiAssetsError,
+    WarehouseBusyError,
+    WarehouseError,
+    WarehouseUnavailableError,
+)
+
+_log = logging.getLogger(__name__)
+
+_REMEDIES: Final = {
+    errors.DiskFull.sqlstate: "make room on the server, then run again",
+    errors.OutOfMemory.sqlstate: "make room on the server, then run again",
+    errors.InsufficientPrivilege.sqlstate: (
+        "grant the user CREATE on the schema, or name another one in TAXI_POSTGRES_SCHEMA"
+    ),
+    errors.UniqueViolation.sqlstate: "drop the unique index of yours that these rows break, then run again",
+    errors.QueryCanceled.sqlstate: "raise the server's statement_timeout for this user, then run again",
+    errors.LockNotAvailable.sqlstate: (
+        "let those who use the table end, or raise the PostgreSQL resource's lock_wait_seconds, then run again"
+    ),
+    errors.DependentObjectsStillExist.sqlstate: (
+        "let what depends on the monthly table use the main table instead, with a filter on file_month"
+    ),
+}
+"""What to do about an error, by its SQLSTATE, whichever driver met it."""
+
+_BROKEN: Final = ("08", "57P", "53300")
+"""Beginnings of the SQLSTATEs of a connection that broke, and of a server that shuts down, starts up or is full."""
+
+_CONTESTED: Final = ("40", "55P03")
+"""Beginnings of the SQLSTATEs of somebody else who was quicker: a deadlock, a lock that was not to be had."""
+
+
+class PostgresResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """Where the server is and who asks. Either a URL, or at least host, database and user."""
+
+    url: str | None = Field(default=None, description="postgresql://user:password@host:port/database")
+    host: str | None = Field(default=None, description="Host name or address, where there is no URL.")
+    port: str = Field(default="5432", description="Port of the server.")
+    database: str | None = Field(default=None, description="Name of the database.")
+    user: str | None = Field(default=None, description="Name of the user.")
+    password: str | None = Field(default=None, description="Password of the user.")
+    sslmode: str | None = Field(default=None, description="libpq's sslmode.")
+    schema_name: str = Field(default="public", description="Schema of the tables; it is made if it is missing.")
+    connect_timeout_seconds: int = Field(default=10, description="How long a connection may take to come about.")
+
+    def conninfo(self) -> str:
+        """The connection as libpq reads it, password included: never log it.
+
+        Raises:
+            SettingsError: A setting is missing or can't be read; the sentence names the variable to set.
+        """
+        timeout: dict[str, str | int | None] = {
+            "connect_timeout": self.connect_timeout_seconds,
+            "application_name": "taxi_assets",
+        }
+        if self.url:
+            conninfo = _read_url(self.url, **timeout)
+            if conninfo is None:
+                raise SettingsError(
+                    "TAXI_POSTGRES_URL can't be read as a connection: write "
+                    "postgresql://user:password@host:port/database, with @ / % in the password as %40 %2F %25."
+                )
+            return conninfo
+        for field in ("host", "database", "user"):
+            if not getattr(self, field):
+                raise SettingsError(
+                    f"TAXI_POSTGRES_{field.upper()} is not set: set it, or TAXI_POSTGRES_URL in place of all parts."
+                )
+        parts: dict[str, str | int | None] = {
+            "host": self.host,
+            "port": self.port,
+            "dbname": self.database,
+            "user": self.user,
+        }
+        optional = {"password": self.password, "sslmode": self.sslmode}
+        return make_conninfo("", **parts, **timeout, **{name: value for name, value in optional.items() if value})
+
+    @property
+    def place(self) -> str:
+        """The server and database as messages name it, without user and password."""
+        parts = conninfo_to_dict(self.conninfo())
+        return f"{parts.get('host', 'localhost')}:{parts.get('port', 5432)}/{parts.get('dbname', '')}"
+
+    @contextmanager
+    def get_connection(self) -> Iterator[psycopg.Connection[Any]]:
+        """A connection for the length of a ``with`` block: autocommit, and no schema but ours in the search path.
+
+        Raises:
+            SettingsError: A setting is missing or can't be read.
+            WarehouseError: The server can't be reached or refuses the user.
+        """
+        try:
+            connection = psycopg.connect(self.conninfo(), autocommit=True)
+        except psycopg.OperationalError as error:
+            raise self._cannot_connect(error) from error
+        with connection:
+            connection.execute(sql.SQL("SET search_path TO {}").format(sql.Identifier(self.schema_name)))
+            yield connection
+
+    def _cannot_connect(self, error: psycopg.OperationalError) -> WarehouseError:
+        cause = " ".join(str(error).split())
+        problem = WarehouseError
+        if "authentication failed" in cause or "no password supplied" in cause:
+            remedy = f"check user and password in {self._set_by('user', 'password')}"
+        elif "does not exist" in cause:
+            remedy = f"check the names of database and user in {self._set_by('database', 'user')}, or create them"
+        else:
+            remedy = f"start the server, or check host and port in {self._set_by('host', 'port')}"
+            problem = WarehouseUnavailableError
+        return problem(f"PostgreSQL at {self.place} can't be connected to ({cause}): {remedy}.")
+
+    def _set_by(self, *fields: str) -> str:
+        """The variables that these fields come from."""
+        return "TAXI_POSTGRES_URL" if self.url else " and ".join(f"TAXI_POSTGRES_{field.upper()}" for field in fields)
+
+    @contextmanager
+    def translated_errors(self, action: str) -> Iterator[None]:
+        """Turn the server's errors into a sentence that says what could not be done, where and what to do."""
+        try:
+            yield
+        except TaxiAssetsError:
+            raise
+        except psycopg.Error as error:
+            cause = (error.diag.message_primary or str(error)).strip().partition("\n")[0]
+            raise _in_words(action, self.place, cause, error.sqlstate) from error
+        except adbc_driver_manager.Error as error:
+            raise _in_words(action, self.place, " ".join(str(error).split()), error.sqlstate) from error
+
+
+def _read_url(url: str, **timeout: str | int | None) -> str | None:
+    """The URL as libpq's key words, or None where it is none.
+
+    libpq's own words about a URL would show parts of the password, and so would those about a host or port that a
+    password with an unescaped @ or / has bent.
+    """
+    try:
+        conninfo = make_conninfo(url, **timeout)
+    except psycopg.ProgrammingError:
+        return None
+    parts = conninfo_to_dict(conninfo)
+    ports = str(parts.get("port") or "").split(",")
+    is_bent = "@" in str(parts.get("host") or "") or any(port and not port.isdecimal() for port in ports)
+    return None if is_bent else conninfo
+
+
+def _in_words(action: str, place: str, cause: str, sqlstate: str | None) -> WarehouseError:
+    remedy = _REMEDIES.get(sqlstate or "", "main is as it was before; run again")
+    # An error that the server did not send, and so has no code, is about the connection to it.
+    problem = WarehouseError
+    if not sqlstate or sqlstate.startswith(_BROKEN):
+        problem = WarehouseUnavailableError
+    elif sqlstate.startswith(_CONTESTED):
+        problem = WarehouseBusyError
+    return problem(f"PostgreSQL could not {action} at {place} ({cause.rstrip('.')}): {remedy}.")
