@@ -25,8 +25,6 @@ from taxi_assets.source.resource import TripSource
 from taxi_assets.taxis import Taxi
 from taxi_assets.warehouses.kind import MonthProfile, Preparation, TableRole, TripsWarehouse, WarehouseKind
 
-OWNERS = ["team:taxi-data"]
-
 Metadata = Mapping[str, Any]
 
 
@@ -106,9 +104,6 @@ class Landing(Stage):
             },
             tags={"taxi": taxi.name},
             kinds={"csv", "file"},
-            group_name="raw",
-            owners=OWNERS,
-            code_version="1",
             partitions_def=months_partitions(),
             skippable=True,
         )
@@ -132,8 +127,6 @@ class Preparing(Stage):
         self.spec = preparation.spec(taxi).replace_attributes(
             deps=[after],
             tags={"taxi": taxi.name},
-            owners=OWNERS,
-            code_version="1",
             partitions_def=months_partitions(),
             skippable=True,
         )
@@ -257,9 +250,6 @@ def _table_spec(
         },
         tags={"taxi": taxi.name},
         kinds={warehouse.name, "table"},
-        group_name=warehouse.name,
-        owners=OWNERS,
-        code_version="1",
         partitions_def=months_partitions(),
         skippable=True,
     ).with_io_manager_key(warehouse.io_manager_key)
