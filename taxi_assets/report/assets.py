@@ -16,7 +16,7 @@ from taxi_assets.warehouses.io_manager import Tables
 from taxi_assets.warehouses.kind import WarehouseKind
 from taxi_assets.zones import ZONES_TABLE
 
-_FIRST_OF_KEYS: Final = "report"
+_KEY_PREFIX: Final = "report"
 _CONTENTS: Final = (
     "trips per day, revenue and tips per week, busiest zones, hours by weekday, rows with problems, taxis side by "
     "side, and rows against published counts"
@@ -30,7 +30,7 @@ def report_assets(warehouses: Sequence[WarehouseKind]) -> Sequence[dg.AssetsDefi
 
 def report_key(warehouse: WarehouseKind, name: str) -> dg.AssetKey:
     """Key of a warehouse's report."""
-    return dg.AssetKey([_FIRST_OF_KEYS, warehouse.name, name])
+    return dg.AssetKey([_KEY_PREFIX, warehouse.name, name])
 
 
 def _month_report(warehouse: WarehouseKind) -> dg.AssetsDefinition:
