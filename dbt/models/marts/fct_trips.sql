@@ -7,7 +7,7 @@ with trips as (
     select * from {{ ref("stg_yellow_tripdata") }}
 )
 
--- A trip whose zone is unknown is kept, without the zone's name.
+-- A trip whose zone is not known stays, without the zone's name.
 select
     trips.*,
     pickup.borough as pickup_borough,
