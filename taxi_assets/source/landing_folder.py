@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import logging
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -22,10 +21,10 @@ from taxi_assets.errors import (
     NotPublishedError,
     UnexpectedContentError,
 )
+from taxi_assets.files import flush_to_disk
 from taxi_assets.progress import mib
 from taxi_assets.source.files import FileVersion, LandedFile, RawFile
 from taxi_assets.source.manifest import (
-    flush_to_disk,
     manifest_path,
     read_manifest,
     read_manifest_of_file_as_noted,
@@ -34,7 +33,9 @@ from taxi_assets.source.manifest import (
 from taxi_assets.source.origin import Origin
 from taxi_assets.source.part import discard_part, discard_part_of_others
 from taxi_assets.source.verify import Contents, verify
+from taxi_assets.waiting import InUse, wait_for
 
+_PAUSE_SECONDS: Final = 0.1
 _SWAP_SECONDS: Final = 1.0
 _HASH_DIGITS: Final = 12
 
@@ -161,18 +162,21 @@ class FolderLandingZone:
         part.replace(landed.path)
         discard_part(part)
         write_manifest(landed)
-        _flush_folder(landed.path.parent)
+        flush_to_disk(landed.path.parent)
 
     @contextmanager
     def _exclusive(self, file: RawFile, log: logging.Logger) -> Iterator[None]:
         """Keep other threads and processes from landing the same file; whoever dies lets go of it."""
         self.path_of(file).parent.mkdir(parents=True, exist_ok=True)
         lock = self._lock(file)
-        try:
-            lock.acquire(blocking=False)
-        except Timeout:
-            log.info("%s: waiting for another run that is landing it (%s).", file.name, lock.lock_file)
-            lock.acquire(poll_interval=0.1)
+
+        def acquire() -> None:
+            try:
+                lock.acquire(blocking=False)
+            except Timeout as error:
+                raise InUse(f"another run that is landing it ({lock.lock_file})") from error
+
+        wait_for(acquire, what=file.name, log=log, pause_seconds=_PAUSE_SECONDS)
         try:
             yield
         finally:
@@ -264,14 +268,3 @@ def _remedy(error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return "make room there, or choose a folder on another disk"
     return "check that it is a folder you may write to, or choose another one"
-
-
-def _flush_folder(folder: Path) -> None:
-    """Wait until renames in the folder are on the disk, where the system can do that."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

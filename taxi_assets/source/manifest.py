@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from taxi_assets.files import write_whole
 from taxi_assets.source.files import FileVersion, LandedFile
 
 
@@ -56,11 +56,7 @@ def write_manifest(landed: LandedFile) -> None:
     """
     facts = manifest_of(landed)
     facts["mtime_ns"] = landed.path.stat().st_mtime_ns
-    target = manifest_path(landed.path)
-    draft = target.with_name(f".{target.name}.new")
-    draft.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    flush_to_disk(draft)
-    draft.replace(target)
+    write_whole(manifest_path(landed.path), json.dumps(facts, indent=2, ensure_ascii=False) + "\n", flush=True)
 
 
 def read_manifest(path: Path) -> LandedFile | None:
@@ -78,12 +74,6 @@ def read_manifest_of_file_as_noted(path: Path) -> LandedFile | None:
     if (status.st_size, status.st_mtime_ns) != (facts.get("size"), facts.get("mtime_ns")):
         return None
     return landed_file(path, facts)
-
-
-def flush_to_disk(path: Path) -> None:
-    """Wait until the file's bytes are on the disk, so that a loss of power can't undo what is renamed next."""
-    with path.open("r+b") as stream:
-        os.fsync(stream.fileno())
 
 
 def _facts(path: Path) -> Mapping[str, Any]:

@@ -374,11 +374,11 @@ def test_whoever_waits_says_what_for(zone, tmp_path, caplog):
         thread = threading.Thread(target=zone.land, args=(FILE, FixedOrigin(), LOG))
         thread.start()
         deadline = time.monotonic() + 5
-        while "waiting for another run" not in caplog.text and time.monotonic() < deadline:
+        while "which is in use by another run" not in caplog.text and time.monotonic() < deadline:
             time.sleep(0.01)
         assert thread.is_alive()
     thread.join()
-    assert f"{FILE.name}: waiting for another run that is landing it" in caplog.text
+    assert f"Waiting for {FILE.name}, which is in use by another run that is landing it" in caplog.text
     assert zone.landed(FILE).rows == 2_000
 
 
