@@ -57,7 +57,7 @@ class SourceFile:
 
     def origin(self, source: TripSource) -> Origin:
         """Where the source has that file from."""
-        return source.origin(self.raw_file(source), in_a_hurry=True)
+        return source.origin(self.raw_file(source), ask_once=True)
 
 
 @dataclass

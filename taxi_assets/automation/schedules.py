@@ -84,7 +84,7 @@ def _reason_to_skip(taxi: Taxi, month: Month, at: datetime, source: TripSource, 
     if recorded.is_under_way(month):
         return f"{month} of {taxi.table} is under way."
     file = source.trip_file(taxi, month)
-    origin = source.origin(file, in_a_hurry=True)
+    origin = source.origin(file, ask_once=True)
     landed = recorded.landed(month) if recorded.is_loaded(month) else None
     known = landed.version if landed and landed.origin == origin.name else None
     try:

@@ -7,13 +7,13 @@ import dagster as dg
 import httpx
 from pydantic import Field
 
-from taxi_assets.source.retries import Patience, TransientFault
+from taxi_assets.source.retries import HttpRetries, TransientFault
 
 # It logs the address of every request.
 logging.getLogger("httpx").setLevel(logging.WARNING)
 
 # Dagster gives a sensor a minute for all that it does.
-_PATIENCE: Final = Patience(timeout_seconds=5.0, attempts=3, backoff_seconds=1.0, backoff_limit_seconds=5.0)
+_RETRIES: Final = HttpRetries(timeout_seconds=5.0, attempts=3, backoff_seconds=1.0, backoff_limit_seconds=5.0)
 
 
 class Webhook(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -31,7 +31,7 @@ class Webhook(dg.ConfigurableResource):  # type: ignore[type-arg]
         if not self.address:
             return False
         try:
-            _PATIENCE.keep_trying(lambda: self._post(text), what="The alert", log=log)
+            _RETRIES.keep_trying(lambda: self._post(text), what="The alert", log=log)
         except (TransientFault, httpx.HTTPError, httpx.InvalidURL) as error:
             # An exception's own words may hold the address.
             reason = error.reason if isinstance(error, TransientFault) else type(error).__name__
@@ -41,7 +41,7 @@ class Webhook(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def _post(self, text: str) -> None:
         try:
-            response = httpx.post(self.address, json={"text": text}, timeout=_PATIENCE.timeout_seconds)
+            response = httpx.post(self.address, json={"text": text}, timeout=_RETRIES.timeout_seconds)
         except httpx.TransportError as error:
             raise TransientFault(f"no answer, {type(error).__name__}") from error
         if not response.is_success:

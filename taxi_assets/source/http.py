@@ -18,7 +18,7 @@ from taxi_assets.progress import Progress, mib
 from taxi_assets.source.files import FileVersion, RawFile
 from taxi_assets.source.origin import RELEASE_ADDRESS
 from taxi_assets.source.part import PartFile
-from taxi_assets.source.retries import Patience, TransientFault, retry_after_seconds
+from taxi_assets.source.retries import HttpRetries, TransientFault, retry_after_seconds
 
 _LOG: Final = logging.getLogger(__name__)
 # They log whole addresses and redirects, with the tokens that signed addresses carry.
@@ -44,14 +44,12 @@ class HttpOrigin:
     Attributes:
         name: The base address without user, password and query string.
         is_release: Whether it is the published release.
-        is_sample: Never.
         is_remote: Always.
     """
 
-    is_sample = False
     is_remote = True
 
-    def __init__(self, base: str, patience: Patience | None = None, *, setting: str = "TAXI_SOURCE") -> None:
+    def __init__(self, base: str, retries: HttpRetries | None = None, *, setting: str = "TAXI_SOURCE") -> None:
         """Take a base address; a query string, such as an access token, goes with every file's address.
 
         ``setting`` is the variable that names the address, for messages.
@@ -61,7 +59,7 @@ class HttpOrigin:
         """
         self._base = _parsed(base, setting)
         self._setting = setting
-        self._patience = patience or Patience()
+        self._retries = retries or HttpRetries()
         self.name = public_address(self._base)
         self.is_release = self.name == RELEASE_ADDRESS
 
@@ -74,7 +72,7 @@ class HttpOrigin:
         """
         with self._client() as client:
             try:
-                return self._patience.keep_trying(lambda: self._ask(client, file, known), what=file.name, log=_LOG)
+                return self._retries.keep_trying(lambda: self._ask(client, file, known), what=file.name, log=_LOG)
             except TransientFault as fault:
                 self._give_up(file, fault, "could not be asked for")
 
@@ -93,7 +91,7 @@ class HttpOrigin:
             part.discard()
         with self._client() as client:
             try:
-                return self._patience.keep_trying(
+                return self._retries.keep_trying(
                     lambda: self._receive(client, file, part, log),
                     what=file.name,
                     log=log,
@@ -107,7 +105,7 @@ class HttpOrigin:
         return httpx.Client(
             headers=_HEADERS,
             auth=(user, password) if user or password else None,
-            timeout=self._patience.timeout_seconds,
+            timeout=self._retries.timeout_seconds,
             verify=_trusted_certificates(),
             follow_redirects=True,
         )
@@ -193,14 +191,14 @@ class HttpOrigin:
 
     def _in_words(self, error: httpx.TransportError) -> str:
         if isinstance(error, httpx.TimeoutException):
-            return f"the server was silent for {self._patience.timeout_seconds:g} s"
+            return f"the server was silent for {self._retries.timeout_seconds:g} s"
         if isinstance(error, httpx.ConnectError):
             return f"no connection ({error})"
         return f"the connection broke off ({type(error).__name__})"
 
     def _give_up(self, file: RawFile, fault: TransientFault, what: str) -> NoReturn:
         raise SourceUnavailableError(
-            f"{file.name} {what} at {self.name}, where {self._patience.attempts} attempts in a row brought nothing "
+            f"{file.name} {what} at {self.name}, where {self._retries.attempts} attempts in a row brought nothing "
             f"(the last: {fault.reason}): check the network, or try again later."
         ) from fault
 

@@ -1,8 +1,9 @@
-"""How often and how long we try again when a source does not answer."""
+"""How often and how long to try again when a source does not answer."""
 
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,17 +11,15 @@ from email.utils import parsedate_to_datetime
 from logging import Logger
 from typing import TypeVar
 
-from tenacity import RetryCallState, Retrying, retry_if_exception_type
-
 Result = TypeVar("Result")
 
 
-class TransientFault(Exception):  # noqa: N818 - not an error yet: it becomes one when our patience ends
+class TransientFault(Exception):  # noqa: N818 - not an error yet: it becomes one when no attempt is left
     """An attempt failed in a way that may not happen again.
 
     Attributes:
         reason: What happened, as part of a sentence.
-        wait_seconds: How long the source asks us to wait, if it does.
+        wait_seconds: How long the source asks to be left alone, if it does.
     """
 
     def __init__(self, reason: str, wait_seconds: float | None = None) -> None:
@@ -30,12 +29,12 @@ class TransientFault(Exception):  # noqa: N818 - not an error yet: it becomes on
 
 
 @dataclass(frozen=True)
-class Patience:
+class HttpRetries:
     """How often and how long to try again.
 
     Attributes:
         timeout_seconds: Longest silence of a source before an attempt counts as failed.
-        attempts: Attempts in a row without a single new byte after which we give up.
+        attempts: Attempts in a row without a single new byte before giving up.
         backoff_seconds: Pause after the first such attempt; it doubles with each further one.
         backoff_limit_seconds: Longest pause, also where a source asks for a longer one.
     """
@@ -48,12 +47,12 @@ class Patience:
     def keep_trying(
         self, attempt: Callable[[], Result], *, what: str, log: Logger, arrived: Callable[[], int] = lambda: 0
     ) -> Result:
-        """Call ``attempt`` until it returns, as long as it fails with a PassingFault only.
+        """Call ``attempt`` until it returns, as long as it fails with a ``TransientFault`` only.
 
         Args:
             attempt: What to do.
             what: The file's name, for the log.
-            log: Where a failed attempt is told.
+            log: Where each failed attempt is told.
             arrived: Bytes that are there; an attempt that brings new ones starts the count of attempts again.
 
         Returns:
@@ -62,39 +61,25 @@ class Patience:
         Raises:
             TransientFault: The last one, when ``attempts`` in a row brought nothing.
         """
-        furthest = arrived()
-        fruitless = 0
-
-        def counted_attempt() -> Result:
-            nonlocal furthest, fruitless
+        furthest, failed = arrived(), 0
+        while True:
             try:
                 return attempt()
-            except TransientFault:
+            except TransientFault as fault:
                 # A transfer that had to start from zero brings nothing new until it is past the furthest point.
-                fruitless = 0 if arrived() > furthest else fruitless + 1
+                failed = 0 if arrived() > furthest else failed + 1
                 furthest = max(furthest, arrived())
-                raise
+                if failed >= self.attempts:
+                    raise
+                pause = self._pause(fault, failed)
+                log.warning("%s: %s; trying again in %.1f s.", what, fault.reason, pause)
+            time.sleep(pause)
 
-        def pause(state: RetryCallState) -> float:
-            return self._pause(_fault(state), fruitless)
-
-        def tell(state: RetryCallState) -> None:
-            log.warning("%s: %s; trying again in %.1f s.", what, _fault(state).reason, state.upcoming_sleep)
-
-        retrying = Retrying(
-            retry=retry_if_exception_type(TransientFault),
-            stop=lambda _: fruitless >= self.attempts,
-            wait=pause,
-            before_sleep=tell,
-            reraise=True,
-        )
-        return retrying(counted_attempt)
-
-    def _pause(self, fault: TransientFault, fruitless: int) -> float:
+    def _pause(self, fault: TransientFault, failed: int) -> float:
         if fault.wait_seconds is not None:
             return min(fault.wait_seconds, self.backoff_limit_seconds)
-        longest = min(self.backoff_seconds * 2.0 ** max(fruitless - 1, 0), self.backoff_limit_seconds)
-        # Jitter keeps transfers that broke together from coming back together.
+        longest = min(self.backoff_seconds * 2.0 ** max(failed - 1, 0), self.backoff_limit_seconds)
+        # Random pauses keep transfers that broke together from coming back together.
         return longest * random.uniform(0.5, 1.0)  # noqa: S311 - not a secret
 
 
@@ -110,9 +95,3 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return max((moment - datetime.now(UTC)).total_seconds(), 0.0)
-
-
-def _fault(state: RetryCallState) -> TransientFault:
-    fault = state.outcome.exception() if state.outcome is not None else None
-    assert isinstance(fault, TransientFault)  # noqa: S101 - nothing else is retried
-    return fault

@@ -17,13 +17,13 @@ from taxi_assets.progress import Progress
 from taxi_assets.source.files import FileVersion
 from taxi_assets.source.http import HttpOrigin
 from taxi_assets.source.origin import RELEASE_ADDRESS
-from taxi_assets.source.retries import Patience, retry_after_seconds
+from taxi_assets.source.retries import HttpRetries, retry_after_seconds
 from taxi_assets_tests.source.file_server import Fault, FileServer, Served
 from taxi_assets_tests.source.made_files import FILE, made_gzip
 
 LOG = logging.getLogger("test")
 BODY = made_gzip(rows=4_000)
-QUICK = Patience(timeout_seconds=2, attempts=3, backoff_seconds=0.001, backoff_limit_seconds=0.01)
+QUICK = HttpRetries(timeout_seconds=2, attempts=3, backoff_seconds=0.001, backoff_limit_seconds=0.01)
 
 
 @pytest.fixture
@@ -40,8 +40,8 @@ def part(tmp_path):
 
 @pytest.fixture
 def fetch(server, part):
-    def fetch(patience=QUICK):
-        return HttpOrigin(server.address, patience).fetch(FILE, part, LOG)
+    def fetch(retries=QUICK):
+        return HttpOrigin(server.address, retries).fetch(FILE, part, LOG)
 
     return fetch
 
@@ -176,7 +176,7 @@ def test_a_passing_status_is_tried_again(server, part, fetch, status):
 def test_retry_after_is_honoured_up_to_the_limit(server, fetch):
     server.faults.append(Fault(status=429, headers={"Retry-After": "3600"}))
     started = time.monotonic()
-    fetch(Patience(timeout_seconds=2, attempts=2, backoff_seconds=0.001, backoff_limit_seconds=0.2))
+    fetch(HttpRetries(timeout_seconds=2, attempts=2, backoff_seconds=0.001, backoff_limit_seconds=0.2))
     assert 0.2 <= time.monotonic() - started < 2
 
 
@@ -192,7 +192,7 @@ def test_retry_after_is_read_as_seconds_or_date():
 def test_pauses_grow_up_to_the_limit_and_vary(server, fetch, caplog):
     server.faults.extend([Fault(status=500)] * 20)
     with caplog.at_level(logging.WARNING), pytest.raises(SourceUnavailableError, match="HTTP 500"):
-        fetch(Patience(timeout_seconds=2, attempts=6, backoff_seconds=0.02, backoff_limit_seconds=0.05))
+        fetch(HttpRetries(timeout_seconds=2, attempts=6, backoff_seconds=0.02, backoff_limit_seconds=0.05))
     assert len(server.gets) == 6
     assert len(caplog.records) == 5
     pauses = [record.args[2] for record in caplog.records]
@@ -202,7 +202,7 @@ def test_pauses_grow_up_to_the_limit_and_vary(server, fetch, caplog):
 
 def test_a_server_that_falls_silent_times_out_and_is_tried_again(server, part, fetch):
     server.faults.append(Fault(hang_after=50_000))
-    fetch(Patience(timeout_seconds=0.15, attempts=2, backoff_seconds=0.001))
+    fetch(HttpRetries(timeout_seconds=0.15, attempts=2, backoff_seconds=0.001))
     assert part.read_bytes() == BODY
     assert server.gets[1].headers["Range"] == "bytes=50000-"
 

@@ -32,7 +32,7 @@ from taxi_assets.source.http import HttpOrigin
 from taxi_assets.source.landing_folder import FolderLandingZone
 from taxi_assets.source.origin import RELEASE_ADDRESS
 from taxi_assets.source.resource import TripSource
-from taxi_assets.source.retries import Patience
+from taxi_assets.source.retries import HttpRetries
 from taxi_assets_tests.paths import REAL_DATA, needs_real_data
 from taxi_assets_tests.source.file_server import Fault, FileServer, Served
 from taxi_assets_tests.source.made_files import FILE, GREEN, HEADER, made_csv, made_gzip
@@ -40,14 +40,13 @@ from taxi_assets_tests.source.made_files import FILE, GREEN, HEADER, made_csv, m
 LOG = logging.getLogger("test")
 BODY = made_gzip()
 NEW_BODY = made_gzip(seed=1)
-QUICK = Patience(timeout_seconds=2, attempts=2, backoff_seconds=0.001, backoff_limit_seconds=0.01)
+QUICK = HttpRetries(timeout_seconds=2, attempts=2, backoff_seconds=0.001, backoff_limit_seconds=0.01)
 
 
 class FixedOrigin:
     """Gives fixed bytes, and remembers how often they were fetched."""
 
     name = "fixed"
-    is_sample = False
 
     def __init__(self, body=BODY, version=None, *, is_release=False):
         self.body = body
@@ -493,7 +492,7 @@ class TestTripSource:
 
     def test_the_sample_is_the_projects_own(self, tmp_path):
         origin = self.source(tmp_path, address="sample").origin()
-        assert origin.is_sample
+        assert origin.name == "sample"
         assert not origin.is_release
 
 
