@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import zlib
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import BinaryIO, Final
 
 from taxi_assets.errors import DamagedFileError, UnexpectedContentError
 from taxi_assets.source.files import RawFile
+from taxi_assets.source.header import defined_names
 
 _CHUNK: Final = 256 * 1024
 _LONGEST_OUTPUT: Final = 4 * 1024 * 1024
@@ -235,20 +235,7 @@ def _header(line: bytes, file: RawFile, where: str) -> tuple[str, ...]:
         found = [name.strip() for name in next(csv.reader([text.rstrip("\r")], strict=True), [])]
     except (UnicodeDecodeError, csv.Error) as error:
         raise damaged(where, "does not begin with the header of a CSV") from error
-    spelling = {name.lower(): name for name in file.header}
-    times = Counter(name.lower() for name in found)
-    findings = {
-        "missing": [name for name in file.header if name.lower() not in times],
-        "unexpected": [name for name in found if name.lower() not in spelling],
-        "there more than once": [spelling[name] for name, count in times.items() if count > 1 and name in spelling],
-    }
-    if any(findings.values()):
-        said = "; ".join(f"{what}: {', '.join(names)}" for what, names in findings.items() if names)
-        raise UnexpectedContentError(
-            f"{where} does not have the columns of its definition ({said}): nothing of it was kept, "
-            "so compare the file with the definition or choose another source with TAXI_SOURCE."
-        )
-    return tuple(spelling[name.lower()] for name in found)
+    return tuple(defined_names(found, file, where).values())
 
 
 def is_web_page(start: bytes) -> bool:
