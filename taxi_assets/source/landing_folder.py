@@ -15,12 +15,7 @@ from typing import Final
 
 from filelock import FileLock, Timeout
 
-from taxi_assets.errors import (
-    DamagedFileError,
-    LandingError,
-    NotPublishedError,
-    UnexpectedContentError,
-)
+from taxi_assets.errors import DamagedFileError, LandingError, SourceUnavailableError, TaxiAssetsError
 from taxi_assets.files import flush_to_disk
 from taxi_assets.progress import mib
 from taxi_assets.source.files import FileVersion, LandedFile, RawFile
@@ -32,7 +27,7 @@ from taxi_assets.source.manifest import (
 )
 from taxi_assets.source.origin import Origin
 from taxi_assets.source.part import discard_part, discard_part_of_others
-from taxi_assets.source.verify import Contents, verify
+from taxi_assets.source.verify import Contents, damaged, require_size, verify
 from taxi_assets.waiting import InUse, wait_for
 
 _PAUSE_SECONDS: Final = 0.1
@@ -59,7 +54,7 @@ class FolderLandingZone:
                 log.info("%s is unchanged at %s: nothing to fetch.", file.name, origin.name)
                 return replace(kept, seconds=time.perf_counter() - started)
             log.info("%s: fetching from %s.", file.name, origin.name)
-            landed = self._fetch(file, origin, log)
+            landed = self._fetch(file, origin, version, log)
             seconds = time.perf_counter() - started
             log.info(
                 "%s: %s MiB, %s rows, verified in %.1f s.", file.name, mib(landed.size), f"{landed.rows:,}", seconds
@@ -143,16 +138,21 @@ class FolderLandingZone:
             return self._as_landed(file)
         return None
 
-    def _fetch(self, file: RawFile, origin: Origin, log: logging.Logger) -> LandedFile:
+    def _fetch(self, file: RawFile, origin: Origin, announced: FileVersion, log: logging.Logger) -> LandedFile:
         path = self.path_of(file)
         part = path.with_name(f"{path.name}.part")
         discard_part_of_others(part, origin.name)
         try:
-            version = origin.fetch(file, part, log)
-            landed = _verified(part, path, file, origin, version)
+            fetched = origin.fetch(file, part, log)
+        except SourceUnavailableError:
+            raise  # the part is continued next time, as it is after an interruption
+        except Exception:
+            discard_part(part)
+            raise
+        try:
+            landed = _verified(part, file, origin, path=path, announced=announced, fetched=fetched)
             flush_to_disk(part)
-        except (NotPublishedError, DamagedFileError, UnexpectedContentError, OSError):
-            # A part that stays would be continued; only a broken connection leaves one that is worth it.
+        except BaseException:
             discard_part(part)
             raise
         self._give_name(part, landed)
@@ -199,12 +199,24 @@ class FolderLandingZone:
         return "an unknown number of MiB"
 
 
-def _verified(part: Path, path: Path, file: RawFile, origin: Origin, version: FileVersion) -> LandedFile:
-    contents = _contents(part, file, origin, version)
+def _verified(
+    part: Path, file: RawFile, origin: Origin, *, path: Path, announced: FileVersion, fetched: FileVersion
+) -> LandedFile:
+    where = f"{file.name} from {origin.name}"
+    try:
+        contents = _contents(part, file, origin, fetched)
+    except (TaxiAssetsError, OSError):
+        raise
+    except Exception as error:
+        raise damaged(where, f"can't be verified ({type(error).__name__})") from error
+    changed = replace(announced, size=None).contradicts(fetched)
+    if not changed:
+        # What was sent may state a shorter length, or none.
+        require_size(part, where, announced.size)
     return LandedFile(
         path=path,
         origin=origin.name,
-        version=version,
+        version=fetched if changed else announced,
         size=contents.size,
         sha256=contents.sha256,
         csv_size=contents.csv_size,

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from logging import Logger
-from typing import TypeVar
+from typing import Final, TypeVar
 
+_ATTEMPTS_IN_ALL: Final = 20
 Result = TypeVar("Result")
 
 
@@ -20,12 +21,14 @@ class TransientFault(Exception):  # noqa: N818 - not an error yet: it becomes on
     Attributes:
         reason: What happened, as part of a sentence.
         wait_seconds: How long the source asks to be left alone, if it does.
+        attempts: What the attempts came to when no further one is made, as part of a sentence.
     """
 
     def __init__(self, reason: str, wait_seconds: float | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
         self.wait_seconds = wait_seconds
+        self.attempts = "1 attempt brought nothing"
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class HttpRetries:
 
     Attributes:
         timeout_seconds: Longest silence of a source before an attempt counts as failed.
-        attempts: Attempts in a row without a single new byte before giving up.
+        attempts: Attempts in a row without a single new byte before giving up; twenty times as many are made in all.
         backoff_seconds: Pause after the first such attempt; it doubles with each further one.
         backoff_limit_seconds: Longest pause, also where a source asks for a longer one.
     """
@@ -59,26 +62,31 @@ class HttpRetries:
             What ``attempt`` returns.
 
         Raises:
-            TransientFault: The last one, when ``attempts`` in a row brought nothing.
+            TransientFault: The last one, when ``attempts`` in a row brought nothing or all brought only a part.
         """
-        furthest, failed = arrived(), 0
+        furthest, made, fruitless = arrived(), 0, 0
         while True:
             try:
                 return attempt()
             except TransientFault as fault:
+                made += 1
                 # A transfer that had to start from zero brings nothing new until it is past the furthest point.
-                failed = 0 if arrived() > furthest else failed + 1
+                fruitless = 0 if arrived() > furthest else fruitless + 1
                 furthest = max(furthest, arrived())
-                if failed >= self.attempts:
+                if fruitless >= self.attempts:
+                    fault.attempts = f"{fruitless} attempts in a row brought nothing"
                     raise
-                pause = self._pause(fault, failed)
+                if made >= self.attempts * _ATTEMPTS_IN_ALL:
+                    fault.attempts = f"{made} attempts brought only a part"
+                    raise
+                pause = self._pause(fault, fruitless)
                 log.warning("%s: %s; trying again in %.1f s.", what, fault.reason, pause)
             time.sleep(pause)
 
-    def _pause(self, fault: TransientFault, failed: int) -> float:
+    def _pause(self, fault: TransientFault, fruitless: int) -> float:
         if fault.wait_seconds is not None:
             return min(fault.wait_seconds, self.backoff_limit_seconds)
-        longest = min(self.backoff_seconds * 2.0 ** max(failed - 1, 0), self.backoff_limit_seconds)
+        longest = min(self.backoff_seconds * 2.0 ** max(fruitless - 1, 0), self.backoff_limit_seconds)
         # Random pauses keep transfers that broke together from coming back together.
         return longest * random.uniform(0.5, 1.0)  # noqa: S311 - not a secret
 

@@ -1,6 +1,7 @@
 """The landing zone: only verified files lie there, nothing is fetched twice, and no accident leaves a doubt."""
 
 import errno
+import gzip
 import hashlib
 import json
 import logging
@@ -26,6 +27,7 @@ from taxi_assets.errors import (
 )
 from taxi_assets.months import Month
 from taxi_assets.published import PublishedMonth
+from taxi_assets.source import landing_folder
 from taxi_assets.source.files import FileVersion, RawFile, trip_file, zones_file
 from taxi_assets.source.folder import FolderOrigin
 from taxi_assets.source.http import HttpOrigin
@@ -162,11 +164,44 @@ def test_a_version_that_says_nothing_is_never_the_same(zone, stated, fetches):
     assert origin.fetches == fetches
 
 
-def test_a_length_that_one_answer_leaves_out_does_not_matter_where_the_etag_is_the_same(zone, web, server):
+def test_an_unknown_length_is_never_the_same_as_a_known_one(zone, web, server):
     zone.land(FILE, web, LOG)
     origin = FixedOrigin(version=FileVersion(None, '"v1"', zone.known(FILE).version.last_modified))
     origin.name = web.name
+    assert zone.land(FILE, origin, LOG).fetched
     assert not zone.land(FILE, origin, LOG).fetched
+    assert zone.land(FILE, web, LOG).fetched
+
+
+CUT = len(made_gzip(rows=1_000))
+TWO_MEMBERS = made_gzip(rows=1_000) + gzip.compress(made_csv(1_000, seed=2).partition(b"\r\n")[2], mtime=0)
+
+
+@pytest.mark.parametrize("fault", [Fault(without_length=True, cut_after=CUT), Fault(announce=CUT, cut_after=CUT)])
+def test_a_body_that_ends_between_two_gzip_members_does_not_pass_for_the_file(zone, web, server, fault):
+    server.files[f"/{FILE.path}"] = Served(TWO_MEMBERS, ranges=False)
+    server.faults.extend([fault] * 9)
+    with pytest.raises((DamagedFileError, SourceUnavailableError), match=f"{CUT:,} bytes"):
+        zone.land(FILE, web, LOG)
+    assert zone.known(FILE) is None
+    server.faults.clear()
+    assert zone.land(FILE, web, LOG).rows == 2_000
+
+
+def test_a_file_whose_length_was_unknown_is_fetched_again_when_it_is_known(zone, web, server):
+    server.files[f"/{FILE.path}"] = Served(TWO_MEMBERS)
+    server.faults.append(Fault(without_length=True, cut_after=CUT))
+    server.head_faults.extend([Fault(without_length=True)] * 2)
+    assert zone.land(FILE, web, LOG).rows == 1_000
+    again = zone.land(FILE, web, LOG)
+    assert (again.fetched, again.rows) == (True, 2_000)
+
+
+def test_a_server_that_never_states_a_length_is_not_asked_for_the_same_file_again(zone, web, server):
+    server.faults.append(Fault(without_length=True))
+    server.head_faults.extend([Fault(without_length=True)] * 3)
+    assert zone.land(FILE, web, LOG).fetched
+    assert not zone.land(FILE, web, LOG).fetched
 
 
 @pytest.mark.parametrize("accident", ["touched", "cut", "gone", "manifest gone", "manifest broken", "manifest odd"])
@@ -291,6 +326,35 @@ def test_a_broken_connection_leaves_the_old_file_and_a_part_that_is_continued(zo
     assert zone.land(FILE, web, LOG).path.read_bytes() == NEW_BODY
     assert server.gets[-1].headers["Range"] == "bytes=30000-"
     assert visible(path) == [path.name, f"{path.name}.json"]
+
+
+def test_an_interrupted_download_leaves_a_part_that_is_continued(zone, web, server, tmp_path):
+    class InterruptedLog(logging.Logger):
+        def warning(self, *args, **kwargs):
+            raise KeyboardInterrupt
+
+    server.faults.append(Fault(cut_after=30_000))
+    with pytest.raises(KeyboardInterrupt):
+        zone.land(FILE, web, InterruptedLog("interrupted"))
+    assert zone.land(FILE, web, LOG).path.read_bytes() == BODY
+    assert server.gets[-1].headers["Range"] == "bytes=30000-"
+
+
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, MemoryError, RecursionError("deep")])
+def test_a_verification_that_ends_without_a_verdict_leaves_nothing_that_is_taken_up(
+    zone, web, server, monkeypatch, interruption
+):
+    def fail(*args, **kwargs):
+        raise interruption
+
+    with monkeypatch.context() as patch:
+        patch.setattr(landing_folder, "verify", fail)
+        with pytest.raises((KeyboardInterrupt, DamagedFileError)) as raised:
+            zone.land(FILE, web, LOG)
+    if raised.type is DamagedFileError:
+        assert f"{FILE.name} from {web.name} can't be verified (" in str(raised.value)
+    assert zone.land(FILE, web, LOG).path.read_bytes() == BODY
+    assert [request.headers.get("Range") for request in server.gets] == [None, None]
 
 
 def test_a_part_of_one_source_is_not_continued_by_another(zone, web, server):
