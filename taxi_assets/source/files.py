@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from taxi_assets.months import Month
 from taxi_assets.published import PublishedMonth, published_month
 from taxi_assets.taxis import Column, Taxi
 from taxi_assets.zones import ZONES_COLUMNS, ZONES_PATH, ZONES_TABLE
+
+LONGEST_LINE: Final = 64 * 1024
+"""Most bytes of a CSV's line, with its end, that verification and DuckDB's reader take."""
 
 
 @dataclass(frozen=True)

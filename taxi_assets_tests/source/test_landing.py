@@ -119,10 +119,21 @@ def test_a_landed_file_lies_beside_a_manifest_that_people_can_read(zone, web, tm
         "rows": 2_000,
         "header": list(GREEN.header),
         "is_plain": True,
+        "rules": 2,
         "notes": [],
         "unknown_columns": {},
         "mtime_ns": path.stat().st_mtime_ns,
     }
+
+
+def test_a_file_that_was_found_plain_by_older_rules_is_not_taken_for_plain(zone, web, tmp_path):
+    assert zone.land(FILE, web, LOG).is_plain
+    manifest = path_of(tmp_path).with_name(f"{FILE.name}.json")
+    facts = json.loads(manifest.read_text())
+    del facts["rules"]
+    manifest.write_text(json.dumps(facts))
+    assert not zone.landed(FILE).is_plain
+    assert not zone.land(FILE, web, LOG).fetched
 
 
 def test_a_file_that_is_still_current_is_not_fetched_again(zone, web, server):
