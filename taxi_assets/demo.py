@@ -213,7 +213,7 @@ def _lines(
                         taxi=taxi.name,
                         month=month,
                         rows_in_file=raw["dagster/row_count"],
-                        rows_in_main=merged["dagster/row_count"],
+                        rows_in_main=merged["dagster/partition_row_count"],
                         inserted=merged["inserted"],
                         updated=merged["updated"],
                         deleted=merged["deleted"],

@@ -70,7 +70,8 @@ def _zones_table(warehouse: WarehouseKind, retries: dg.RetryPolicy) -> dg.Assets
         target: TripsWarehouse = getattr(context.resources, warehouse.name)
         with retried_later(context, retries), as_dagster_failures():
             rows = target.replace_zones(source.landing_zone().landed(zones_file()), context.log)
-        return dg.MaterializeResult(metadata=rows_metadata(rows, seconds=time.monotonic() - start, table=ZONES_TABLE))
+        metadata = rows_metadata(rows, seconds=time.monotonic() - start, table=ZONES_TABLE)
+        return dg.MaterializeResult(metadata={"dagster/row_count": rows, **metadata})
 
     return load_zones
 

@@ -15,10 +15,11 @@ import duckdb
 from taxi_assets.errors import NoSuchTableError, WarehouseError
 from taxi_assets.months import Month
 from taxi_assets.published import PublishedCount, published_month
-from taxi_assets.report.problems import problems_of
 from taxi_assets.sql import render
 from taxi_assets.taxis import Taxi, all_taxis
+from taxi_assets.warehouses.duckdb.dialect import DIALECT
 from taxi_assets.warehouses.io_manager import Tables
+from taxi_assets.warehouses.measures import rules_of
 from taxi_assets.zones import ZONES_TABLE
 
 
@@ -140,7 +141,7 @@ def _summarize_taxi(tables: Tables, taxi: Taxi, month: Month | None) -> TaxiSumm
         trips = tables.read(taxi.table, [month] if month else None)
     except NoSuchTableError:
         return None
-    problems = problems_of(taxi)
+    problems = rules_of(taxi, DIALECT)
     rows = _query(trips, taxi.table, render(__package__, "summarize_trips.sql", taxi=taxi, problems=problems))
     grouped: dict[str, list[dict[str, Any]]] = {"day": [], "hour": [], "zone": [], "problems": []}
     for row in rows:
@@ -160,7 +161,7 @@ def _summarize_taxi(tables: Tables, taxi: Taxi, month: Month | None) -> TaxiSumm
         bad_by_month[of] += row["trips"] if row["problems"] else 0
         for bit, problem in enumerate(problems):
             if row["problems"] & 2**bit:
-                by_problem[problem.title] += row["trips"]
+                by_problem[problem.name] += row["trips"]
     return TaxiSummary(
         taxi=taxi,
         rows=by_month,
@@ -170,7 +171,7 @@ def _summarize_taxi(tables: Tables, taxi: Taxi, month: Month | None) -> TaxiSumm
         hours={(row["weekday"], row["hour"]): row["trips"] for row in grouped["hour"] if row["weekday"]},
         zones={row["zone"]: row["trips"] for row in grouped["zone"] if row["zone"]},
         # In an order that is always the same, whatever order the rows came in.
-        problems={problem.title: by_problem[problem.title] for problem in problems if by_problem[problem.title]},
+        problems={problem.name: by_problem[problem.name] for problem in problems if by_problem[problem.name]},
         rows_with_problems=bad_by_month,
         typical=_typical([row for row in grouped["problems"] if not row["problems"]]),
     )
