@@ -96,7 +96,7 @@ class _Routes:
 
 
 def ordinary_trips(habits: Habits, pickup: Integers, unmetered: Mask, draws: Draws) -> Trips:
-    """Trips that begin at the given times; the unmetered ones lack most fields, and have fares agreed upon before."""
+    """Trips that begin at the given times; the unmetered ones have few fields, and fares agreed upon before."""
     vendor = np.where(draws.chance(340), _CREATIVE_MOBILE, _VERIFONE)
     routes = _routes(habits, draws)
     distance = np.where(unmetered, draws.pick(_UNMETERED_DISTANCES), _metered_distances(habits, routes, vendor, draws))
