@@ -57,6 +57,10 @@ compose-clean: ## end the containers of docker compose and delete their volumes,
 dbt: $(VENV)/.installed-dbt ## install dbt, whose models then are in the asset graph (a minute or two, some 800 MB, once)
 	@echo "dbt's models are in the asset graph now: docs/dbt.md"
 
+.PHONY: dbt-sources
+dbt-sources: $(VENV)/.installed ## write dbt/models/sources.yml, after a change of a taxi's definition
+	@$(BIN)/python -m taxi_assets.dbt.sources
+
 .PHONY: test
 test: $(VENV)/.installed-dev $(EMULATORS)/.installed $(VENV)/.installed-dbt ## install what tests need and run them all
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadgroup

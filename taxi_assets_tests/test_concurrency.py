@@ -154,7 +154,7 @@ def test_a_number_of_months_at_once_that_is_none_is_refused(
 ):
     monkeypatch.setenv("TAXI_MONTHS_AT_ONCE", value)
     outcome = loaded.run()
-    assert f"TAXI_MONTHS_AT_ONCE is “{value}”: set it to a whole number from 1 on." in outcome.failure
+    assert f"TAXI_MONTHS_AT_ONCE is “{value}”: set it to a whole number, 1 or more." in outcome.failure
 
 
 def test_runs_at_once_in_threads_of_one_process_all_succeed(

@@ -29,7 +29,7 @@ class EarlierError(TaxiAssetsError):
 
 def is_transient(error: Exception) -> bool:
     """Whether trying again later may help; of an error that is not ours nobody knows."""
-    return bool(getattr(error, "passing", True))
+    return bool(getattr(error, "is_transient", True))
 
 
 def observed_failure(key: dg.AssetKey, month: Month, error: Exception) -> dg.AssetObservation:

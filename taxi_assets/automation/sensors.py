@@ -8,8 +8,6 @@ from enum import StrEnum
 from typing import Final
 
 import dagster as dg
-from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from taxi_assets import settings
 from taxi_assets.assets.trips import trip_stages
@@ -18,6 +16,7 @@ from taxi_assets.automation.jobs import load_request, stretches
 from taxi_assets.automation.polling import PollingLimits, PollResult, SourceFile, ask, due_files
 from taxi_assets.automation.records import RecordedMonths
 from taxi_assets.dagster_errors import as_dagster_failures
+from taxi_assets.dagster_internals import AssetGraph, UnresolvedAssetJobDefinition
 from taxi_assets.months import Month
 from taxi_assets.partitions import months_of_taxi
 from taxi_assets.source.files import FileVersion

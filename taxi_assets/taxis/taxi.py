@@ -107,6 +107,11 @@ class Taxi:
         return self._name_for("dropoff")
 
     @property
+    def identity_columns(self) -> tuple[Column, ...]:
+        """The columns that identify a trip, in the order in which they enter its id."""
+        return tuple(self.column(name) for name in self.identity)
+
+    @property
     def table(self) -> str:
         """Name of the main table, and last part of the asset keys."""
         return f"{self.name}_tripdata"
@@ -119,6 +124,11 @@ class Taxi:
     def month_table(self, month: Month) -> str:
         """Name of one month's table."""
         return f"{self.table}_{month.suffix}"
+
+    def month_of_table(self, table: str) -> Month | None:
+        """The month that a table is of, by its name; None where it is not one of this taxi's monthly tables."""
+        prefix, _, suffix = table.rpartition(f"{self.table}_")
+        return Month.of_suffix(suffix) if suffix and not prefix else None
 
     def csv_name(self, month: Month) -> str:
         """The value of the tables' ``filename`` column for a month of the release, as in the course."""

@@ -174,10 +174,11 @@ def test_the_problems_are_those_of_the_checks(reported: Project) -> None:
     page = page_of(reported, "2019-01").read_text("utf-8")
     profile = reported.warehouse().profile_month(GREEN, JANUARY, "main", dg.get_dagster_logger())
     shown = table(page, "quality")
-    for name, count in profile.too_low.items():
-        assert shown.get(f"{name} below {GREEN.column(name).minimum}", ["0"])[0] == f"{count:,}"
-    assert shown["pickup outside the month"][0] == f"{profile.outside_month:,}"
-    assert shown["dropoff before pickup"][0] == f"{profile.backwards:,}"
+    counts = {name: count for group in profile.odd_rows.values() for name, count in group.items()}
+    assert counts["pickup outside the month"] > 0
+    assert counts["dropoff before pickup"] > 0
+    for name, count in counts.items():
+        assert shown.get(name, ["0"])[0] == f"{count:,}"
 
 
 def test_the_published_counts_stand_beside_the_rows(reported: Project) -> None:

@@ -64,6 +64,14 @@ def comment(
     connection.execute(f"COMMENT ON {kind} {quoted} IS {literal(prefix + text)}")
 
 
+def column_types(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:
+    """Type of each column of a table, as DuckDB writes it."""
+    rows = connection.execute(
+        'SELECT "column_name", "data_type" FROM duckdb_columns() WHERE "table_name" = $table', {"table": table}
+    ).fetchall()
+    return dict(rows)
+
+
 def single_row(result: duckdb.DuckDBPyConnection | duckdb.DuckDBPyRelation) -> tuple[Any, ...]:
     """The one row of a query that always has exactly one."""
     (row,) = result.fetchall()

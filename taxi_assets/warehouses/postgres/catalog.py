@@ -81,6 +81,16 @@ def column_types(connection: Connection, table: str) -> dict[str, str]:
     )
 
 
+def partition_comments(connection: Connection, table: str) -> dict[str, str]:
+    """The comment of each partition of a table, by the partition's name."""
+    rows = connection.execute(
+        "SELECT relname, coalesce(obj_description(oid, 'pg_class'), '') FROM pg_inherits"
+        " JOIN pg_class ON oid = inhrelid WHERE inhparent = %s::regclass",
+        (sql.Identifier(table).as_string(connection),),
+    ).fetchall()
+    return dict(rows)
+
+
 def secondary_indexes(connection: Connection, table: str) -> list[str]:
     """Statements that make every index and unique constraint of a partitioned table, for a table named ``{}``.
 

@@ -14,9 +14,9 @@ from taxi_assets.months import Month
 from taxi_assets.ownership import COMMENT_PREFIX
 from taxi_assets.sql import identifier, literal
 from taxi_assets.taxis import Taxi
-from taxi_assets.trips.columns import COLUMN_TYPES
-from taxi_assets.warehouses.kind import table_columns
+from taxi_assets.warehouses.postgres.dialect import DIALECT
 from taxi_assets.warehouses.rows import arrow_stream
+from taxi_assets.warehouses.trip_tables import as_in_every_warehouse, table_columns
 
 _BATCH_ROWS: Final = 50_000
 
@@ -72,19 +72,17 @@ def trips_query(taxi: Taxi, tables: Sequence[str], months: Sequence[Month] | Non
 
     Numeric values travel as text, which loses nothing, and ids as text too.
     """
-    columns = table_columns(taxi, "VARCHAR", COLUMN_TYPES)
     sent = []
-    for name, kind, _ in columns:
-        folded = identifier(name.lower())
-        if name == "unique_row_id":
-            sent.append(f"replace(CAST({folded} AS text), '-', '') AS {identifier(name)}")
-        elif kind.startswith("DECIMAL"):
-            sent.append(f"CAST({folded} AS text) AS {identifier(name)}")
+    for column in table_columns(taxi, DIALECT):
+        name = identifier(column.name)
+        if column.name == "unique_row_id":
+            sent.append(f"replace(CAST({name} AS text), '-', '') AS {name}")
+        elif column.type == DIALECT.column_types["decimal"]:
+            sent.append(f"CAST({name} AS text) AS {name}")
         else:
-            sent.append(f"{folded} AS {identifier(name)}")
+            sent.append(name)
     parts = [f"SELECT {', '.join(sent)} FROM {identifier(table)}{_where(months)}" for table in tables]
-    shape = ", ".join(f"CAST({identifier(name)} AS {kind}) AS {identifier(name)}" for name, kind, _ in columns)
-    return " UNION ALL ".join(parts), shape
+    return " UNION ALL ".join(parts), as_in_every_warehouse(taxi)
 
 
 def table_query(table: str, months: Sequence[Month] | None) -> tuple[str, str]:
