@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Final
 
 from taxi_assets import settings
 from taxi_assets.errors import SettingsError
+from taxi_assets.files import write_whole
 
 _INSTANCE_SETTINGS: Final = settings.PROJECT_FOLDER / "dagster.yaml"
 
@@ -44,9 +44,7 @@ def put_instance_settings(settings: Path, folder: Path) -> None:
     Raises:
         OSError: The folder can't be written.
     """
-    coming = folder / f".dagster.yaml.{os.getpid()}.part"
-    coming.write_bytes(settings.read_bytes())
-    coming.replace(folder / "dagster.yaml")
+    write_whole(folder / "dagster.yaml", settings.read_bytes())
 
 
 if __name__ == "__main__":

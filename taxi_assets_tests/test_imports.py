@@ -26,6 +26,7 @@ SMALL_TOOLS = {
     "sql",
     "transactions",
     "waiting",
+    "words",
 }
 PARTS = {"automation", "dbt", "getting_started", "report"}
 FLOORS: list[Set[str]] = [

@@ -15,6 +15,7 @@ from typing import Final
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from taxi_assets.errors import DbtError, SettingsError
+from taxi_assets.files import write_whole
 
 _NOTE: Final = "synced.json"
 _SECONDS: Final = 600
@@ -79,9 +80,7 @@ class GitSource:
                 place.parent.mkdir(exist_ok=True)
                 clone.rename(place)
         note = {"address": self.address, "branch": self.branch, "folder": self.folder, "commit": commit}
-        coming = state / f"{_NOTE}.part"
-        coming.write_text(json.dumps(note, indent=2), encoding="utf-8")
-        coming.replace(state / _NOTE)
+        write_whole(state / _NOTE, json.dumps(note, indent=2))
         for other in place.parent.iterdir():
             if other != place:
                 shutil.rmtree(other)

@@ -16,6 +16,7 @@ from taxi_assets import settings
 from taxi_assets.dbt import locations
 from taxi_assets.dbt.command import parse
 from taxi_assets.errors import DbtError
+from taxi_assets.files import write_whole
 
 _log = logging.getLogger(__name__)
 
@@ -47,9 +48,7 @@ def _write(project: Path, kept: Path) -> None:
         manifest = json.loads((target / "manifest.json").read_bytes())
     finally:
         shutil.rmtree(target, ignore_errors=True)
-    coming = kept.with_suffix(".part")
-    coming.write_text(json.dumps({**manifest, **{name: {} for name in _NOT_NEEDED}}), encoding="utf-8")
-    coming.replace(kept)
+    write_whole(kept, json.dumps({**manifest, **{name: {} for name in _NOT_NEEDED}}))
 
 
 def _fingerprint(project: Path) -> str:

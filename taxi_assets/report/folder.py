@@ -1,6 +1,5 @@
 """Where the report's pages are kept: a folder for each warehouse, with a file for each month and one for all months."""
 
-import os
 from pathlib import Path
 from typing import Final
 
@@ -8,6 +7,7 @@ import dagster as dg
 from pydantic import Field
 
 from taxi_assets.errors import ReportError
+from taxi_assets.files import write_whole
 from taxi_assets.months import Month
 from taxi_assets.warehouses.kind import WarehouseKind
 
@@ -36,11 +36,9 @@ class ReportFolder(dg.ConfigurableResource):  # type: ignore[type-arg]
         Raises:
             ReportError: It can't be written.
         """
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            part.write_text(page, encoding="utf-8")
-            part.replace(path)
+            write_whole(path, page)
         except OSError as error:
             raise ReportError(
                 f"The report {path} can't be written ({error.strerror}): make room there, or set TAXI_HOME to a folder "

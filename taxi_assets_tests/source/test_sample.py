@@ -361,7 +361,7 @@ class TestATaxiWithoutAmounts:
 class TestOrigin:
     def test_it_says_what_it_is(self):
         origin = SampleOrigin()
-        assert (origin.name, origin.is_release, origin.is_sample) == ("sample", False, True)
+        assert (origin.name, origin.is_release, origin.is_remote) == ("sample", False, False)
 
     @pytest.mark.parametrize("name", list(all_taxis()))
     def test_it_makes_every_month_of_every_taxi(self, name, tmp_path):

@@ -39,7 +39,6 @@ class SampleOrigin:
 
     name = "sample"
     is_release = False
-    is_sample = True
     is_remote = False
 
     def version(self, file: RawFile, known: FileVersion | None = None) -> FileVersion:  # noqa: ARG002 - any origin's
