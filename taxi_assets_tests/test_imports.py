@@ -86,10 +86,7 @@ def test_a_room_uses_only_the_floors_below_it(room: str) -> None:
 
 
 def test_no_modules_import_one_another_in_a_circle() -> None:
-    graph = {module: set(names) for module, names in OURS.items()}
-    # One circle is left; delete this line when it is gone.
-    graph["taxi_assets.warehouses.bigquery.tables"].remove("taxi_assets.warehouses.bigquery.warehouse")
-    TopologicalSorter(graph).prepare()
+    TopologicalSorter(OURS).prepare()
 
 
 def test_what_is_private_of_dagster_is_imported_in_one_module() -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import random
 import re
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,11 +12,11 @@ from typing import Any, Final
 
 import duckdb
 
-from taxi_assets.errors import TaxiAssetsError, WarehouseBusyError, WarehouseError
+from taxi_assets.errors import TaxiAssetsError, WarehouseError
 from taxi_assets.ownership import COMMENT_PREFIX
+from taxi_assets.waiting import InUse, wait_for
 
 _HELD_BY = re.compile(r"Conflicting lock is held in (.*?)\. ")
-_SECONDS_BETWEEN_MESSAGES: Final = 10.0
 # Threads that open the same file at once while another process holds it make DuckDB lose track of who has it open.
 _connecting: Final = threading.Lock()
 _NO_ROOM: Final = ("No space left", "Disk quota exceeded", "File too large")
@@ -54,27 +52,25 @@ def open_database(
 def _wait_and_connect(
     path: Path, config: Mapping[str, Any], wait_seconds: float, log: logging.Logger
 ) -> duckdb.DuckDBPyConnection:
-    start = time.monotonic()
-    next_message = start + 1.0
-    while True:
+    def connect() -> duckdb.DuckDBPyConnection:
         try:
             with _connecting:
                 return duckdb.connect(path, config=dict(config))
         except duckdb.Error as error:
-            who = _holder(error)
-            if who is None:
+            holder = _holder(error)
+            if holder is None:
                 raise _cannot_open(path, error) from error
-            waited = time.monotonic() - start
-            if waited > wait_seconds:
-                raise WarehouseBusyError(
-                    f"{path} was held by {who} for {waited:.0f} seconds: "
-                    "close that program or raise the DuckDB resource's lock_wait_seconds, then run again."
-                ) from error
-        if time.monotonic() >= next_message:
-            log.info("Waiting for %s, which is held by %s (%.0f s so far)", path, who, waited)
-            next_message = time.monotonic() + _SECONDS_BETWEEN_MESSAGES
-        # Random pauses keep processes that wait for one another from asking in step.
-        time.sleep(random.uniform(0.02, 0.1))  # noqa: S311
+            raise InUse(holder) from error
+
+    return wait_for(
+        connect,
+        what=str(path),
+        log=log,
+        pause_seconds=0.1,
+        timeout_seconds=wait_seconds,
+        silent_seconds=1.0,
+        remedy="close that program or raise the DuckDB resource's lock_wait_seconds",
+    )
 
 
 def _holder(error: duckdb.Error) -> str | None:
