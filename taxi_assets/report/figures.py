@@ -136,7 +136,7 @@ def _trips_per_day(summary: Summary) -> Plot:
             f"to {high:,} on {_day(days[trips.index(high)])}"
         )
     panels[-1].set_xlabel("day of the month" if summary.is_of_one_month else "pickup date")
-    outside = sum(taxi.problems.get("pickup outside the month", 0) for taxi in summary.taxis)
+    outside = sum(taxi.outside_month for taxi in summary.taxis)
     notes = ["Weekends are darker."] if summary.is_of_one_month else []
     if outside:
         notes.append(f"Trips with a pickup outside their file's month are left out ({outside:,}).")

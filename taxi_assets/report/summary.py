@@ -75,7 +75,8 @@ class TaxiSummary:
         days: Trips by the day of their pickup; pickups outside their file's month are left out.
         hours: Trips by weekday (1 is Monday) and hour of their pickup, with the same ones left out.
         zones: Trips by number of the pickup zone.
-        problems: Rows with each problem, by its title. A row may have several.
+        problems: Rows with each problem, by the name of its rule. A row may have several.
+        outside_month: Trips with a pickup outside their file's month.
         rows_with_problems: Rows of each month with one problem or more.
         typical: The trips without any problem.
     """
@@ -88,6 +89,7 @@ class TaxiSummary:
     hours: Mapping[tuple[int, int], int]
     zones: Mapping[int, int]
     problems: Mapping[str, int]
+    outside_month: int
     rows_with_problems: Mapping[Month, int]
     typical: Typical
 
@@ -162,8 +164,8 @@ def _summarize_taxi(tables: Tables, taxi: Taxi, month: Month | None) -> TaxiSumm
         trips = tables.read(taxi.table, [month] if month else None)
     except NoSuchTableError:
         return None
-    problems = rules_of(taxi, DIALECT)
-    rows = _query(trips, taxi.table, render(__package__, "summarize_trips.sql", taxi=taxi, problems=problems))
+    rules = rules_of(taxi, DIALECT)
+    rows = _query(trips, taxi.table, render(__package__, "summarize_trips.sql", taxi=taxi, rules=rules))
     grouped: dict[str, list[dict[str, Any]]] = {"day": [], "hour": [], "zone": [], "problems": []}
     for row in rows:
         grouped[row["grouping"]].append(row)
@@ -180,9 +182,9 @@ def _summarize_taxi(tables: Tables, taxi: Taxi, month: Month | None) -> TaxiSumm
         if count is not None:
             published[of] = count
         bad_by_month[of] += row["trips"] if row["problems"] else 0
-        for bit, problem in enumerate(problems):
+        for bit, rule in enumerate(rules):
             if row["problems"] & 2**bit:
-                by_problem[problem.name] += row["trips"]
+                by_problem[rule.name] += row["trips"]
     return TaxiSummary(
         taxi=taxi,
         rows=by_month,
@@ -192,7 +194,8 @@ def _summarize_taxi(tables: Tables, taxi: Taxi, month: Month | None) -> TaxiSumm
         hours={(row["weekday"], row["hour"]): row["trips"] for row in grouped["hour"] if row["weekday"]},
         zones={row["zone"]: row["trips"] for row in grouped["zone"] if row["zone"] is not None},
         # In the same order whatever order the rows came in.
-        problems={problem.name: by_problem[problem.name] for problem in problems if by_problem[problem.name]},
+        problems={rule.name: by_problem[rule.name] for rule in rules if by_problem[rule.name]},
+        outside_month=sum(by_problem[rule.name] for rule in rules if rule.group == "outside"),
         rows_with_problems=bad_by_month,
         typical=sum((_typical(row) for row in grouped["problems"] if not row["problems"]), start=Typical()),
     )

@@ -97,11 +97,6 @@ class Taxi:
         return next((column for column in self.columns if column.meaning == meaning), None)
 
     @property
-    def identity_columns(self) -> tuple[Column, ...]:
-        """The columns that identify a trip, in the order in which they enter its id."""
-        return tuple(self.column(name) for name in self.identity)
-
-    @property
     def pickup(self) -> str:
         """Name of the column that holds the start of the trip."""
         return self._name_for("pickup")
@@ -110,6 +105,11 @@ class Taxi:
     def dropoff(self) -> str:
         """Name of the column that holds the end of the trip."""
         return self._name_for("dropoff")
+
+    @property
+    def identity_columns(self) -> tuple[Column, ...]:
+        """The columns that identify a trip, in the order in which they enter its id."""
+        return tuple(self.column(name) for name in self.identity)
 
     @property
     def table(self) -> str:

@@ -11,8 +11,8 @@ WITH "judged" AS (
         {{ taxi.pickup | identifier }} >= "file_month"
             AND {{ taxi.pickup | identifier }} < "file_month" + INTERVAL 1 MONTH AS "is_inside",
         CAST(0 AS BIGINT)
-{% for problem in problems %}
-            + CASE WHEN {{ problem.condition }} THEN {{ 2 ** loop.index0 }} ELSE 0 END
+{% for rule in rules %}
+            + CASE WHEN {{ rule.condition }} THEN {{ 2 ** loop.index0 }} ELSE 0 END
 {% endfor %}
             AS "problems"
     FROM "trips"
