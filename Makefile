@@ -9,7 +9,7 @@ DBT := .venv-dbt
 
 # Settings of `make demo` and `make dev`, for example: make demo SOURCE=release MONTHS=2019-01...2019-03
 SOURCE ?= sample
-MONTHS ?= 2019-01...2019-06
+MONTHS ?=
 TAXIS ?=
 PORT ?= 3000
 
@@ -20,12 +20,12 @@ help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 20
 
 .PHONY: demo
-demo: $(VENV)/.installed ## load sample months of both taxis into DuckDB and show the result
-	@$(BIN)/python -m taxi_assets.demo --source "$(SOURCE)" --months "$(MONTHS)" $(foreach taxi,$(TAXIS),--taxi $(taxi))
+demo: $(VENV)/.installed ## load sample months of all taxis into DuckDB and show the result
+	@$(BIN)/python -m taxi_assets.demo --source "$(SOURCE)" $(if $(MONTHS),--months "$(MONTHS)") $(foreach taxi,$(TAXIS),--taxi $(taxi))
 
 .PHONY: demo-gcp
 demo-gcp: $(VENV)/.installed $(EMULATORS)/.installed ## do the same with BigQuery, on emulators: no account, no network
-	@$(BIN)/python -m emulators.demo --source "$(SOURCE)" --months "$(MONTHS)" $(foreach taxi,$(TAXIS),--taxi $(taxi))
+	@$(BIN)/python -m emulators.demo --source "$(SOURCE)" $(if $(MONTHS),--months "$(MONTHS)") $(foreach taxi,$(TAXIS),--taxi $(taxi))
 
 .PHONY: dev
 dev: $(VENV)/.installed ## open Dagster's UI on http://127.0.0.1:3000 (PORT=…, SOURCE=sample|release|…)
@@ -56,6 +56,10 @@ compose-clean: ## remove the containers and volumes of docker compose, including
 .PHONY: dbt
 dbt: $(VENV)/.installed-dbt ## install dbt and add its models to the asset graph (a minute or two, some 800 MB, once)
 	@echo "dbt's models are in the asset graph: see docs/dbt.md"
+
+.PHONY: dbt-sources
+dbt-sources: $(VENV)/.installed ## write dbt/models/sources.yml, after a change of a taxi's definition
+	@$(BIN)/python -m taxi_assets.dbt.sources
 
 .PHONY: test
 test: $(VENV)/.installed-dev $(EMULATORS)/.installed $(VENV)/.installed-dbt ## install what the tests need and run all of them

@@ -53,5 +53,5 @@ def test_a_path_that_a_page_names_exists(page: str) -> None:
 @each_page
 def test_a_make_target_that_a_page_names_exists(page: str) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text("utf-8"), re.MULTILINE))
-    named = re.findall(r"^make ([a-z -]+)", text_of(page), re.MULTILINE) + re.findall(r"`make ([a-z -]+)", text_of(page))
+    named = re.findall(r"(?:^|`)make ([a-z -]+)", text_of(page), re.MULTILINE)
     assert {target for words in named for target in words.split()} <= targets

@@ -29,8 +29,6 @@ from taxi_assets.taxis import Taxi
 from taxi_assets.warehouses.kind import Preparation, TableRole, TripsWarehouse, WarehouseKind
 from taxi_assets.warehouses.measures import MonthProfile
 
-OWNERS = ["team:taxi-data"]
-
 Metadata = Mapping[str, Any]
 
 
@@ -173,7 +171,6 @@ class Landing(Stage):
                 "file": f"{taxi.name}/{taxi.table}_<YYYY-MM>.csv.gz, or .parquet from the feed",
             },
             kinds={"csv", "file"},
-            group_name="raw",
             **_of_every_stage(taxi),
         )
 
@@ -322,7 +319,6 @@ def _table_spec(
             "dagster/storage_kind": warehouse.name,
         },
         kinds={warehouse.name, "table"},
-        group_name=warehouse.name,
         **_of_every_stage(taxi),
     ).with_io_manager_key(warehouse.io_manager_key)
 
@@ -331,8 +327,6 @@ def _of_every_stage(taxi: Taxi) -> dict[str, Any]:
     """What the assets of all stages have in common."""
     return {
         "tags": {"taxi": taxi.name},
-        "owners": OWNERS,
-        "code_version": "1",
         "partitions_def": months_partitions(),
         "skippable": True,
     }

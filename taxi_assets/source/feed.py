@@ -20,12 +20,10 @@ class FeedOrigin:
     Attributes:
         name: What the place is called.
         is_release: Never: the feed publishes other files.
-        is_sample: Never.
         is_remote: Whether the place is somebody else's server.
     """
 
     is_release = False
-    is_sample = False
 
     def __init__(self, place: Origin) -> None:
         self._place = place

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from taxi_assets.months import Month
 from taxi_assets.published import PublishedMonth, published_month
 from taxi_assets.taxis import Column, Taxi
 from taxi_assets.zones import ZONES_COLUMNS, ZONES_PATH, ZONES_TABLE
+
+LONGEST_LINE: Final = 64 * 1024
+"""Most bytes of a CSV's line, with its end, that verification and DuckDB's reader take."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ def zones_file() -> RawFile:
 
 @dataclass(frozen=True)
 class FileVersion:
-    """What a source says about a file without sending it; two equal versions are taken for the same bytes.
+    """What a source says about a file without sending it.
 
     Attributes:
         size: Length in bytes, if the source says it.
@@ -106,12 +110,17 @@ class FileVersion:
     last_modified: str | None = None
 
     def is_same_as(self, other: FileVersion) -> bool:
-        """Whether two versions stand for the same bytes. One that says nothing is never the same as another."""
-        if self.etag is None and self.last_modified is None:
-            return self == other and self.size is not None
-        # A server may leave out the length in one of its answers.
-        same_size = self.size == other.size or None in (self.size, other.size)
-        return same_size and (self.etag, self.last_modified) == (other.etag, other.last_modified)
+        """Whether two versions stand for the same bytes: they state the same, and state anything at all."""
+        return self == other and self != FileVersion(size=None)
+
+    def contradicts(self, other: FileVersion) -> bool:
+        """Whether two versions differ in something that both state."""
+        pairs = (
+            (self.size, other.size),
+            (self.etag, other.etag),
+            (self.last_modified, other.last_modified),
+        )
+        return any(one is not None and another is not None and one != another for one, another in pairs)
 
 
 @dataclass(frozen=True)

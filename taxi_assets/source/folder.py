@@ -23,12 +23,10 @@ class FolderOrigin:
     Attributes:
         name: ``folder`` and its absolute path.
         is_release: Never: a folder may hold any bytes.
-        is_sample: Never.
         is_remote: Never: a look at a folder costs nothing.
     """
 
     is_release = False
-    is_sample = False
     is_remote = False
 
     def __init__(self, folder: Path, *, setting: str = "TAXI_SOURCE") -> None:

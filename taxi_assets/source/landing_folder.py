@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import logging
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -16,16 +15,11 @@ from typing import Final
 
 from filelock import FileLock, Timeout
 
-from taxi_assets.errors import (
-    DamagedFileError,
-    LandingError,
-    NotPublishedError,
-    UnexpectedContentError,
-)
+from taxi_assets.errors import DamagedFileError, LandingError, SourceUnavailableError, TaxiAssetsError
+from taxi_assets.files import flush_to_disk
 from taxi_assets.progress import mib
 from taxi_assets.source.files import FileVersion, LandedFile, RawFile
 from taxi_assets.source.manifest import (
-    flush_to_disk,
     manifest_path,
     read_manifest,
     read_manifest_of_file_as_noted,
@@ -33,8 +27,10 @@ from taxi_assets.source.manifest import (
 )
 from taxi_assets.source.origin import Origin
 from taxi_assets.source.part import discard_part, discard_part_of_others
-from taxi_assets.source.verify import Contents, verify
+from taxi_assets.source.verify import Contents, damaged, require_size, verify
+from taxi_assets.waiting import InUse, wait_for
 
+_PAUSE_SECONDS: Final = 0.1
 _SWAP_SECONDS: Final = 1.0
 _HASH_DIGITS: Final = 12
 
@@ -58,7 +54,7 @@ class FolderLandingZone:
                 log.info("%s is unchanged at %s: nothing to fetch.", file.name, origin.name)
                 return replace(kept, seconds=time.perf_counter() - started)
             log.info("%s: fetching from %s.", file.name, origin.name)
-            landed = self._fetch(file, origin, log)
+            landed = self._fetch(file, origin, version, log)
             seconds = time.perf_counter() - started
             log.info(
                 "%s: %s MiB, %s rows, verified in %.1f s.", file.name, mib(landed.size), f"{landed.rows:,}", seconds
@@ -142,16 +138,21 @@ class FolderLandingZone:
             return self._as_landed(file)
         return None
 
-    def _fetch(self, file: RawFile, origin: Origin, log: logging.Logger) -> LandedFile:
+    def _fetch(self, file: RawFile, origin: Origin, announced: FileVersion, log: logging.Logger) -> LandedFile:
         path = self.path_of(file)
         part = path.with_name(f"{path.name}.part")
         discard_part_of_others(part, origin.name)
         try:
-            version = origin.fetch(file, part, log)
-            landed = _verified(part, path, file, origin, version)
+            fetched = origin.fetch(file, part, log)
+        except SourceUnavailableError:
+            raise  # the part is continued next time, as it is after an interruption
+        except Exception:
+            discard_part(part)
+            raise
+        try:
+            landed = _verified(part, file, origin, path=path, announced=announced, fetched=fetched)
             flush_to_disk(part)
-        except (NotPublishedError, DamagedFileError, UnexpectedContentError, OSError):
-            # A part that stays would be continued; only a broken connection leaves one that is worth it.
+        except BaseException:
             discard_part(part)
             raise
         self._give_name(part, landed)
@@ -161,18 +162,21 @@ class FolderLandingZone:
         part.replace(landed.path)
         discard_part(part)
         write_manifest(landed)
-        _flush_folder(landed.path.parent)
+        flush_to_disk(landed.path.parent)
 
     @contextmanager
     def _exclusive(self, file: RawFile, log: logging.Logger) -> Iterator[None]:
         """Keep other threads and processes from landing the same file; whoever dies lets go of it."""
         self.path_of(file).parent.mkdir(parents=True, exist_ok=True)
         lock = self._lock(file)
-        try:
-            lock.acquire(blocking=False)
-        except Timeout:
-            log.info("%s: waiting for another run that is landing it (%s).", file.name, lock.lock_file)
-            lock.acquire(poll_interval=0.1)
+
+        def acquire() -> None:
+            try:
+                lock.acquire(blocking=False)
+            except Timeout as error:
+                raise InUse(f"another run that is landing it ({lock.lock_file})") from error
+
+        wait_for(acquire, what=file.name, log=log, pause_seconds=_PAUSE_SECONDS)
         try:
             yield
         finally:
@@ -195,12 +199,24 @@ class FolderLandingZone:
         return "an unknown number of MiB"
 
 
-def _verified(part: Path, path: Path, file: RawFile, origin: Origin, version: FileVersion) -> LandedFile:
-    contents = _contents(part, file, origin, version)
+def _verified(
+    part: Path, file: RawFile, origin: Origin, *, path: Path, announced: FileVersion, fetched: FileVersion
+) -> LandedFile:
+    where = f"{file.name} from {origin.name}"
+    try:
+        contents = _contents(part, file, origin, fetched)
+    except (TaxiAssetsError, OSError):
+        raise
+    except Exception as error:
+        raise damaged(where, f"can't be verified ({type(error).__name__})") from error
+    changed = replace(announced, size=None).contradicts(fetched)
+    if not changed:
+        # What was sent may state a shorter length, or none.
+        require_size(part, where, announced.size)
     return LandedFile(
         path=path,
         origin=origin.name,
-        version=version,
+        version=fetched if changed else announced,
         size=contents.size,
         sha256=contents.sha256,
         csv_size=contents.csv_size,
@@ -264,14 +280,3 @@ def _remedy(error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return "make room there, or choose a folder on another disk"
     return "check that it is a folder you may write to, or choose another one"
-
-
-def _flush_folder(folder: Path) -> None:
-    """Wait until renames in the folder are on the disk, where the system can do that."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

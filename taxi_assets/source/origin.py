@@ -26,11 +26,6 @@ class Origin(Protocol):
         ...
 
     @property
-    def is_sample(self) -> bool:
-        """Whether it is the project's own sample."""
-        ...
-
-    @property
     def is_remote(self) -> bool:
         """Whether asking it is work for somebody else's server, and is therefore done sparingly."""
         ...

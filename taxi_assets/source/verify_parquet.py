@@ -14,6 +14,7 @@ from pyarrow import types
 
 from taxi_assets.errors import UnexpectedContentError
 from taxi_assets.source.files import RawFile
+from taxi_assets.source.header import defined_names
 from taxi_assets.source.verify import Contents, damaged, is_web_page, require_size
 from taxi_assets.taxis import Column, Kind
 
@@ -89,24 +90,13 @@ def _known_names(schema: pa.Schema, file: RawFile, where: str) -> Mapping[str, s
         UnexpectedContentError: Columns are missing, there twice or of a type that can't hold such values.
     """
     columns = {column.name.lower(): column for column in file.columns}
-    times = Counter(name.lower() for name in schema.names)
-    found = {field: columns[field.name.lower()] for field in schema if field.name.lower() in columns}
-    findings = {
-        "missing": [name for name in file.header if name.lower() not in times],
-        "there more than once": [columns[name].name for name, count in times.items() if count > 1 and name in columns],
-        "of another type": [
-            f"{column.name} ({field.type} instead of {_A_KIND[column.kind]})"
-            for field, column in found.items()
-            if not _fits(field.type, column)
-        ],
-    }
-    if any(findings.values()):
-        said = "; ".join(f"{what}: {', '.join(names)}" for what, names in findings.items() if names)
-        raise UnexpectedContentError(
-            f"{where} does not have the columns of its definition ({said}): nothing of it was kept, "
-            "so compare the file with the definition or choose another source with TAXI_SOURCE."
-        )
-    return {field.name: column.name for field, column in found.items()}
+    found = [(field.type, columns[field.name.lower()]) for field in schema if field.name.lower() in columns]
+    misfits = [
+        f"{column.name} ({type_} instead of {_A_KIND[column.kind]})"
+        for type_, column in found
+        if not _fits(type_, column)
+    ]
+    return defined_names(schema.names, file, where, misfits=misfits)
 
 
 _A_KIND: Final[Mapping[Kind, str]] = {

@@ -30,13 +30,13 @@ FIGURES = [
     "published_counts",
 ]
 AXES = {
-    "hours_of_the_day": {"hour of the pickup", "share of the taxi's trips"},
+    "hours_of_the_day": {"pickup hour", "share of trips"},
     "trips_per_day": {"trips per day"},
-    "revenue_and_tips_per_week": {"week, by its Monday", "US dollars per week"},
+    "revenue_and_tips_per_week": {"week starting on Monday", "US dollars per week"},
     "busiest_zones": {"trips"},
-    "hours_by_weekday": {"hour of the pickup", "weekday", "trips per hour"},
-    "rows_with_problems": {"share of the taxi's rows"},
-    "rows_with_problems_by_month": {"month of the file", "share of rows"},
+    "hours_by_weekday": {"pickup hour", "weekday", "trips per hour"},
+    "rows_with_problems": {"share of rows"},
+    "rows_with_problems_by_month": {"month", "share of rows"},
     "published_counts": set(),
 }
 

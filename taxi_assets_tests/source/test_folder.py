@@ -39,11 +39,11 @@ def test_a_file_is_copied_byte_for_byte_in_pieces(folder, target, monkeypatch):
     assert version.size == len(BODY)
 
 
-def test_the_name_tells_the_folder_and_it_is_neither_release_nor_sample(folder):
+def test_the_name_tells_the_folder_and_it_is_neither_the_release_nor_a_server(folder):
     origin = FolderOrigin(folder)
     assert origin.name == f"folder {folder}"
     assert not origin.is_release
-    assert not origin.is_sample
+    assert not origin.is_remote
 
 
 def test_the_version_changes_with_size_and_with_time(folder):

@@ -6,12 +6,10 @@ from typing import Any, Final
 
 from taxi_assets.months import Month
 from taxi_assets.ownership import COMMENT_PREFIX
-from taxi_assets.taxis import Column, Taxi
+from taxi_assets.taxis import Taxi
 from taxi_assets.trips.columns import NOISE
 from taxi_assets.warehouses.bigquery.dialect import DIALECT
 from taxi_assets.warehouses.trip_tables import ADDED_COLUMNS, KEY, column_names, staging_table, table_columns
-
-_MOST_CLUSTERED: Final = 4
 
 REFUSAL: Final = "no value of column "
 """How the error begins with which the monthly table's statement fails on a value; column and value follow."""
@@ -60,9 +58,6 @@ def external_table(taxi: Taxi, month: Month) -> str:
 
 
 def _cluster(taxi: Taxi) -> list[str]:
-    """What rows are kept by within a month: when a trip began, then its places; BigQuery takes four columns."""
-
-    def is_place(column: Column) -> bool:
-        return column.kind == "integer" and column.required and column.name in taxi.identity
-
-    return [taxi.pickup, *(column.name for column in taxi.columns if is_place(column))][:_MOST_CLUSTERED]
+    """What rows are kept by within a month: when a trip began, and its zones."""
+    columns = (taxi.column_for(meaning) for meaning in ("pickup", "pickup_zone", "dropoff_zone"))
+    return [column.name for column in columns if column is not None]

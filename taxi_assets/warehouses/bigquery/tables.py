@@ -126,7 +126,7 @@ def write_rows(
     The rows go through a file on this machine, in bounded memory.
 
     Raises:
-        WarehouseError: The rows are no table, or their months can't be told.
+        WarehouseError: The rows are not a table, or it is not known which months they belong to.
         google.api_core.exceptions.GoogleAPICallError: BigQuery refused.
     """
     stream = arrow_stream(table, rows, months)

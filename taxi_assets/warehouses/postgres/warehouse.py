@@ -257,8 +257,8 @@ class PostgresWarehouse(PostgresResource):
     def _fill(self, connection: Connection, taxi: Taxi, month: Month, landed: LandedFile, name: str) -> int:
         """Make a table of that name with the file's rows, each with its final id, in one transaction.
 
-        Rows that are copied into a table of the same transaction can be written as frozen: nobody will have to look up
-        whether their transaction was committed, and write their page again to note it.
+        Rows that are copied into a table of the same transaction can be written as frozen: no later reader has to look
+        up whether their transaction was committed, and to write their page again to note it.
         """
         filling, model = _filling_table(taxi, month), _model_table(taxi, month)
         with tempfile.TemporaryDirectory(prefix="taxi_assets_") as spill:
