@@ -1,4 +1,4 @@
-"""`make demo-gcp`: the whole way to BigQuery for both taxis, on emulators, without an account or a network."""
+"""`make demo-gcp`: loads some months of all taxis into BigQuery, on emulators, without an account or a network."""
 
 from __future__ import annotations
 

@@ -16,6 +16,10 @@ class SettingsError(TaxiAssetsError):
     """A setting is missing, malformed or names something unknown."""
 
 
+class DefinitionError(TaxiAssetsError):
+    """The file that defines a taxi does not say what it must, or contradicts itself."""
+
+
 class UnknownTaxiOrMonthError(TaxiAssetsError):
     """A taxi or a month that the project does not know, or an empty or reversed range of months."""
 

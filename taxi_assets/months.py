@@ -9,6 +9,7 @@ from datetime import date, datetime
 from taxi_assets.errors import UnknownTaxiOrMonthError
 
 _MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])", re.ASCII)
+_SUFFIX = re.compile(r"(\d{4})_(0[1-9]|1[0-2])", re.ASCII)
 
 
 @dataclass(frozen=True, order=True)
@@ -42,6 +43,12 @@ class Month:
     def suffix(self) -> str:
         """The month in a table's name: ``2020_10``."""
         return f"{self.year:04d}_{self.number:02d}"
+
+    @classmethod
+    def of_suffix(cls, suffix: str) -> Month | None:
+        """The month in a table's name; None where the suffix is not one."""
+        match = _SUFFIX.fullmatch(suffix)
+        return cls(int(match[1]), int(match[2])) if match else None
 
     def next(self) -> Month:
         """The month after this one."""

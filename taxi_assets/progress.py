@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from logging import Logger
-from typing import Final
+from typing import Any, Final
 
 _MIB: Final = 1024 * 1024
 
@@ -12,6 +12,20 @@ _MIB: Final = 1024 * 1024
 def mib(size: int) -> str:
     """A number of bytes in MiB with one decimal, without the unit."""
     return f"{size / _MIB:.1f}"
+
+
+def transfer_metadata(size: int, seconds: float, *, transferred: bool) -> dict[str, Any]:
+    """About a file that was transferred: its size in bytes and MiB (2²⁰ bytes), seconds, and MiB per second.
+
+    A file that was there before took no time, and its rate would be that of looking, so it is zero.
+    """
+    is_measured = transferred and seconds > 0
+    return {
+        "size (bytes)": size,
+        "size (MiB)": round(size / _MIB, 2),
+        "seconds": round(seconds, 3),
+        "MiB per second": round(size / _MIB / seconds, 2) if is_measured else 0.0,
+    }
 
 
 class Progress:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 import dagster as dg
 
 from taxi_assets.assets.checks import MonthCheck, Verdict
-from taxi_assets.assets.stages import Metadata, RunContext, Stage, raw_key
+from taxi_assets.assets.stages import CheckedStage, Metadata, MonthContext, RunContext, Stage, raw_key
 from taxi_assets.errors import UnexpectedContentError
 from taxi_assets.months import Month
 from taxi_assets.taxis import Taxi
@@ -70,32 +70,34 @@ class MonthReport:
     @property
     def rows(self) -> int:
         """Rows of the month, as the last asset counted them."""
-        return next((metadata["dagster/row_count"] for metadata in reversed(self.materialized.values())), 0)
+        counts = (metadata.get("dagster/partition_row_count") for metadata in reversed(self.materialized.values()))
+        return next((count for count in counts if count is not None), 0)
 
 
 def carry_months(
-    months: Sequence[Month], selection: Selection, context: RunContext, *, at_once: int
+    months: Sequence[Month], selection: Selection, run: RunContext, *, at_once: int
 ) -> Iterator[MonthReport]:
     """Carry each month through its stages, and yield a report as each is done."""
-    progress = _Progress(len(months), context.log)
+    progress = _Progress(len(months), run.log)
     with ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="month") as pool:
-        under_way = [pool.submit(carry_month, month, selection, context) for month in months]
+        in_progress = [pool.submit(carry_month, month, selection, run) for month in months]
         try:
-            for future in as_completed(under_way):
+            for future in as_completed(in_progress):
                 report = future.result()
                 progress.add(report)
                 yield report
         finally:
-            # Where the run is cancelled, months that have not begun never do; those under way end whole.
+            # Where the run is cancelled, months that have not begun never do; those in progress end whole.
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def carry_month(month: Month, selection: Selection, context: RunContext) -> MonthReport:
+def carry_month(month: Month, selection: Selection, run: RunContext) -> MonthReport:
     """Carry one month through its stages; where one fails, those after it are left alone."""
     report = MonthReport(month)
+    context = MonthContext(selection.taxi, month, run)
     stopped: set[dg.AssetKey] = set()
     with ExitStack() as stack:
-        session = _Session(context, stack)
+        session = _Session(run, stack)
         for stage in selection.stages:
             if stage.after in stopped:
                 stopped.add(stage.key)
@@ -109,27 +111,15 @@ def carry_month(month: Month, selection: Selection, context: RunContext) -> Mont
                 report.errors[stage.key] = error
                 stopped.add(stage.key)
     is_merged = any(stage.is_last and stage.key in report.materialized for stage in selection.stages)
-    if is_merged and not report.errors and not context.source.keep_raw_files:
+    if is_merged and not report.errors and not run.source.keep_raw_files:
         try:
-            _purge(month, selection.taxi, context)
+            context.purge()
         except Exception as error:  # the month is merged all the same
             report.errors[raw_key(selection.taxi.table)] = error
     return report
 
 
-def _purge(month: Month, taxi: Taxi, context: RunContext) -> None:
-    """Delete the month's raw file, unless it holds what the tables don't."""
-    zone, file = context.source.landing_zone(), context.source.trip_file(taxi, month)
-    noted = zone.known(file)
-    if noted is not None and noted.unknown_columns:
-        context.log.warning(
-            f"{file.name} is kept, as columns of it are not loaded: {', '.join(noted.unknown_columns)}."
-        )
-        return
-    zone.purge(file)
-
-
-def _do(stage: Stage, selection: Selection, context: RunContext, report: MonthReport) -> None:
+def _do(stage: Stage, selection: Selection, context: MonthContext, report: MonthReport) -> None:
     """Materialize the stage's asset if it is asked for, and judge it if a check is.
 
     Raises:
@@ -137,11 +127,11 @@ def _do(stage: Stage, selection: Selection, context: RunContext, report: MonthRe
         TaxiAssetsError: The stage could not be done.
     """
     if stage.key in selection.assets:
-        report.materialized[stage.key] = stage.run(report.month, context)
+        report.materialized[stage.key] = stage.run(context)
     wanted = selection.checks_of(stage)
-    if not wanted:
+    if not wanted or not isinstance(stage, CheckedStage):
         return
-    evidence = stage.judge(report.month, context)
+    evidence = stage.collect_evidence(context)
     report.verdicts |= {key: check.judge(evidence) for key, check in wanted.items()}
     failed = [key for key, check in wanted.items() if check.blocking and report.verdicts[key].stops]
     if failed:
@@ -156,8 +146,8 @@ def _do(stage: Stage, selection: Selection, context: RunContext, report: MonthRe
 class _Session:
     """At most one warehouse that is kept open, so that a month's stages there needn't open it again and again."""
 
-    def __init__(self, context: RunContext, stack: ExitStack) -> None:
-        self._at = context
+    def __init__(self, run: RunContext, stack: ExitStack) -> None:
+        self._run = run
         self._stack = stack
         self._of: WarehouseKind | None = None
 
@@ -168,7 +158,7 @@ class _Session:
         self._of = None
         self._stack.close()
         if warehouse is not None:
-            self._stack.enter_context(self._at.warehouse(warehouse).session(self._at.log))
+            self._stack.enter_context(self._run.warehouse(warehouse).session(self._run.log))
             self._of = warehouse
 
 

@@ -17,7 +17,8 @@ from taxi_assets.published import PublishedMonth
 from taxi_assets.settings import SAMPLE_NAME
 from taxi_assets.source.files import LandedFile
 from taxi_assets.source.origin import RELEASE_ADDRESS
-from taxi_assets.warehouses.kind import MonthProfile, TableRole
+from taxi_assets.warehouses.kind import TableRole
+from taxi_assets.warehouses.measures import MonthProfile
 
 OUTSIDE_MONTH_LIMIT: Final = 0.01
 """Share of pickups outside the month above which a check warns; published months stay far below it."""
@@ -109,7 +110,7 @@ def _rows_match_published(evidence: Evidence) -> Verdict:
     is_release = landed is not None and landed.origin == RELEASE_ADDRESS
     return Verdict(
         passed=rows == expected.rows,
-        # A mirror may hold samples, and the feed publishes corrected months anew.
+        # A mirror may hold samples, and the feed publishes corrected months again.
         is_error=is_release and expected.is_sure,
         numbers={"rows": rows, "published rows": expected.rows, "difference": rows - expected.rows, **in_other},
         note=f"published count of the {name} known from: {expected.known_from}",
@@ -132,29 +133,19 @@ def _ids_are_unique(evidence: Evidence) -> Verdict:
 
 
 def _required_values_are_there(evidence: Evidence) -> Verdict:
-    missing = {f"missing {name}": count for name, count in evidence.profile.missing.items()}
+    missing = evidence.profile.odd_rows.get("missing", {})
     return Verdict(not any(missing.values()), missing)
 
 
 def _pickups_are_in_month(evidence: Evidence) -> Verdict:
-    outside, rows = evidence.profile.outside_month, evidence.profile.rows
-    share = outside / rows if rows else 0.0
-    return Verdict(
-        passed=share <= OUTSIDE_MONTH_LIMIT,
-        is_error=False,
-        numbers={"outside the month": outside, "share": round(share, 6)},
-    )
+    outside, rows = evidence.profile.odd_rows["outside"], evidence.profile.rows
+    share = sum(outside.values()) / rows if rows else 0.0
+    return Verdict(passed=share <= OUTSIDE_MONTH_LIMIT, is_error=False, numbers={**outside, "share": round(share, 6)})
 
 
 def _values_are_plausible(evidence: Evidence) -> Verdict:
     profile = evidence.profile
-    counts = {
-        **{f"{name} too low": count for name, count in profile.too_low.items()},
-        **{f"{name} too high": count for name, count in profile.too_high.items()},
-        "dropoff before pickup": profile.backwards,
-        "longer than a day": profile.longer_than_a_day,
-    }
-    found = {name: count for name, count in counts.items() if count}
+    found = {name: count for name, count in profile.odd_rows["implausible"].items() if count}
     frequent = [name for name, count in found.items() if count > IMPLAUSIBLE_LIMIT * profile.rows]
     return Verdict(
         passed=not frequent,

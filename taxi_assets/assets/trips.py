@@ -61,7 +61,7 @@ def trip_assets(taxi: Taxi, warehouses: Sequence[WarehouseKind], retries: dg.Ret
     )
     def carry_through(context: dg.AssetExecutionContext) -> Iterator[Event]:
         selection = Selection(taxi, stages, context.selected_asset_keys, context.selected_asset_check_keys)
-        at = RunContext(context.resources.source, context.resources, context.log)
+        run = RunContext(context.resources.source, context.resources, context.log)
         with retried_later(context, retries), as_dagster_failures():
             months = months_of_run(context)
             tag_run(context, months)
@@ -69,7 +69,7 @@ def trip_assets(taxi: Taxi, warehouses: Sequence[WarehouseKind], retries: dg.Ret
             if settled:
                 context.log.info(f"{len(settled)} of {len(months)} months are settled by an earlier attempt")
             left = [month for month in months if month not in settled]
-            carried = {r.month: r for r in carry_months(left, selection, at, at_once=settings.months_at_once())}
+            carried = {r.month: r for r in carry_months(left, selection, run, at_once=settings.months_at_once())}
             yield from _events(context, selection, dict(sorted(carried.items())), settled)
 
     return carry_through
@@ -140,7 +140,7 @@ def _failure(failed: Mapping[Month, MonthReport], *, months: int) -> dg.Failure:
             "failed months": ", ".join(map(str, failed)),
             "failures": dg.MetadataValue.md("\n".join(f"- {sentence}" for sentence in sentences)),
         },
-        # What can pass is worth a retry; bad data stays bad.
+        # A temporary cause is worth a retry; bad data stays bad.
         allow_retries=any(is_transient(error) for _, _, error in causes),
     )
     failure.__cause__ = causes[0][2]

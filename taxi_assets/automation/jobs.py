@@ -6,13 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from taxi_assets.assets.run_tags import run_tags
+from taxi_assets.dagster_internals import UnresolvedAssetJobDefinition
 from taxi_assets.months import Month
 from taxi_assets.source.resource import TripSource
 from taxi_assets.taxis import Taxi, all_taxis
 from taxi_assets.warehouses.kind import WarehouseKind
+from taxi_assets.words import listed
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ def load_jobs(warehouses: Sequence[WarehouseKind]) -> LoadJobs:
         everywhere=_load_job(
             "load_all",
             warehouses,
-            f"Loads months of trips into {' and '.join(warehouse.title for warehouse in warehouses)}.",
+            f"Loads months of trips into {listed([warehouse.title for warehouse in warehouses])}.",
         ),
     )
 

@@ -9,14 +9,11 @@ from functools import cached_property
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
-from dagster._core.errors import DagsterDefinitionChangedDeserializationError
-from dagster._core.execution.backfill import BulkActionStatus
-from dagster._core.storage.partition_status_cache import AssetPartitionStatus
 
 from taxi_assets.assets.attempts import EarlierError, recorded_failure
 from taxi_assets.assets.stages import Stage, raw_key
 from taxi_assets.assets.trips import trip_stages
+from taxi_assets.dagster_internals import AssetGraph, BulkActionStatus, DagsterDefinitionChangedDeserializationError
 from taxi_assets.months import Month
 from taxi_assets.partitions import months_partitions
 from taxi_assets.source.files import FileVersion
@@ -131,7 +128,7 @@ class RecordedMonths:
         for stage in self._stages:
             if stage.is_last:
                 states = self._instance.get_status_by_partition(stage.key, months.get_partition_keys(), months) or {}
-                in_progress |= {key for key, state in states.items() if state == AssetPartitionStatus.IN_PROGRESS}
+                in_progress |= {key for key, state in states.items() if state == dg.AssetPartitionStatus.IN_PROGRESS}
         return in_progress
 
     @cached_property

@@ -6,12 +6,12 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from taxi_assets.automation.jobs import load_request
 from taxi_assets.automation.records import RecordedMonths, read_records
 from taxi_assets.automation.sensors import NEW_FILES
 from taxi_assets.dagster_errors import as_dagster_failures
+from taxi_assets.dagster_internals import UnresolvedAssetJobDefinition
 from taxi_assets.errors import NotPublishedError, SourceUnavailableError
 from taxi_assets.months import Month
 from taxi_assets.partitions import months_of_taxi

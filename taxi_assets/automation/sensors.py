@@ -8,7 +8,6 @@ from enum import StrEnum
 from typing import Final
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from taxi_assets import settings
 from taxi_assets.automation.cursor import PolledFile, SensorCursor, digest, read_cursor
@@ -16,6 +15,7 @@ from taxi_assets.automation.jobs import load_request, month_ranges
 from taxi_assets.automation.polling import PollingLimits, PollResult, SourceFile, due_files, poll
 from taxi_assets.automation.records import RecordedMonths, read_records
 from taxi_assets.dagster_errors import as_dagster_failures
+from taxi_assets.dagster_internals import UnresolvedAssetJobDefinition
 from taxi_assets.months import Month
 from taxi_assets.partitions import months_of_taxi
 from taxi_assets.source.files import FileVersion

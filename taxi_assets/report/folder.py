@@ -1,4 +1,4 @@
-"""Where the report's pages are kept: a folder for each warehouse, a file for each month and one for all of them."""
+"""Where the report's pages are kept: a folder for each warehouse, with a file for each month and one for all months."""
 
 from pathlib import Path
 from typing import Final
@@ -17,7 +17,7 @@ ALL_MONTHS: Final = "all_months"
 class ReportFolder(dg.ConfigurableResource):  # type: ignore[type-arg]
     """The folder of the report's pages."""
 
-    folder: str = Field(description="Folder of all pages; it is made if it is missing.")
+    folder: str = Field(description="Folder of all pages, which is created if it is missing.")
 
     def path_of(self, warehouse: WarehouseKind, month: Month | None) -> Path:
         """The page of a month, or of all months."""
@@ -31,7 +31,7 @@ class ReportFolder(dg.ConfigurableResource):  # type: ignore[type-arg]
         )
 
     def write(self, path: Path, page: str) -> None:
-        """Write a page as a whole: whoever opens it sees the old one or the new one.
+        """Write a whole page: a reader sees either the old page or the new one.
 
         Raises:
             ReportError: It can't be written.

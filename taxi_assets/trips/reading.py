@@ -93,7 +93,7 @@ def _reading(taxi: Taxi, landed: LandedFile, *, id_function: str) -> dict[str, A
     """What ``read_month.sql`` is rendered with."""
     return {
         "taxi": taxi,
-        "identity": [taxi.column(name) for name in taxi.identity],
+        "identity": taxi.identity_columns,
         "file_columns": [taxi.column(name) for name in landed.header],
         "file_reader": "read_parquet_file.sql" if landed.is_parquet else "read_csv_file.sql",
         "longest_line": LONGEST_LINE,

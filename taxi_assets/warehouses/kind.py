@@ -10,14 +10,15 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any, Literal, Protocol
 
 import dagster as dg
 
 from taxi_assets.months import Month
 from taxi_assets.source.files import LandedFile
-from taxi_assets.taxis import Kind, Taxi
+from taxi_assets.taxis import Taxi
+from taxi_assets.warehouses.dialect import Dialect
+from taxi_assets.warehouses.measures import MonthProfile
 
 TableRole = Literal["month", "main"]
 """A taxi's monthly table, or its main table with all months."""
@@ -34,7 +35,7 @@ class MonthLoad:
     """
 
     rows: int
-    seconds: float = field(default=0.0, compare=False)
+    seconds: float = field(compare=False)
     facts: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
@@ -44,6 +45,7 @@ class MonthMerge:
 
     Attributes:
         rows: Rows that the main table now holds of that month's file.
+        table_rows: Rows that it now holds of all months.
         inserted: Rows that were not there before.
         updated: Rows that were there with other values.
         deleted: Rows that the file no longer has.
@@ -52,60 +54,12 @@ class MonthMerge:
     """
 
     rows: int
+    table_rows: int
     inserted: int
     updated: int
     deleted: int
-    seconds: float = field(default=0.0, compare=False)
+    seconds: float = field(compare=False)
     facts: Mapping[str, Any] = field(default_factory=dict, compare=False)
-
-
-@dataclass(frozen=True)
-class MonthProfile:
-    """The numbers about one month in one table that all checks are made of, measured by the warehouse in one query.
-
-    Attributes:
-        rows: Rows of that month's file.
-        repeated_ids: Rows whose id another row has as well.
-        outside_month: Rows whose pickup lies outside the file's month.
-        backwards: Rows whose dropoff lies before their pickup.
-        longer_than_a_day: Rows whose dropoff lies more than 24 hours after their pickup.
-        missing: Empty values of each required column.
-        too_low: Values below the minimum of each column that has one.
-        too_high: Values above the maximum of each column that has one.
-        sums: Exact sum of each decimal column; null where the column is empty.
-        id_digest: Sum of the first 60 bits of all ids: the same for the same set of ids, in whatever order.
-    """
-
-    rows: int
-    repeated_ids: int
-    outside_month: int
-    backwards: int
-    longer_than_a_day: int
-    missing: Mapping[str, int]
-    too_low: Mapping[str, int]
-    too_high: Mapping[str, int]
-    sums: Mapping[str, Decimal | None]
-    id_digest: int
-
-    @classmethod
-    def from_row(cls, row: Mapping[str, Any]) -> MonthProfile:
-        """Read the single row of a ``profile_month.sql``, whose columns are named ``rows`` or ``missing VendorID``."""
-
-        def by_column(prefix: str) -> dict[str, Any]:
-            return {name.removeprefix(prefix): value for name, value in row.items() if name.startswith(prefix)}
-
-        return cls(
-            rows=row["rows"],
-            repeated_ids=row["repeated_ids"],
-            outside_month=row["outside_month"],
-            backwards=row["backwards"],
-            longer_than_a_day=row["longer_than_a_day"],
-            missing=by_column("missing "),
-            too_low=by_column("too_low "),
-            too_high=by_column("too_high "),
-            sums=by_column("sum "),
-            id_digest=int(row["id_digest"]),
-        )
 
 
 class TripsWarehouse(Protocol):
@@ -184,8 +138,7 @@ class WarehouseKind:
     Attributes:
         name: First part of its asset keys, its group, and the key of its resource.
         title: The name as people say it.
-        column_types: Its type of each kind of column, for the column schema.
-        id_type: Its type of ``unique_row_id``.
+        dialect: How it writes SQL, and its types of columns.
         is_configured: Whether its settings are there, so that its assets join the graph.
         resources: Its resource under ``name`` and its I/O manager under ``<name>_io_manager``, and whatever else its
             assets need.
@@ -198,8 +151,7 @@ class WarehouseKind:
 
     name: str
     title: str
-    column_types: Mapping[Kind, str]
-    id_type: str
+    dialect: Dialect
     is_configured: Callable[[], bool]
     resources: Callable[[], Mapping[str, Any]]
     preparations: Sequence[Preparation] = ()
@@ -215,13 +167,3 @@ class WarehouseKind:
     def key(self, table: str) -> dg.AssetKey:
         """Key of the asset for a table."""
         return dg.AssetKey([self.name, table])
-
-
-def table_columns(taxi: Taxi, id_type: str, column_types: Mapping[Kind, str]) -> Sequence[tuple[str, str, str]]:
-    """Name, type and description of each column that monthly and main tables have, in their order."""
-    return [
-        ("unique_row_id", id_type, "MD5 over the values that identify the trip; the same in every warehouse."),
-        ("filename", column_types["text"], "Name of the published file that the trip comes from."),
-        ("file_month", "DATE", "First day of that file's month; the pickup may lie outside of it."),
-        *((column.name, column_types[column.kind], column.description) for column in taxi.columns),
-    ]

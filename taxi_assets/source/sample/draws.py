@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 Integers = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
+Text = npt.NDArray[np.bytes_]
 
 _CURVE_STEPS = 10_000
 

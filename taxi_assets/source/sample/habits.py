@@ -33,8 +33,8 @@ class Habits:
     """The rates of everything that happens on a trip, as far as the taxi's columns and the month tell."""
 
     def __init__(self, taxi: Taxi, month: Month) -> None:
-        # Only liveries can be dispatched as well as hailed, so that only their files have a trip type.
-        self.liveries = "trip_type" in taxi.header
+        # Liveries can be dispatched as well as hailed, so their files alone have a trip type.
+        self.liveries = taxi.column_for("trip_type") is not None
         self.unmetered_per_mille = 400 if self.liveries and month >= _METERS_FELL_SILENT else 10
         self.zero_distance_per_mille = 38 if self.liveries else 10
         self.card_per_mille = 570 if self.liveries else 740

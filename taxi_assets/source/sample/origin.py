@@ -20,6 +20,7 @@ from taxi_assets.source.sample.csv import csv_header, csv_lines
 from taxi_assets.source.sample.draws import Draws
 from taxi_assets.source.sample.habits import Calendar, Habits
 from taxi_assets.source.sample.oddities import Oddities, plant_oddities
+from taxi_assets.source.sample.other_columns import other_columns
 from taxi_assets.source.sample.trips import Trips, ordinary_trips
 from taxi_assets.source.sample.zones import write_zones
 from taxi_assets.taxis import Taxi, all_taxis
@@ -102,11 +103,13 @@ def _trips(taxi: Taxi, month: Month, rows: int) -> Iterator[Trips]:
     calendar = Calendar(month, rows)
     for first in range(0, rows, _CHUNK_ROWS):
         places = np.arange(first, min(first + _CHUNK_ROWS, rows), dtype=np.int64)
-        draws = Draws(f"{taxi.name}/{month}/{rows}/{first}", len(places))
+        chunk = f"{taxi.name}/{month}/{rows}/{first}"
+        draws = Draws(chunk, len(places))
         odd = Oddities(places)
         unmetered = draws.chance(habits.unmetered_per_mille) | odd.huge_distance
         trips = ordinary_trips(habits, calendar.pickups(places, draws), unmetered, draws)
-        plant_oddities(trips, odd, calendar, draws)
+        trips.other = other_columns(taxi, chunk, trips.pickup)
+        plant_oddities(taxi, trips, odd, calendar, draws)
         yield trips
 
 

@@ -1,4 +1,4 @@
-"""What the sample's trips are like: routes, times, fares and tips that go together, made from nothing.
+"""What the sample's trips are like: routes, times, fares and tips that go together.
 
 All values are integers: times in seconds since 1970 as New York's clocks show them, distances in hundredths of a
 mile, amounts in cents.
@@ -6,7 +6,8 @@ mile, amounts in cents.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Final
 
@@ -15,6 +16,7 @@ import numpy as np
 from taxi_assets.source.sample.draws import Draws, Integers, Mask, curve, weighted
 from taxi_assets.source.sample.habits import DAY, HOUR, Habits
 from taxi_assets.source.sample.zones import JFK, LAGUARDIA, NEWARK, zones_served_as
+from taxi_assets.taxis import MEANINGS
 from taxi_assets.zones import ZONE_COUNT
 
 NOTHING: Final = -(10**9)  # stands for a field that is empty in the file
@@ -47,7 +49,12 @@ _UNMETERED_FARES: Final = curve(
 
 @dataclass
 class Trips:
-    """Consecutive rows of a file, column by column; ``stored`` is 0 for N and 1 for Y."""
+    """Consecutive rows of a file: one array for each meaning that a column can have, under the meaning's name.
+
+    Attributes:
+        stored_flag: 0 for N and 1 for Y.
+        other: Values of the taxi's columns without a meaning, by the columns' names; see ``other_columns``.
+    """
 
     vendor: Integers
     pickup: Integers
@@ -56,18 +63,25 @@ class Trips:
     dropoff_zone: Integers
     passengers: Integers
     distance: Integers
-    rate: Integers
-    stored: Integers
-    payment: Integers
+    rate_code: Integers
+    stored_flag: Integers
+    payment_type: Integers
     trip_type: Integers
     fare: Integers
     extra: Integers
     mta_tax: Integers
     tip: Integers
     tolls: Integers
-    improvement: Integers
-    congestion: Integers
+    ehail_fee: Integers
+    improvement_surcharge: Integers
+    congestion_surcharge: Integers
     total: Integers
+    other: dict[str, Integers] = field(default_factory=dict)
+
+    def all_columns(self) -> Iterator[Integers]:
+        """The values of every column."""
+        yield from (getattr(self, meaning) for meaning in MEANINGS)
+        yield from self.other.values()
 
 
 @dataclass
@@ -82,7 +96,7 @@ class _Routes:
 
 
 def ordinary_trips(habits: Habits, pickup: Integers, unmetered: Mask, draws: Draws) -> Trips:
-    """Trips that begin at the given times; the unmetered ones lack most fields, and have fares agreed upon before."""
+    """Trips that begin at the given times; the unmetered ones have few fields, and fares agreed upon before."""
     vendor = np.where(draws.chance(340), _CREATIVE_MOBILE, _VERIFONE)
     routes = _routes(habits, draws)
     distance = np.where(unmetered, draws.pick(_UNMETERED_DISTANCES), _metered_distances(habits, routes, vendor, draws))
@@ -111,17 +125,18 @@ def ordinary_trips(habits: Habits, pickup: Integers, unmetered: Mask, draws: Dra
         dropoff_zone=routes.dropoff_zone,
         passengers=draws.pick(habits.passengers),
         distance=distance,
-        rate=routes.rate,
-        stored=draws.chance(8).astype(np.int64),
-        payment=payment,
+        rate_code=routes.rate,
+        stored_flag=draws.chance(8).astype(np.int64),
+        payment_type=payment,
         trip_type=np.where(routes.dispatched, _DISPATCHED, _HAILED),
         fare=fare,
         extra=extra,
         mta_tax=mta_tax,
         tip=tip,
         tolls=tolls,
-        improvement=improvement,
-        congestion=congestion,
+        ehail_fee=np.full_like(fare, NOTHING),
+        improvement_surcharge=improvement,
+        congestion_surcharge=congestion,
         total=due + tip,
     )
     _take_meter_away(trips, unmetered, habits, draws)
@@ -205,8 +220,8 @@ def _tips(due: Integers, draws: Draws) -> Integers:
 
 def _take_meter_away(trips: Trips, unmetered: Mask, habits: Habits, draws: Draws) -> None:
     """Empty the fields that a meter would have filled, and charge what companies charge without one."""
-    for column in (trips.vendor, trips.passengers, trips.rate, trips.stored, trips.payment, trips.trip_type):
-        column[unmetered] = NOTHING
+    for meaning in ("vendor", "passengers", "rate_code", "stored_flag", "payment_type", "trip_type"):
+        getattr(trips, meaning)[unmetered] = NOTHING
     flat, usual = 275, draws.chance(960)
     fee = np.where(usual, flat, 0)
     nothing = np.zeros_like(fee)
@@ -215,8 +230,8 @@ def _take_meter_away(trips: Trips, unmetered: Mask, habits: Habits, draws: Draws
     trips.tip = np.where(unmetered, fee if habits.liveries else nothing, trips.tip)
     trips.extra = np.where(unmetered, nothing if habits.liveries else fee, trips.extra)
     trips.mta_tax = np.where(unmetered, np.where(taxed, 50, 0), trips.mta_tax)
-    trips.congestion = np.where(unmetered, NOTHING if habits.liveries else 0, trips.congestion)
-    total = trips.fare + trips.extra + trips.mta_tax + trips.tip + trips.tolls + trips.improvement
+    trips.congestion_surcharge = np.where(unmetered, NOTHING if habits.liveries else 0, trips.congestion_surcharge)
+    total = trips.fare + trips.extra + trips.mta_tax + trips.tip + trips.tolls + trips.improvement_surcharge
     trips.total = np.where(unmetered, total, trips.total)
 
 

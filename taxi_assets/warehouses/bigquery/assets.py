@@ -21,7 +21,6 @@ def _object_spec(taxi: Taxi) -> dg.AssetSpec:
             "file": f"gs://<GCP_BUCKET_NAME>/{taxi.name}/{taxi.table}_<YYYY-MM>.csv.gz, or .parquet from the feed"
         },
         kinds={"gcs", "csv"},
-        group_name="gcs",
     ).with_io_manager_key("gcs_io_manager")
 
 
@@ -41,7 +40,6 @@ def _external_table_spec(taxi: Taxi) -> dg.AssetSpec:
             "dagster/storage_kind": "bigquery",
         },
         kinds={"bigquery", "table"},
-        group_name="bigquery",
     ).with_io_manager_key("bigquery_io_manager")
 
 

@@ -1,7 +1,7 @@
-"""One writer at a time, across machines: whoever makes an object of a name in the bucket holds that name.
+"""One writer at a time, across machines: the writer that makes an object of a name in the bucket holds that name.
 
-The holder renews the object. A holder that was killed doesn't, and whoever has seen the object unchanged for long
-enough, by its own clock, takes it away; so no two machines need to agree on the time.
+The holder renews the object. A holder that was killed does not, and a waiting writer that has seen the object
+unchanged for long enough, by its own clock, removes it; so no two machines need to agree on the time.
 """
 
 from __future__ import annotations
@@ -17,19 +17,18 @@ from typing import Final
 from google.api_core.exceptions import GoogleAPICallError, NotFound, PreconditionFailed
 from google.cloud import storage
 
-from taxi_assets.errors import WarehouseBusyError
 from taxi_assets.ownership import MADE_BY
+from taxi_assets.waiting import InUse, wait_for
 
 _FOLDER: Final = ".taxi_assets/leases"
 _PAUSE_SECONDS: Final = 1.0
-_SECONDS_BETWEEN_MESSAGES: Final = 10.0
 
 
 @contextmanager
 def lease(
     bucket: storage.Bucket, name: str, *, lasting_seconds: float, wait_seconds: float, log: logging.Logger
 ) -> Iterator[None]:
-    """Hold a name for the length of the block, as one of all that ask for it.
+    """Hold a name for the length of the block, while others wait for it.
 
     Args:
         bucket: The bucket that all who ask share.
@@ -67,7 +66,7 @@ class _Sign:
         """Make it, or renew it where it is ours.
 
         Raises:
-            google.api_core.exceptions.PreconditionFailed: Somebody else's is there, or has taken its place.
+            google.api_core.exceptions.PreconditionFailed: Another holder's is there, or has taken its place.
         """
         blob = self._bucket.blob(self._name)
         blob.metadata = dict(MADE_BY)
@@ -80,43 +79,36 @@ class _Sign:
             self._bucket.blob(self._name).delete(if_generation_match=self._generation)
 
     def others(self) -> int | None:
-        """Generation of the one that somebody else has put there, if any."""
+        """Generation of the object that another holder has put there, if any."""
         blob = self._bucket.get_blob(self._name)
         return None if blob is None else int(blob.generation)
 
-    def take_away(self, generation: int) -> None:
-        """Remove somebody else's, unless it has changed."""
+    def remove_others(self, generation: int) -> None:
+        """Remove another holder's, unless it has changed."""
         with suppress(NotFound, PreconditionFailed):
             self._bucket.blob(self._name).delete(if_generation_match=generation)
 
 
 def _take(sign: _Sign, name: str, lasting_seconds: float, wait_seconds: float, log: logging.Logger) -> None:
-    start = last_said = time.monotonic()
     seen: int | None = None
-    seen_since = start
-    while True:
+    seen_since = time.monotonic()
+
+    def put() -> None:
+        nonlocal seen, seen_since
         try:
             sign.put()
-        except PreconditionFailed:
-            others = sign.others()
-        else:
-            return
-        now = time.monotonic()
-        if others != seen:
-            seen, seen_since = others, now
-        if others is not None and now - seen_since > lasting_seconds:
-            log.info(f"The load of {name} that held it gives no sign of life: going on without it")
-            sign.take_away(others)
-            continue
-        if now - start > wait_seconds:
-            raise WarehouseBusyError(
-                f"Another load of {name} has been at work for more than {wait_seconds:,.0f} s: let it end, then run "
-                "again."
-            )
-        if now - last_said > _SECONDS_BETWEEN_MESSAGES or last_said == start:
-            log.info(f"Waiting for another load of {name}")
-            last_said = now
-        time.sleep(min(_PAUSE_SECONDS, lasting_seconds / 4))
+        except PreconditionFailed as error:
+            others, now = sign.others(), time.monotonic()
+            if others != seen:
+                seen, seen_since = others, now
+            if others is not None and now - seen_since > lasting_seconds:
+                log.info(f"The load of {name} that held it gives no sign of life: going on without it")
+                sign.remove_others(others)
+            raise InUse("another load") from error
+
+    wait_for(
+        put, what=name, log=log, pause_seconds=min(_PAUSE_SECONDS, lasting_seconds / 4), timeout_seconds=wait_seconds
+    )
 
 
 def _renew(sign: _Sign, released: threading.Event, every_seconds: float, log: logging.Logger) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
@@ -12,7 +11,8 @@ from google.cloud import bigquery
 from taxi_assets.months import Month
 from taxi_assets.taxis import Column, Taxi
 from taxi_assets.warehouses.bigquery.catalog import find_own
-from taxi_assets.warehouses.bigquery.columns import COLUMN_TYPES
+from taxi_assets.warehouses.bigquery.dialect import DIALECT
+from taxi_assets.warehouses.trip_tables import missing_columns
 
 
 def add_new_columns(
@@ -27,19 +27,19 @@ def add_new_columns(
         dataset: Project and dataset.
         taxi: The taxi.
         month: The month in hand, whose own table or view is looked at too; None for none.
-        make_view: Makes the view of a month anew.
+        make_view: Makes the view of a month again.
 
     Raises:
-        WarehouseError: A table with such a name is somebody else's.
+        WarehouseError: A table with such a name belongs to another program.
     """
     main = find_own(client, dataset, taxi.table)
-    is_new = main is not None and bool(_lacking_columns(taxi, main))
+    is_new = main is not None and bool(_missing_columns(taxi, main))
     if main is not None and is_new:
         _add_columns(client, main, taxi)
     months = _months_there(client, dataset, taxi) if is_new else [month] if month is not None else []
     for there in months:
         table = find_own(client, dataset, taxi.month_table(there))
-        if table is None or not _lacking_columns(taxi, table):
+        if table is None or not _missing_columns(taxi, table):
             continue
         if table.table_type == "VIEW":
             make_view(there)
@@ -47,16 +47,15 @@ def add_new_columns(
             _add_columns(client, table, taxi)
 
 
-def _lacking_columns(taxi: Taxi, table: bigquery.Table) -> Sequence[Column]:
-    there = {field.name.lower() for field in table.schema}
-    return [column for column in taxi.columns if column.only_in_feed and column.name.lower() not in there]
+def _missing_columns(taxi: Taxi, table: bigquery.Table) -> Sequence[Column]:
+    return missing_columns(taxi, [field.name for field in table.schema])
 
 
 def _add_columns(client: bigquery.Client, table: bigquery.Table, taxi: Taxi) -> None:
-    while lacking := _lacking_columns(taxi, table):
+    while missing := _missing_columns(taxi, table):
         new = [
-            bigquery.SchemaField(column.name, COLUMN_TYPES[column.kind], description=column.description)
-            for column in lacking
+            bigquery.SchemaField(column.name, DIALECT.column_types[column.kind], description=column.description)
+            for column in missing
         ]
         table.schema = [*table.schema, *new]
         # Another run may have changed the table since it was looked at, perhaps in the same way.
@@ -66,6 +65,5 @@ def _add_columns(client: bigquery.Client, table: bigquery.Table, taxi: Taxi) -> 
 
 
 def _months_there(client: bigquery.Client, dataset: str, taxi: Taxi) -> Sequence[Month]:
-    name = re.compile(re.escape(taxi.table) + r"_(\d{4})_(\d\d)", re.ASCII)
-    matches = [name.fullmatch(table.table_id) for table in client.list_tables(dataset)]
-    return [Month(int(match[1]), int(match[2])) for match in matches if match is not None]
+    months = (taxi.month_of_table(table.table_id) for table in client.list_tables(dataset))
+    return [month for month in months if month is not None]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import duckdb
 import pyarrow as pa
@@ -18,16 +17,14 @@ from google.cloud import bigquery
 from taxi_assets.errors import WarehouseError
 from taxi_assets.months import Month
 from taxi_assets.ownership import COMMENT_PREFIX
-from taxi_assets.sql import identifier
-from taxi_assets.taxis import Taxi, all_taxis, taxi_of_main_table, taxi_of_month_asset
-from taxi_assets.trips.columns import COLUMN_TYPES
-from taxi_assets.warehouses.bigquery import statements
+from taxi_assets.spill import spill_folder
+from taxi_assets.taxis import all_taxis, taxi_of_main_table, taxi_of_month_asset
 from taxi_assets.warehouses.bigquery.catalog import find
-from taxi_assets.warehouses.kind import table_columns
+from taxi_assets.warehouses.bigquery.connection import BigQueryConnection
+from taxi_assets.warehouses.bigquery.dialect import DIALECT
+from taxi_assets.warehouses.bigquery.statements import external_asset, external_table, render_statement
 from taxi_assets.warehouses.rows import arrow_stream
-
-if TYPE_CHECKING:
-    from taxi_assets.warehouses.bigquery.warehouse import BigQueryWarehouse
+from taxi_assets.warehouses.trip_tables import as_in_every_warehouse, column_names, months_are_needed
 
 _INCOMING_LASTS: Final = timedelta(days=1)
 
@@ -39,19 +36,19 @@ def tables_to_read(table: str, months: Sequence[Month] | None) -> Sequence[str]:
         WarehouseError: Such tables are asked for without months.
     """
     monthly = taxi_of_month_asset(table)
-    external = next((taxi for taxi in all_taxis().values() if statements.external_table(taxi) == table), None)
+    external = next((taxi for taxi in all_taxis().values() if external_asset(taxi) == table), None)
     if monthly is None and external is None:
         return [table]
     if not months:
-        raise WarehouseError(f"{table} has one table per month: ask for a partition or a range of them.")
+        raise months_are_needed(table)
     if monthly is not None:
         return [monthly.month_table(month) for month in months]
     assert external is not None  # noqa: S101
-    return [statements.month_external_table(external, month) for month in months]
+    return [external_table(external, month) for month in months]
 
 
 def read_rows(
-    warehouse: BigQueryWarehouse, table: str, found: Sequence[bigquery.Table], months: Sequence[Month] | None
+    dataset: BigQueryConnection, table: str, found: Sequence[bigquery.Table], months: Sequence[Month] | None
 ) -> duckdb.DuckDBPyRelation:
     """A DuckDB relation over those tables, whose rows are fetched as they are needed, and anew for each reading.
 
@@ -62,10 +59,11 @@ def read_rows(
     connection = duckdb.connect()
     parts = []
     for one in found:
-        names = [name for name, _, _ in statements.columns(taxi)] if taxi else [field.name for field in one.schema]
-        statement = statements.read_table(warehouse.place, one.table_id, names, days)
+        names = column_names(taxi, DIALECT) if taxi else [field.name for field in one.schema]
+        statement = render_statement("read_table", dataset.place, name=one.table_id, columns=names, days=days)
         fields = [field for name in names for field in one.schema if field.name == name]
-        parts.append(connection.from_arrow(_QueryRows(warehouse, table, statement, fields)).select(_shape(taxi)))
+        rows = connection.from_arrow(_QueryRows(dataset, table, statement, fields))
+        parts.append(rows.select(as_in_every_warehouse(taxi)) if taxi else rows)
     return reduce(lambda left, right: left.union(right), parts)
 
 
@@ -73,9 +71,9 @@ class _QueryRows:
     """The rows of a statement as Arrow's stream interface wants them; each reading is a job of its own."""
 
     def __init__(
-        self, warehouse: BigQueryWarehouse, table: str, statement: str, fields: Sequence[bigquery.SchemaField]
+        self, dataset: BigQueryConnection, table: str, statement: str, fields: Sequence[bigquery.SchemaField]
     ) -> None:
-        self._warehouse, self._table, self._statement = warehouse, table, statement
+        self._dataset, self._table, self._statement = dataset, table, statement
         self._columns = pa.schema(
             [pa.field(field.name, _ARROW_TYPES.get(field.field_type, pa.string())) for field in fields]
         )
@@ -88,8 +86,8 @@ class _QueryRows:
         return reader.__arrow_c_stream__(requested_schema)
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
-        with self._warehouse.connection(f"read {self._table}") as client:
-            for batch in self._warehouse.rows_of(client, self._statement).to_arrow_iterable():
+        with self._dataset.connection(f"read {self._table}") as client:
+            for batch in self._dataset.run_sql(client, self._statement).result().to_arrow_iterable():
                 yield batch.cast(self._columns)
 
 
@@ -110,20 +108,12 @@ _ARROW_TYPES: Final = {
 """Arrow's types of what BigQuery sends, by the type's name in either of its ways."""
 
 
-def _shape(taxi: Taxi | None) -> str:
-    """The select list that makes trips look as they do in every warehouse; other tables are taken as they are."""
-    if taxi is None:
-        return "*"
-    columns = table_columns(taxi, "VARCHAR", COLUMN_TYPES)
-    return ", ".join(f"CAST({identifier(name)} AS {kind}) AS {identifier(name)}" for name, kind, _ in columns)
-
-
 def _has_months(table: bigquery.Table) -> bool:
     return any(field.name == "file_month" for field in table.schema)
 
 
 def write_rows(
-    warehouse: BigQueryWarehouse,
+    dataset: BigQueryConnection,
     client: bigquery.Client,
     table: str,
     rows: Any,
@@ -136,28 +126,28 @@ def write_rows(
     The rows go through a file on this machine, in bounded memory.
 
     Raises:
-        WarehouseError: The rows are no table, or their months can't be told.
+        WarehouseError: The rows are not a table, or it is not known which months they belong to.
         google.api_core.exceptions.GoogleAPICallError: BigQuery refused.
     """
     stream = arrow_stream(table, rows, months)
     # Two writers of one table don't meet: each has a name of its own, which ends by itself if its writer is killed.
     incoming = f"{table}_incoming_{uuid.uuid4().hex[:8]}"
-    with tempfile.TemporaryDirectory(prefix="taxi_assets_") as folder:
-        path = Path(folder) / "rows.parquet"
+    with spill_folder() as folder:
+        path = folder / "rows.parquet"
         with pq.ParquetWriter(path, stream.schema) as writer:
             for batch in stream:
                 writer.write_batch(batch)
         try:
-            count = _load(warehouse, client, incoming, path, stream.schema)
-            _put(warehouse, client, table, incoming, names=stream.schema.names, months=months, description=description)
+            count = _load(dataset, client, incoming, path, stream.schema)
+            _put(dataset, client, table, incoming, names=stream.schema.names, months=months, description=description)
         finally:
-            client.delete_table(f"{warehouse.place}.{incoming}", not_found_ok=True)
+            client.delete_table(f"{dataset.place}.{incoming}", not_found_ok=True)
     return count
 
 
-def _load(warehouse: BigQueryWarehouse, client: bigquery.Client, incoming: str, path: Path, schema: pa.Schema) -> int:
+def _load(dataset: BigQueryConnection, client: bigquery.Client, incoming: str, path: Path, schema: pa.Schema) -> int:
     """Load a Parquet file into a table of its own, and return the number of rows."""
-    made = bigquery.Table(f"{warehouse.place}.{incoming}", schema=_fields(schema))
+    made = bigquery.Table(f"{dataset.place}.{incoming}", schema=_fields(schema))
     made.description = f"{COMMENT_PREFIX}Rows on their way."
     made.expires = datetime.now(tz=UTC) + _INCOMING_LASTS
     client.create_table(made)
@@ -165,7 +155,7 @@ def _load(warehouse: BigQueryWarehouse, client: bigquery.Client, incoming: str, 
         source_format=bigquery.SourceFormat.PARQUET,
         write_disposition=bigquery.WriteDisposition.WRITE_APPEND,
         schema=_fields(schema),
-        labels=dict(warehouse.run_labels()),
+        labels=dict(dataset.run_labels()),
     )
     with path.open("rb") as stream:
         job = client.load_table_from_file(stream, made.reference, job_config=config)
@@ -174,7 +164,7 @@ def _load(warehouse: BigQueryWarehouse, client: bigquery.Client, incoming: str, 
 
 
 def _put(
-    warehouse: BigQueryWarehouse,
+    dataset: BigQueryConnection,
     client: bigquery.Client,
     table: str,
     incoming: str,
@@ -184,12 +174,11 @@ def _put(
     description: str,
 ) -> None:
     """Put the rows that were loaded in the place of the table, or of those months of it, by one statement."""
-    place = warehouse.place
-    if months is None or find(client, place, table) is None:
-        statement = statements.replace_table(place, table, incoming, names, description=description)
+    values: dict[str, Any] = {"name": table, "incoming": incoming, "columns": names}
+    if months is None or find(client, dataset.place, table) is None:
+        dataset.run(client, "replace_table", **values, description=description)
     else:
-        statement = statements.replace_months(place, table, incoming, names, [month.first_day for month in months])
-    warehouse.rows_of(client, statement)
+        dataset.run(client, "replace_months", **values, days=[month.first_day for month in months])
 
 
 def _fields(schema: pa.Schema) -> list[bigquery.SchemaField]:

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from taxi_assets import settings
-from taxi_assets.trips.columns import COLUMN_TYPES
-from taxi_assets.warehouses.duckdb.columns import ID_TYPE
 from taxi_assets.warehouses.duckdb.dbt import prepare_dbt
+from taxi_assets.warehouses.duckdb.dialect import DIALECT
 from taxi_assets.warehouses.duckdb.io_manager import DuckDBIOManager
 from taxi_assets.warehouses.duckdb.warehouse import DuckDBWarehouse
 from taxi_assets.warehouses.kind import WarehouseKind
@@ -22,8 +21,7 @@ def _resources() -> Mapping[str, Any]:
 WAREHOUSE: Final = WarehouseKind(
     name="duckdb",
     title="DuckDB",
-    column_types=COLUMN_TYPES,
-    id_type=ID_TYPE,
+    dialect=DIALECT,
     is_configured=lambda: True,
     resources=_resources,
     is_default=True,

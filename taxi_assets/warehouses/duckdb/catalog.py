@@ -36,7 +36,7 @@ def require_own_table(connection: duckdb.DuckDBPyConnection, name: str) -> None:
     """Make sure that a table or view is ours.
 
     Raises:
-        WarehouseError: It is somebody else's.
+        WarehouseError: It belongs to another program.
     """
     text = single_row(
         connection.execute(
@@ -62,6 +62,14 @@ def comment(
     """Comment on a table, view or column (``table.column``)."""
     quoted = ".".join(identifier(part) for part in name.split("."))
     connection.execute(f"COMMENT ON {kind} {quoted} IS {literal(prefix + text)}")
+
+
+def column_types(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:
+    """Type of each column of a table, as DuckDB writes it."""
+    rows = connection.execute(
+        'SELECT "column_name", "data_type" FROM duckdb_columns() WHERE "table_name" = $table', {"table": table}
+    ).fetchall()
+    return dict(rows)
 
 
 def single_row(result: duckdb.DuckDBPyConnection | duckdb.DuckDBPyRelation) -> tuple[Any, ...]:

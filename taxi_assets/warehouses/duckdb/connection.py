@@ -1,12 +1,10 @@
-"""Opening the DuckDB file: patiently where others hold it, and only if it is ours to write."""
+"""Opening the DuckDB file: waiting while another process holds it, and only if the file is ours."""
 
 from __future__ import annotations
 
 import logging
-import random
 import re
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,12 +12,12 @@ from typing import Any, Final
 
 import duckdb
 
-from taxi_assets.errors import TaxiAssetsError, WarehouseBusyError, WarehouseError
+from taxi_assets.errors import TaxiAssetsError, WarehouseError
 from taxi_assets.ownership import COMMENT_PREFIX
+from taxi_assets.waiting import InUse, wait_for
 
 _HELD_BY = re.compile(r"Conflicting lock is held in (.*?)\. ")
-_SECONDS_BETWEEN_MESSAGES: Final = 10.0
-# Threads that open the same file at once while another process holds it make DuckDB lose track of who has it open.
+# Threads that open the same file at once while another process holds it make DuckDB lose track of its own instances.
 _connecting: Final = threading.Lock()
 _NO_ROOM: Final = ("No space left", "Disk quota exceeded", "File too large")
 
@@ -31,7 +29,7 @@ def open_database(
 
     Raises:
         WarehouseBusyError: Another process held it for longer than ``wait_seconds``.
-        WarehouseError: It can't be opened, is damaged, or belongs to somebody else.
+        WarehouseError: It can't be opened, is damaged, or belongs to another program.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -42,7 +40,7 @@ def open_database(
         ) from error
     connection = _wait_and_connect(path, config, wait_seconds, log)
     try:
-        # A bar that is drawn over and over is of no use in the log of a service.
+        # A progress bar would fill the log of a service with control characters.
         connection.execute("SET enable_progress_bar = false")
         _require_own_database(connection, path)
     except BaseException:
@@ -54,27 +52,25 @@ def open_database(
 def _wait_and_connect(
     path: Path, config: Mapping[str, Any], wait_seconds: float, log: logging.Logger
 ) -> duckdb.DuckDBPyConnection:
-    start = time.monotonic()
-    next_message = start + 1.0
-    while True:
+    def connect() -> duckdb.DuckDBPyConnection:
         try:
             with _connecting:
                 return duckdb.connect(path, config=dict(config))
         except duckdb.Error as error:
-            who = _holder(error)
-            if who is None:
+            holder = _holder(error)
+            if holder is None:
                 raise _cannot_open(path, error) from error
-            waited = time.monotonic() - start
-            if waited > wait_seconds:
-                raise WarehouseBusyError(
-                    f"{path} was held by {who} for {waited:.0f} seconds: "
-                    "close that program or raise the DuckDB resource's lock_wait_seconds, then run again."
-                ) from error
-        if time.monotonic() >= next_message:
-            log.info("Waiting for %s, which is held by %s (%.0f s so far)", path, who, waited)
-            next_message = time.monotonic() + _SECONDS_BETWEEN_MESSAGES
-        # Random pauses keep processes that wait for one another from asking in step.
-        time.sleep(random.uniform(0.02, 0.1))  # noqa: S311
+            raise InUse(holder) from error
+
+    return wait_for(
+        connect,
+        what=str(path),
+        log=log,
+        pause_seconds=0.1,
+        timeout_seconds=wait_seconds,
+        silent_seconds=1.0,
+        remedy="close that program or raise the DuckDB resource's lock_wait_seconds",
+    )
 
 
 def _holder(error: duckdb.Error) -> str | None:
@@ -99,7 +95,7 @@ def _cannot_open(path: Path, error: duckdb.Error) -> WarehouseError:
 
 
 def _require_own_database(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """A database with tables of which none is ours is somebody else's."""
+    """A database with tables of which none is ours belongs to another program."""
     tables = connection.execute(
         """
         SELECT "table_name", coalesce(starts_with("comment", $prefix), false)

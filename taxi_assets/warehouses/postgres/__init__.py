@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from taxi_assets import settings
 from taxi_assets.warehouses.kind import WarehouseKind
-from taxi_assets.warehouses.postgres.columns import COLUMN_TYPES, ID_TYPE
+from taxi_assets.warehouses.postgres.dialect import DIALECT
 
 
 def _resources() -> Mapping[str, Any]:
@@ -28,8 +28,7 @@ def _prepare_dbt(resource: Any) -> Mapping[str, str]:
 WAREHOUSE: Final = WarehouseKind(
     name="postgres",
     title="PostgreSQL",
-    column_types=COLUMN_TYPES,
-    id_type=ID_TYPE,
+    dialect=DIALECT,
     is_configured=settings.postgres_is_configured,
     resources=_resources,
     prepare_dbt=_prepare_dbt,

@@ -34,7 +34,7 @@ def require_own_table(connection: Connection, name: str) -> None:
     """Make sure that a table is ours.
 
     Raises:
-        WarehouseError: It is somebody else's.
+        WarehouseError: It belongs to another program.
     """
     row = connection.execute(
         f"SELECT obj_description(oid, 'pg_class') FROM pg_class WHERE {_IN_OUR_SCHEMA} AND relname = %s",
@@ -51,7 +51,7 @@ def drop_own(connection: Connection, name: str) -> None:
     """Drop the table of that name if there is one and it is ours.
 
     Raises:
-        WarehouseError: It is somebody else's.
+        WarehouseError: It belongs to another program.
     """
     if kind_of(connection, name):
         require_own_table(connection, name)
@@ -79,6 +79,16 @@ def column_types(connection: Connection, table: str) -> dict[str, str]:
             (sql.Identifier(table).as_string(connection),),
         ).fetchall()
     )
+
+
+def partition_comments(connection: Connection, table: str) -> dict[str, str]:
+    """The comment of each partition of a table, by the partition's name."""
+    rows = connection.execute(
+        "SELECT relname, coalesce(obj_description(oid, 'pg_class'), '') FROM pg_inherits"
+        " JOIN pg_class ON oid = inhrelid WHERE inhparent = %s::regclass",
+        (sql.Identifier(table).as_string(connection),),
+    ).fetchall()
+    return dict(rows)
 
 
 def secondary_indexes(connection: Connection, table: str) -> list[str]:

@@ -1,9 +1,8 @@
-"""Waiting for others on the server: never for ever, never silently, and never in other readers' way."""
+"""Waiting for others on the server: with a limit, with messages, and without blocking other readers."""
 
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -11,19 +10,18 @@ from typing import Final
 import psycopg
 from psycopg import sql
 
-from taxi_assets.errors import WarehouseBusyError
+from taxi_assets.waiting import InUse, wait_for
 from taxi_assets.warehouses.postgres.catalog import Connection
 
 _ATTEMPT: Final = "1s"
 _PAUSE_SECONDS: Final = 0.2
-_SECONDS_BETWEEN_MESSAGES: Final = 10.0
 
 
 @contextmanager
 def exclusive(
     connection: Connection, schema: str, name: str, *, wait_seconds: float, log: logging.Logger
 ) -> Iterator[None]:
-    """Hold the name for the length of the block, as one of all that ask for it; the server ends it with the session.
+    """Hold the name for the length of the block, while other sessions wait for it; a lost session releases it.
 
     The schema is named, not looked up, since it may come into being meanwhile.
 
@@ -32,11 +30,12 @@ def exclusive(
     """
     key = "hashtextextended(current_database() || '.' || %s || '.' || %s, 0)"
 
-    def take() -> bool:
+    def lock() -> None:
         row = connection.execute(f"SELECT pg_try_advisory_lock({key})", (schema, name)).fetchone()
-        return bool(row and row[0])
+        if not (row and row[0]):
+            raise InUse("another load")
 
-    _keep_trying(take, lambda: "another load", name, wait_seconds, log)
+    _wait_for(lock, what=name, wait_seconds=wait_seconds, log=log)
     try:
         yield
     finally:
@@ -55,46 +54,38 @@ def in_short_transaction(
 ) -> None:
     """Lock a table, but not its partitions, and run the statements in one transaction.
 
-    Somebody who waits for a lock makes all who come after wait too; so each attempt is short, and the pauses between
+    A session that waits for a lock makes all later sessions wait too; so each attempt is short, and the pauses between
     attempts let readers through.
 
     Raises:
         WarehouseBusyError: Others used the table for longer than ``wait_seconds``.
     """
 
-    def attempt() -> bool:
+    def attempt() -> None:
         try:
             with connection.transaction():
                 connection.execute(f"SET LOCAL lock_timeout = '{_ATTEMPT}'")
                 connection.execute(sql.SQL("LOCK TABLE ONLY {} IN " + mode + " MODE").format(sql.Identifier(table)))
                 statements()
-        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
-            return False
-        return True
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as error:
+            raise InUse(lambda: _users_of(connection, table)) from error
 
-    _keep_trying(attempt, lambda: _users_of(connection, table), table, wait_seconds, log)
+    _wait_for(attempt, what=table, wait_seconds=wait_seconds, log=log)
 
 
-def _keep_trying(
-    attempt: Callable[[], bool], who: Callable[[], str], what: str, wait_seconds: float, log: logging.Logger
-) -> None:
-    start = time.monotonic()
-    next_message = start
-    while not attempt():
-        waited = time.monotonic() - start
-        if waited > wait_seconds:
-            raise WarehouseBusyError(
-                f"{what} was in use by {who()} for {waited:.0f} seconds: end that, or raise the PostgreSQL resource's "
-                "lock_wait_seconds, then run again."
-            )
-        if time.monotonic() >= next_message:
-            log.info(f"Waiting for {what}, which is in use by {who()} ({waited:.0f} s so far)")
-            next_message = time.monotonic() + _SECONDS_BETWEEN_MESSAGES
-        time.sleep(_PAUSE_SECONDS)
+def _wait_for(attempt: Callable[[], None], *, what: str, wait_seconds: float, log: logging.Logger) -> None:
+    wait_for(
+        attempt,
+        what=what,
+        log=log,
+        pause_seconds=_PAUSE_SECONDS,
+        timeout_seconds=wait_seconds,
+        remedy="end that, or raise the PostgreSQL resource's lock_wait_seconds",
+    )
 
 
 def _users_of(connection: Connection, table: str) -> str:
-    """Who holds locks on the table, without the text of their queries, which may hold secrets."""
+    """The sessions that hold locks on the table, without the text of their queries, which may contain secrets."""
     rows = connection.execute(
         "SELECT DISTINCT pid, usename, coalesce(nullif(application_name, ''), 'a session'),"
         " extract(epoch FROM now() - xact_start)::int"

@@ -14,15 +14,15 @@ from taxi_assets.months import Month
 from taxi_assets.ownership import COMMENT_PREFIX
 from taxi_assets.sql import identifier, literal
 from taxi_assets.taxis import Taxi
-from taxi_assets.trips.columns import COLUMN_TYPES
-from taxi_assets.warehouses.kind import table_columns
+from taxi_assets.warehouses.postgres.dialect import DIALECT
 from taxi_assets.warehouses.rows import arrow_stream
+from taxi_assets.warehouses.trip_tables import as_in_every_warehouse, table_columns
 
 _BATCH_ROWS: Final = 50_000
 
 
 def read_query(conninfo: str, schema: str, query: str, shape: str) -> duckdb.DuckDBPyRelation:
-    """A DuckDB relation over the rows of a query, which are fetched as they are needed, and anew for each reading.
+    """A DuckDB relation over the rows of a query, which are fetched as they are needed, and again for each reading.
 
     Args:
         conninfo: The connection as libpq reads it.
@@ -39,8 +39,8 @@ def read_query(conninfo: str, schema: str, query: str, shape: str) -> duckdb.Duc
 class _QueryRows:
     """The rows of a query as Arrow's stream interface wants them.
 
-    Each reading has a connection of its own for as long as it lasts, so that a relation which nobody reads to its end
-    keeps no table from being replaced.
+    Each reading has a connection of its own for as long as it lasts, so that a relation that is not read to its end
+    does not keep a table from being replaced.
     """
 
     def __init__(self, conninfo: str, schema: str, query: str) -> None:
@@ -72,19 +72,17 @@ def trips_query(taxi: Taxi, tables: Sequence[str], months: Sequence[Month] | Non
 
     Numeric values travel as text, which loses nothing, and ids as text too.
     """
-    columns = table_columns(taxi, "VARCHAR", COLUMN_TYPES)
     sent = []
-    for name, kind, _ in columns:
-        folded = identifier(name.lower())
-        if name == "unique_row_id":
-            sent.append(f"replace(CAST({folded} AS text), '-', '') AS {identifier(name)}")
-        elif kind.startswith("DECIMAL"):
-            sent.append(f"CAST({folded} AS text) AS {identifier(name)}")
+    for column in table_columns(taxi, DIALECT):
+        name = identifier(column.name)
+        if column.name == "unique_row_id":
+            sent.append(f"replace(CAST({name} AS text), '-', '') AS {name}")
+        elif column.type == DIALECT.column_types["decimal"]:
+            sent.append(f"CAST({name} AS text) AS {name}")
         else:
-            sent.append(f"{folded} AS {identifier(name)}")
+            sent.append(name)
     parts = [f"SELECT {', '.join(sent)} FROM {identifier(table)}{_where(months)}" for table in tables]
-    shape = ", ".join(f"CAST({identifier(name)} AS {kind}) AS {identifier(name)}" for name, kind, _ in columns)
-    return " UNION ALL ".join(parts), shape
+    return " UNION ALL ".join(parts), as_in_every_warehouse(taxi)
 
 
 def table_query(table: str, months: Sequence[Month] | None) -> tuple[str, str]:
@@ -108,7 +106,7 @@ def write_rows(
     Others who use the table are waited for, up to ``lock_wait_seconds`` for each statement.
 
     Raises:
-        WarehouseError: The rows are no table, or their months can't be told.
+        WarehouseError: The rows are not a table, or it is not known which months they belong to.
         adbc_driver_manager.Error: The server refused.
     """
     stream = arrow_stream(table, rows, months)

@@ -1,14 +1,14 @@
-{% from "tables.sql" import ours %}
+{% from "tables.sql" import ours with context %}
 -- A month's raw file where it lies, every field as text: a value of another kind can't become null or be rounded here.
-CREATE OR REPLACE EXTERNAL TABLE {{ table }} (
+CREATE OR REPLACE EXTERNAL TABLE {{ table(external_table(taxi, month)) }} (
 {% for name, type in columns %}
-    {{ name | backticks }} {{ type }}{{ "," if not loop.last }}
+    {{ name | identifier }} {{ type }}{{ "," if not loop.last }}
 {% endfor %}
 )
 OPTIONS (
-    {{ ours(description, labels) }},
+    {{ ours(taxi.title ~ " trips of " ~ month ~ ", as they are in the raw file.") }},
     format = 'CSV',
-    uris = [{{ uri | escaped }}],
+    uris = [{{ uri | literal }}],
     compression = 'GZIP',
     field_delimiter = ',',
     quote = '"',

@@ -5,4 +5,4 @@ SELECT
     {{ name | identifier }}{{ "," if not loop.last }}
 {% endfor %}
 FROM {{ main | identifier }}
-WHERE "file_month" = CAST({{ month.first_day | string | literal }} AS DATE)
+WHERE "file_month" = {{ first_day }}

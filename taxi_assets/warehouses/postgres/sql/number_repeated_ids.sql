@@ -15,7 +15,7 @@ FROM (
             PARTITION BY "unique_row_id"
             ORDER BY
 {% for column in taxi.columns %}
-                {{ column.name | lower | identifier }}{{ ' COLLATE "C"' if column.kind == "text" }} NULLS FIRST{{ "," if not loop.last }}
+                {{ dialect.column(column.name) }}{{ ' COLLATE "C"' if column.kind == "text" }} NULLS FIRST{{ "," if not loop.last }}
 {% endfor %}
         ) AS "ordinal"
     FROM {{ table | identifier }}

@@ -1,4 +1,4 @@
-"""Environments of Python with packages of their own, made when they are first needed."""
+"""Python environments with packages of their own, made when they are first needed."""
 
 import hashlib
 import logging
@@ -21,16 +21,19 @@ _DONE: Final = "installed.txt"
 
 
 class IsolatedPython(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """Makes environments and keeps them, one for each list of requirements."""
+    """Makes Python environments and keeps them, one for each list of requirements."""
 
     folder: str = Field(description="Folder of all environments.")
 
     def with_packages(self, requirements: Path, log: logging.Logger) -> Path:
-        """The Python of the environment that has these packages, and dagster-pipes, and nothing else.
+        """The Python of an environment that has these packages and dagster-pipes, and nothing else.
 
         Args:
             requirements: A file of names and versions, as pip reads it.
-            log: Told when the environment has to be made, which takes some seconds.
+            log: Gets a line when the environment has to be made, which takes some seconds.
+
+        Returns:
+            Path of the program ``python``.
 
         Raises:
             IsolatedPythonError: The environment can't be made.
@@ -40,17 +43,17 @@ class IsolatedPython(dg.ConfigurableResource):  # type: ignore[type-arg]
         environment = Path(self.folder).absolute() / name
         try:
             environment.parent.mkdir(parents=True, exist_ok=True)
-            # Two runs that need it at once: the second waits, and finds it made.
+            # Where two runs need it at the same time, the second waits and finds it made.
             with FileLock(f"{environment}.lock"):
                 if not (environment / _DONE).is_file():
                     log.info(f"Making an environment for {requirements.name} in {environment}")
                     _make(environment, requirements)
-                    # The last thing that is written, so that an environment which was half made is made again.
+                    # Written last, so that an environment whose making was interrupted is made again.
                     (environment / _DONE).write_text(wanted, encoding="utf-8")
         except OSError as error:
             raise IsolatedPythonError(
-                f"The environment {environment} can't be made ({error.strerror}): make room there, or set TAXI_HOME to "
-                "a folder that can be written."
+                f"The environment {environment} can't be made ({error.strerror}): free space there, or set TAXI_HOME "
+                "to a folder that can be written."
             ) from error
         return environment / "bin" / "python"
 
@@ -58,7 +61,7 @@ class IsolatedPython(dg.ConfigurableResource):  # type: ignore[type-arg]
 def _make(environment: Path, requirements: Path) -> None:
     venv.create(environment, clear=True, symlinks=True, with_pip=False)
     python = environment / "bin" / "python"
-    # This Python's pip installs into the other one, which saves installing pip there.
+    # The pip of this Python installs into the other one, so that pip need not be installed there.
     pip = [sys.executable, "-m", "pip", "--python", str(python), "--disable-pip-version-check", "--no-input"]
     done = subprocess.run(  # noqa: S603 - our own requirements
         [*pip, "install", "--quiet", "--no-deps", "--requirement", str(requirements)],
@@ -73,6 +76,6 @@ def _make(environment: Path, requirements: Path) -> None:
             f"The packages of {requirements} can't be installed ({cause.rstrip('.')}): connect this machine to a "
             "package index, or name one in PIP_INDEX_URL, then run again."
         )
-    # Both ends of the pipe must be of one version; it is one module that needs nothing else.
+    # Both ends of Pipes must have the same version. The package has no dependencies.
     (packages,) = environment.glob("lib/python*/site-packages")
     shutil.copytree(Path(dagster_pipes.__file__).parent, packages / "dagster_pipes")

@@ -1,4 +1,4 @@
-"""Hello: an input with a default, a value that one asset hands to the next, a pause, and words in the log."""
+"""Hello: configuration with a default, a value that one asset hands to the next, a pause, and a line in the log."""
 
 import time
 from typing import Final
@@ -6,11 +6,10 @@ from typing import Final
 import dagster as dg
 from pydantic import Field
 
-from taxi_assets.assets.stages import OWNERS
 from taxi_assets.getting_started.names import GROUP, VALUES
 
 HELLO_POOL: Final = "hello"
-"""Pool of the asset that says hello: as many at once as the instance lets a pool have, which is two in dagster.yaml."""
+"""Pool of the asset that says hello. The instance limits how many of it run at the same time: two in dagster.yaml."""
 
 
 class Greeting(dg.Config):
@@ -20,7 +19,7 @@ class Greeting(dg.Config):
 
 
 class Pause(dg.Config):
-    """How long to think."""
+    """How long to pause."""
 
     seconds: float = Field(default=2.0, ge=0, description="How long to pause before saying hello.")
 
@@ -29,9 +28,6 @@ class Pause(dg.Config):
     key_prefix=GROUP,
     description="A greeting for the name in the run's configuration, handed to the next asset.",
     kinds={"python"},
-    group_name=GROUP,
-    owners=OWNERS,
-    code_version="1",
     io_manager_key=VALUES,
 )
 def greeting(context: dg.AssetExecutionContext, config: Greeting) -> str:
@@ -43,11 +39,11 @@ def greeting(context: dg.AssetExecutionContext, config: Greeting) -> str:
 
 @dg.asset(
     key_prefix=GROUP,
-    description="Takes the greeting, pauses, and says it in the log. At most two runs at once, others wait.",
+    description=(
+        "Takes the greeting, pauses, and writes it to the log. At most two run at the same time; others wait in the "
+        "queue."
+    ),
     kinds={"python"},
-    group_name=GROUP,
-    owners=OWNERS,
-    code_version="1",
     pool=HELLO_POOL,
     io_manager_key=VALUES,
 )
@@ -57,11 +53,3 @@ def hello(context: dg.AssetExecutionContext, config: Pause, greeting: str) -> dg
     time.sleep(config.seconds)
     context.log.info(greeting)
     return dg.MaterializeResult(metadata={"said": greeting, "paused (s)": config.seconds})
-
-
-hello_job = dg.define_asset_job(
-    "hello",
-    selection=dg.AssetSelection.assets(greeting, hello),
-    description="Makes a greeting and says it.",
-    tags={"group": GROUP},
-)

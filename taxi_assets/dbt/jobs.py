@@ -7,8 +7,8 @@ from typing import Any
 import dagster as dg
 
 from taxi_assets.dagster_errors import as_dagster_failures
-from taxi_assets.dbt.command import failure_of, started
-from taxi_assets.dbt.models import ModelTranslator
+from taxi_assets.dbt.command import failure_of, running_dbt
+from taxi_assets.dbt.translator import ModelTranslator
 from taxi_assets.errors import SettingsError
 from taxi_assets.months import Month, parse_month_range
 from taxi_assets.warehouses.kind import WarehouseKind
@@ -18,7 +18,7 @@ class DbtCommand(dg.Config):
     """A command of dbt, where to run it, and for which months.
 
     Attributes:
-        command: What follows ``dbt`` on a command line, such as ``build --select fct_trips``.
+        command: The command line after ``dbt``, such as ``build --select fct_trips``.
         warehouse: The warehouse to run it in.
         months: A month or a range of months, such as ``2019-01...2019-03``; empty for all.
     """
@@ -42,7 +42,7 @@ def dbt_command_job(warehouses: Sequence[WarehouseKind], manifest: Mapping[str, 
             warehouse = by_name[config.warehouse]
             arguments = _arguments(config.command)
             months = parse_month_range(config.months) if config.months.strip() else []
-            with started(
+            with running_dbt(
                 warehouse,
                 getattr(context.resources, warehouse.name),
                 arguments,
@@ -81,15 +81,15 @@ def _arguments(command: str) -> Sequence[str]:
     if arguments[:1] == ["dbt"]:
         arguments = arguments[1:]
     if not arguments or arguments[0].startswith("-"):
-        raise SettingsError(f"“{command}” is no command of dbt: write one such as build, run, test or debug.")
+        raise SettingsError(f"“{command}” is not a command of dbt: write one such as build, run, test or debug.")
     return arguments
 
 
 def _by_month(events: Iterator[Any], months: Sequence[Month]) -> Iterator[Any]:
     """Record a model for each month that it was built for.
 
-    What was built for all months is observed: Dagster takes a materialization without a partition amiss in an asset
-    that has partitions.
+    A model that was built for all months is recorded as observed, since Dagster warns of a materialization without a
+    partition if the asset has partitions.
     """
     for event in events:
         if not isinstance(event, dg.AssetMaterialization):

@@ -1,4 +1,4 @@
-"""Where products come from: a web service that answers in JSON, or the project's own sample of it."""
+"""Where products come from: a web service that answers in JSON, or the project's own sample of its answer."""
 
 import json
 from importlib import resources
@@ -20,25 +20,25 @@ _CLIENT_ERROR: Final = range(400, 500)
 
 
 class ProductsSource(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """A list of products, which the answer holds under ``products``, as dummyjson.com gives it."""
+    """A list of products, under ``products`` in the answer, as dummyjson.com returns it."""
 
-    address: str = Field(description="https://… or http://…, or sample.")
+    address: str = Field(description="https://…, http://… or sample.")
 
     def fetch(self) -> list[Product]:
-        """All products that the source gives at once.
+        """All products in the source's answer.
 
         Raises:
-            SettingsError: The address is no address.
+            SettingsError: The address is not one of a web service.
             NotPublishedError: The source has no such page.
             SourceUnavailableError: The source does not answer.
-            DamagedFileError: The answer is no list of products.
+            DamagedFileError: The answer is not a list of products.
         """
         if self.address == SAMPLE_NAME:
             text = resources.files(__package__).joinpath("sample_products.json").read_text(encoding="utf-8")
         elif self.address.startswith(("http://", "https://")):
             text = self._answer()
         else:
-            raise SettingsError("TAXI_PRODUCTS is no address: set it to https://…, http://… or sample.")
+            raise SettingsError("TAXI_PRODUCTS is not an address: set it to https://…, http://… or sample.")
         try:
             products = json.loads(text)["products"]
         except (ValueError, KeyError, TypeError) as error:
@@ -75,5 +75,5 @@ class ProductsSource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def _not_products(self) -> DamagedFileError:
         return DamagedFileError(
-            f"What {self.name} answered is no JSON with a list under “products”: correct the address in TAXI_PRODUCTS."
+            f"The answer of {self.name} is not JSON with a list under “products”: correct the address in TAXI_PRODUCTS."
         )

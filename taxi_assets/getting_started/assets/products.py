@@ -7,15 +7,14 @@ from typing import Any, Final
 import dagster as dg
 from pydantic import Field
 
-from taxi_assets.assets.stages import OWNERS
 from taxi_assets.dagster_errors import as_dagster_failures
 from taxi_assets.errors import SettingsError
 from taxi_assets.getting_started.names import GROUP, VALUES
-from taxi_assets.getting_started.products_source import Product, ProductsSource
+from taxi_assets.getting_started.resources.products_source import Product, ProductsSource
 from taxi_assets.sql import render
 
 NOT_AVAILABLE: Final = "N/A"
-"""What stands in a column that a product lacks."""
+"""The text in a column for a product that has no value for it."""
 
 _NEEDED: Final = ("brand", "price")
 _SHOWN_ROWS: Final = 10
@@ -29,11 +28,8 @@ class ChosenColumns(dg.Config):
 
 @dg.asset(
     key_prefix=GROUP,
-    description="Products as the web service gives them, or the project's own sample (TAXI_PRODUCTS=sample).",
+    description="Products as the web service returns them, or the project's own sample (TAXI_PRODUCTS=sample).",
     kinds={"json", "python"},
-    group_name=GROUP,
-    owners=OWNERS,
-    code_version="1",
     io_manager_key=VALUES,
 )
 def raw_products(context: dg.AssetExecutionContext, products: ProductsSource) -> list[dict[str, Any]]:
@@ -47,12 +43,10 @@ def raw_products(context: dg.AssetExecutionContext, products: ProductsSource) ->
 @dg.asset(
     key_prefix=GROUP,
     description=(
-        f"The chosen columns of all products, as a Polars DataFrame. A product without one of them has {NOT_AVAILABLE}."
+        "The chosen columns of all products, as a Polars DataFrame. A product without a value for a column has "
+        f"{NOT_AVAILABLE} there."
     ),
     kinds={"polars", "python"},
-    group_name=GROUP,
-    owners=OWNERS,
-    code_version="1",
     io_manager_key=VALUES,
 )
 def chosen_products(
@@ -78,23 +72,20 @@ def chosen_products(
 
 @dg.asset(
     key_prefix=GROUP,
-    description="Average price of each brand's products in US dollars, as a table of the warehouse.",
+    description="Average price of each brand's products in US dollars, as a table in the warehouse.",
     metadata={
         "dagster/column_schema": dg.TableSchema(
             [
-                dg.TableColumn("brand", "VARCHAR", f"The brand; {NOT_AVAILABLE} where a product has none."),
+                dg.TableColumn("brand", "VARCHAR", f"The brand; {NOT_AVAILABLE} for products without one."),
                 dg.TableColumn(
                     "average_price", "DOUBLE", "Mean price in US dollars, to the cent; null without prices."
                 ),
-                dg.TableColumn("products", "BIGINT", "Products of that brand, with a price or not."),
+                dg.TableColumn("products", "BIGINT", "Products of that brand, with and without a price."),
             ]
         ),
         "dagster/table_name": "average_price_by_brand",
     },
     kinds={"duckdb", "table"},
-    group_name=GROUP,
-    owners=OWNERS,
-    code_version="1",
 )
 def average_price_by_brand(chosen_products: Any) -> Any:
     """Average the prices in DuckDB, which reads the Polars DataFrame in place."""
@@ -112,21 +103,21 @@ def average_price_by_brand(chosen_products: Any) -> Any:
 
 
 def choose(products: Sequence[Product], columns: Sequence[str]) -> Any:
-    """Those columns of all products as a Polars DataFrame, in that order.
+    """The chosen columns of all products as a Polars DataFrame, in the order given.
 
-    A column that every product has keeps its type; one that some product lacks becomes text, so that it can say so.
-    Lists and objects become JSON.
+    A column that every product has keeps its type. A column that is missing in some products becomes text, with
+    ``NOT_AVAILABLE`` for those. Lists and objects become JSON.
 
     Raises:
-        SettingsError: No column is chosen, or one twice.
+        SettingsError: No column is chosen, or a column is chosen twice.
     """
-    # Takes a quarter of a second, for which nobody else should wait.
+    # The import takes a quarter of a second, which other commands need not wait for.
     import polars as pl  # noqa: PLC0415
 
     if not columns or len(set(columns)) < len(columns):
         raise SettingsError(
-            f"The columns {list(columns)} are none or name one twice: choose each of them once, "
-            "for example brand, price."
+            f"The chosen columns {list(columns)} are empty or repeat a name: choose each of them once, for example "
+            "brand, price."
         )
     return pl.DataFrame([_column(name, [product.get(name) for product in products]) for name in columns])
 
@@ -141,11 +132,3 @@ def _column(name: str, values: Sequence[Any]) -> Any:
     if len(kinds) == 1 and None not in plain:
         return pl.Series(name, plain)
     return pl.Series(name, [NOT_AVAILABLE if value is None else str(value) for value in plain], dtype=pl.String)
-
-
-products_job = dg.define_asset_job(
-    "products",
-    selection=dg.AssetSelection.assets(raw_products, chosen_products, average_price_by_brand),
-    description="Fetches products and averages their prices by brand.",
-    tags={"group": GROUP},
-)

@@ -1,0 +1,92 @@
+"""The dataset as statements are sent to it: by a client whose errors are explained, with labels and a limit."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import dagster as dg
+from google.api_core.exceptions import NotFound
+from google.cloud import bigquery
+from pydantic import PrivateAttr
+from typing_extensions import override
+
+from taxi_assets.errors import SettingsError
+from taxi_assets.gcp.errors import translated_errors
+from taxi_assets.gcp.resources import BigQueryDataset
+from taxi_assets.warehouses.bigquery.query import run_statement
+from taxi_assets.warehouses.bigquery.statements import render_statement
+
+
+class BigQueryConnection(BigQueryDataset):
+    """A dataset of BigQuery that statements of the folder ``sql`` can be run in."""
+
+    _run_id: str | None = PrivateAttr(default=None)
+
+    @override
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Remember which run this is, for the labels of its jobs."""
+        self._run_id = context.run.run_id if context.run else None
+
+    @contextmanager
+    def connection(self, action: str) -> Iterator[bigquery.Client]:
+        """A client for the length of a block whose errors are explained.
+
+        Args:
+            action: What the block does, for messages: "load green_tripdata_2019_01".
+
+        Raises:
+            TaxiAssetsError: What went wrong in the block.
+        """
+        with translated_errors(action, self.place), self.get_client() as client:
+            try:
+                yield client
+            except NotFound as error:
+                # Google says the same of a dataset that is missing, elsewhere, or hidden from the account.
+                raise self._explain_missing_dataset(client) or error from error
+
+    def run(
+        self, client: bigquery.Client, template: str, *, labels: Mapping[str, str] | None = None, **values: Any
+    ) -> bigquery.QueryJob:
+        """Run a statement of the folder ``sql`` to its end.
+
+        Args:
+            client: The client.
+            template: Name of the template, without ``.sql``.
+            labels: What the job is labelled with; those of this run unless given. A table that the statement makes
+                keeps those that are about its content.
+            values: What the template is about.
+
+        Raises:
+            google.api_core.exceptions.GoogleAPICallError: BigQuery refused.
+        """
+        labels = labels or self.run_labels()
+        of_content = {name: value for name, value in labels.items() if name != "run"}
+        statement = render_statement(template, self.place, labels=of_content, **values)
+        return self.run_sql(client, statement, labels=labels)
+
+    def run_sql(
+        self, client: bigquery.Client, statement: str, *, labels: Mapping[str, str] | None = None
+    ) -> bigquery.QueryJob:
+        """Run any statement to its end.
+
+        Raises:
+            google.api_core.exceptions.GoogleAPICallError: BigQuery refused.
+        """
+        return run_statement(
+            client, statement, labels=labels or self.run_labels(), maximum_bytes_billed=self.maximum_bytes_billed
+        )
+
+    def run_labels(self) -> Mapping[str, str]:
+        """What every job of this run is labelled with."""
+        return {"made_by": "taxi_assets", **({"run": self._run_id} if self._run_id else {})}
+
+    def _explain_missing_dataset(self, client: bigquery.Client) -> SettingsError | None:
+        try:
+            location = client.get_dataset(self.place).location
+        except NotFound:
+            return SettingsError(
+                f"There is no dataset {self.place}: run the job gcp_setup, which creates it, or correct GCP_DATASET."
+            )
+        if location.lower() != self.location.lower():
+            return SettingsError(f"{self.place} is in {location}: set GCP_LOCATION to that, as it is {self.location}.")
+        return None

@@ -1,0 +1,121 @@
+"""What monthly and main tables have in common in every warehouse: their columns, and what is said where they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from taxi_assets.errors import NoSuchTableError, WarehouseError
+from taxi_assets.months import Month
+from taxi_assets.sql import identifier
+from taxi_assets.taxis import Column, Taxi
+from taxi_assets.trips.columns import COLUMN_TYPES
+from taxi_assets.warehouses.dialect import Dialect
+
+KEY: Final = ("unique_row_id", "file_month")
+"""The columns that tell one row of a main table from every other."""
+
+ADDED_COLUMNS: Final = ("unique_row_id", "filename", "file_month")
+"""The columns that come before the file's own, and are never empty."""
+
+
+class TableColumn(NamedTuple):
+    """A column of a taxi's tables, as one warehouse has it."""
+
+    name: str
+    type: str
+    description: str
+
+
+def table_columns(taxi: Taxi, dialect: Dialect) -> Sequence[TableColumn]:
+    """The columns that monthly and main tables have, in their order."""
+    added = zip(
+        ADDED_COLUMNS,
+        (dialect.id_type, dialect.column_types["text"], "DATE"),
+        (
+            "MD5 over the values that identify the trip; the same in every warehouse.",
+            "Name of the published file that the trip comes from.",
+            "First day of that file's month; the pickup may lie outside of it.",
+        ),
+        strict=True,
+    )
+    return [
+        *(TableColumn(*column) for column in added),
+        *(TableColumn(dialect.spelling(c.name), dialect.column_types[c.kind], c.description) for c in taxi.columns),
+    ]
+
+
+def column_names(taxi: Taxi, dialect: Dialect, *, without: Collection[str] = ()) -> Sequence[str]:
+    """Names of these columns, but for some."""
+    return [column.name for column in table_columns(taxi, dialect) if column.name not in without]
+
+
+def staging_table(taxi: Taxi, month: Month) -> str:
+    """Name of a month's table until it is whole."""
+    return f"{taxi.month_table(month)}_staging"
+
+
+def missing_columns(taxi: Taxi, names: Collection[str]) -> Sequence[Column]:
+    """The columns that may be added to a table with columns of these names: those that only the feed's files have."""
+    there = {name.lower() for name in names}
+    return [column for column in taxi.columns if column.only_in_feed and column.name.lower() not in there]
+
+
+def require_columns(taxi: Taxi, dialect: Dialect, types: Mapping[str, str]) -> None:
+    """Make sure that the main table has the taxi's columns with their types.
+
+    Args:
+        taxi: The taxi.
+        dialect: The warehouse's way of writing SQL.
+        types: The type of each column that is there, by its name.
+
+    Raises:
+        WarehouseError: A column is missing or has another type.
+    """
+    for column in table_columns(taxi, dialect):
+        found = types.get(column.name)
+        if found is None or _plain(found) != _plain(column.type):
+            what = f"has no column {column.name}" if found is None else f"has the column {column.name} as {found}"
+            raise WarehouseError(
+                f"The table {taxi.table} {what}, which should be {column.type}: "
+                "rename that table, and the next run creates a new one."
+            )
+
+
+def no_such_table(place: str, table: str) -> NoSuchTableError:
+    """The error where an asset's table is asked for and nothing has made it yet."""
+    return NoSuchTableError(f"{place} has no table {table}: materialize the asset that makes it first.")
+
+
+def month_not_loaded(place: str, warehouse: str, taxi: Taxi, month: Month) -> WarehouseError:
+    """The error where a month is needed that has no table yet."""
+    return WarehouseError(
+        f"{place} has no table {taxi.month_table(month)}: materialize {warehouse}/{taxi.month_asset} for {month} first."
+    )
+
+
+def month_not_merged(place: str, warehouse: str, taxi: Taxi, month: Month) -> WarehouseError:
+    """The error where a main table is needed that is not there yet."""
+    return WarehouseError(f"{place} has no table {taxi.table}: materialize {warehouse}/{taxi.table} for {month} first.")
+
+
+def nothing_to_remove(place: str, taxi: Taxi, month: Month) -> WarehouseError:
+    """The error where a month is to be removed that is not there."""
+    return WarehouseError(f"{place} has no {taxi.month_table(month)}: there is nothing to remove.")
+
+
+def months_are_needed(table: str) -> WarehouseError:
+    """The error where an asset that has a table for each month is asked for without months."""
+    return WarehouseError(f"{table} has one table per month: ask for a partition or a range of them.")
+
+
+def as_in_every_warehouse(taxi: Taxi) -> str:
+    """DuckDB's select list that makes a taxi's rows look the same, whichever warehouse they come from."""
+    types = ["VARCHAR", "VARCHAR", "DATE", *(COLUMN_TYPES[column.kind] for column in taxi.columns)]
+    names = [identifier(name) for name in (*ADDED_COLUMNS, *(column.name for column in taxi.columns))]
+    return ", ".join(f"CAST({name} AS {type_name}) AS {name}" for name, type_name in zip(names, types, strict=True))
+
+
+def _plain(type_name: str) -> str:
+    """A type's name as it can be compared: in whatever case, with whatever blanks."""
+    return type_name.replace(" ", "").upper()
