@@ -196,31 +196,27 @@ def test_a_column_name_that_is_not_utf8_is_refused_and_the_source_is_asked_again
     assert list((tmp_path / "landing").rglob("*.part*")) == []
 
 
+def test_a_file_that_makes_the_reader_crash_is_refused_and_the_other_months_go_on(fed: FedProject):
+    months = [Month(2022, 10), Month(2022, 11), Month(2022, 12)]
+    paths = [fed.publish(feed_table(GREEN, month, 30), month) for month in months]
+    sound = paths[1].read_bytes()
+    # In the footer, the part of a text column in a row group becomes one of numbers, at which Arrow ends the process.
+    paths[1].write_bytes(sound.replace(b"\x15\x0c\x19", b"\x15\x04\x19", 1))
+    failure = fed.run("2022-10...2022-12").failure
+    assert "1 of 3 months failed, the others are done" in failure
+    assert re.search(
+        r"2022-11\.parquet from \S+ \S+ can't be read as Parquet, as it makes the reader crash \(", failure
+    )
+    assert len(fed.rows("green_tripdata")) == 60
+    paths[1].write_bytes(sound)
+    assert fed.run("2022-11").success
+
+
 def reader_that(folder: Path, does: str) -> Path:
     """A program in the place of the one that reads Parquet."""
     program = folder / "reader.py"
     program.write_text(f"import os, signal, sys, time\n{does}\n")
     return program
-
-
-def test_a_file_that_makes_the_reader_crash_is_refused_and_the_other_months_go_on(
-    fed: FedProject, monkeypatch: pytest.MonkeyPatch
-):
-    months = [Month(2022, 10), Month(2022, 11), Month(2022, 12)]
-    for month in months:
-        fed.publish(feed_table(GREEN, month, 30), month)
-    real = verify_parquet._READER
-    go_on = f"os.execv(sys.executable, [sys.executable, '-P', {str(real)!r}, sys.argv[1]])"
-    crash = f"if '2022-11' in sys.argv[1]: os.abort()\n{go_on}"
-    with monkeypatch.context() as patch:
-        patch.setattr(verify_parquet, "_READER", reader_that(fed.folder, crash))
-        failure = fed.run("2022-10...2022-12").failure
-    assert "1 of 3 months failed, the others are done" in failure
-    assert re.search(
-        r"2022-11\.parquet from \S+ \S+ can't be read as Parquet, as it makes the reader crash \(SIGABRT\)", failure
-    )
-    assert len(fed.rows("green_tripdata")) == 60
-    assert fed.run("2022-11").success
 
 
 @pytest.mark.parametrize(
