@@ -46,6 +46,12 @@ class LandingError(TaxiAssetsError):
     """The landing zone can't be written, is full, or lacks the file that a later step needs."""
 
 
+class LandingInterruptedError(LandingError):
+    """The verification of a file was ended from outside, for example because the machine had no memory left."""
+
+    is_transient = True
+
+
 class ReportError(TaxiAssetsError):
     """A page of the report can't be written."""
 
