@@ -23,6 +23,7 @@ SMALL_TOOLS = {
     "ownership",
     "progress",
     "settings",
+    "spill",
     "sql",
     "transactions",
     "waiting",

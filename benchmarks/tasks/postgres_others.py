@@ -16,7 +16,7 @@ from benchmarks.tasks.system_cache import read_once
 from taxi_assets.errors import TaxiAssetsError
 from taxi_assets.months import Month
 from taxi_assets.taxis import get_taxi
-from taxi_assets.warehouses.postgres.warehouse import COLUMN_TYPES
+from taxi_assets.warehouses.postgres.dialect import DIALECT
 from taxi_assets_tests.postgres import course_oracle
 
 _TABLE: Final = "trips"
@@ -28,7 +28,9 @@ def copy(path: str, schema: str, taxi: str, rows: int) -> dict[str, Any]:
     """COPY an uncompressed CSV into a table with its typed columns, and nothing else; drop the table afterwards."""
     file = Path(path)
     read_once(file)
-    columns = ", ".join(f"{column.name} {COLUMN_TYPES[column.kind]}" for column in get_taxi(taxi).release_columns)
+    columns = ", ".join(
+        f"{column.name} {DIALECT.column_types[column.kind]}" for column in get_taxi(taxi).release_columns
+    )
     with connect(schema) as connection:
         cursor = connection.cursor()
         with Effort(connection) as effort, file.open("rb") as stream:

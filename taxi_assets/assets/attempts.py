@@ -1,6 +1,6 @@
 """What earlier attempts at a range have settled, so that a retry takes up only the months that are left.
 
-Dagster runs a step again as a whole: at once for what may pass, and later when somebody re-executes a failed run from
+Dagster runs a step again as a whole: at once for what may pass, and later when a failed run is re-executed from
 its failure. What became of each month stands in the event log, from where it is read here.
 """
 
@@ -20,7 +20,7 @@ _WORTH_A_RETRY = "worth a retry"
 
 
 class EarlierError(TaxiAssetsError):
-    """What stopped a month in an earlier attempt, in the words of then."""
+    """What stopped a month in an earlier attempt, as it was said then."""
 
     def __init__(self, sentence: str, *, is_transient: bool) -> None:
         super().__init__(sentence)
@@ -28,7 +28,7 @@ class EarlierError(TaxiAssetsError):
 
 
 def is_transient(error: Exception) -> bool:
-    """Whether trying again later may help; of an error that is not ours nobody knows."""
+    """Whether trying again later may help; an error that is not ours may be of either kind."""
     return bool(getattr(error, "is_transient", True))
 
 
@@ -56,7 +56,7 @@ def settled_months(context: dg.AssetExecutionContext, selection: Selection) -> d
     """Reports of the months that this attempt need not take up.
 
     These are the months that are done, by an earlier attempt of this run or by the failed run that it resumes, and
-    those that an earlier attempt of this run found to be bad. Whoever resumes a run may have mended what was bad.
+    those that an earlier attempt of this run found to be bad. What a failed run found to be bad may be mended by now.
     """
     reports: dict[Month, MonthReport] = {}
     for run_id in _resumed_runs(context):

@@ -110,7 +110,7 @@ def _rows_match_published(evidence: Evidence) -> Verdict:
     is_release = landed is not None and landed.origin == RELEASE_ADDRESS
     return Verdict(
         passed=rows == expected.rows,
-        # A mirror may hold samples, and the feed publishes corrected months anew.
+        # A mirror may hold samples, and the feed publishes corrected months again.
         is_error=is_release and expected.is_sure,
         numbers={"rows": rows, "published rows": expected.rows, "difference": rows - expected.rows, **in_other},
         note=f"published count of the {name} known from: {expected.known_from}",

@@ -19,7 +19,7 @@ def run_tags(source: TripSource, taxis: Sequence[Taxi], months: Sequence[Month])
 
 
 def tag_run(context: dg.AssetExecutionContext, months: Sequence[Month]) -> None:
-    """Give the run its tags, where whoever started it did not: a backfill from the UI or the command line."""
+    """Give the run its tags where they are missing, as after a backfill from the UI or the command line."""
     selected = context.job_def.asset_layer.selected_asset_keys
     taxis = [taxi for taxi in all_taxis().values() if any(_belongs_to(taxi, key) for key in selected)]
     missing = {

@@ -140,7 +140,7 @@ def _failure(failed: Mapping[Month, MonthReport], *, months: int) -> dg.Failure:
             "failed months": ", ".join(map(str, failed)),
             "failures": dg.MetadataValue.md("\n".join(f"- {sentence}" for sentence in sentences)),
         },
-        # What can pass is worth a retry; bad data stays bad.
+        # A temporary cause is worth a retry; bad data stays bad.
         allow_retries=any(is_transient(error) for _, _, error in causes),
     )
     failure.__cause__ = causes[0][2]

@@ -27,7 +27,7 @@ def find_credentials(given: str | None, *, endpoint: str | None) -> Credentials:
         endpoint: Address of an emulator, which needs none.
 
     Raises:
-        SettingsError: There are none, or what was given is no key. The sentence shows nothing of it.
+        SettingsError: There are none, or what was given is not a key. The sentence shows nothing of it.
     """
     if endpoint:
         return AnonymousCredentials()  # type: ignore[no-untyped-call]

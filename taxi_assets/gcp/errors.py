@@ -1,4 +1,4 @@
-"""Google Cloud's errors in words for people."""
+"""Google Cloud's errors as sentences for people."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def translated_errors(action: str, place: str) -> Iterator[None]:
 
     Raises:
         SettingsError: The credentials were refused.
-        WarehouseUnavailableError: What may pass: no connection, an overloaded service.
+        WarehouseUnavailableError: The cause may be temporary: no connection, an overloaded service.
         WarehouseError: Everything else.
     """
     try:
@@ -63,7 +63,7 @@ def _in_words(action: str, place: str, error: api.GoogleAPICallError) -> Warehou
         case api.TooManyRequests() | api.ServerError() if remedy is None:
             return _unavailable(action, place, cause)
         case api.Forbidden() | api.Unauthorized() if remedy is None:
-            remedy = "grant the account the roles that docs/gcp.md lists; the job gcp_check tells which one lacks"
+            remedy = "grant the account the roles that docs/gcp.md lists; the job gcp_check says which one is missing"
     return WarehouseError(
         f"Google Cloud could not {action} at {place} ({cause}): {remedy or 'main is as it was before; run again'}."
     )

@@ -1,4 +1,4 @@
-"""A bucket and a dataset as Dagster resources: the library's own, with what they lack.
+"""A bucket and a dataset as Dagster resources: the library's own, with what is missing from them.
 
 They take an emulator's address, a key that never touches a file or an environment variable of its own, and the
 name of the one bucket or dataset that is worked with.

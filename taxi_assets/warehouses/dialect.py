@@ -26,7 +26,7 @@ class Dialect:
         timestamp_type: Its type of a date and time without a time zone.
         one_day_later: The moment 24 hours after a moment.
         quoting: How it quotes names and texts.
-        spelling: How it spells a column's name: PostgreSQL folds names that nobody quotes to lower case.
+        spelling: How it spells a column's name: PostgreSQL folds unquoted names to lower case.
     """
 
     column_types: Mapping[Kind, str]

@@ -43,7 +43,7 @@ class Tables(Protocol):
             description: What the table's comment says.
 
         Raises:
-            WarehouseError: The rows are no table, their months can't be told, or the table is not ours.
+            WarehouseError: The rows are not a table, their months are unknown, or the table is not ours.
         """
 
 
@@ -51,7 +51,7 @@ class TablesIOManager(dg.ConfigurableIOManager):
     """Reads and writes tables of a warehouse, which its subclasses name.
 
     A returned value replaces the table of the asset's name; where the asset is partitioned, it replaces the rows of
-    the run's months, by the column ``file_month``, which is added for a single month where the value lacks it.
+    the run's months, by the column ``file_month``, which is added for a single month if it is missing.
     """
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame | pa.RecordBatchReader | duckdb.DuckDBPyRelation:
@@ -78,7 +78,7 @@ class TablesIOManager(dg.ConfigurableIOManager):
         """Keep what an asset returned, in one transaction.
 
         Raises:
-            WarehouseError: The value is no table, its months can't be told, or the table is not ours.
+            WarehouseError: The value is not a table, its months are unknown, or the table is not ours.
         """
         months = _months(context.asset_partition_keys) if context.has_asset_partitions else None
         table = context.asset_key.path[-1]

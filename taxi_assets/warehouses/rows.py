@@ -25,7 +25,7 @@ def arrow_stream(table: str, rows: Any, months: Sequence[Month] | None) -> pa.Re
         months: The months that they belong to; None where the table has no months.
 
     Raises:
-        WarehouseError: The rows are no table, or there are several months and no column says which.
+        WarehouseError: The rows are not a table, or there are several months and no column says which.
     """
     stream = _stream(table, rows)
     if months is None or "file_month" in stream.schema.names:

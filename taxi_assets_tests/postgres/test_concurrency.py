@@ -156,7 +156,10 @@ def test_a_reader_that_stays_too_long_is_named_in_one_sentence(loaded: PostgresP
 
 def test_a_load_of_the_same_month_that_takes_too_long_is_named_in_one_sentence(loaded: PostgresProject):
     busy = loaded.postgres()
-    with busy.get_connection() as connection, busy._alone(connection, f"{MAIN}_2019_01", logging.getLogger(__name__)):
+    with (
+        busy.get_connection() as connection,
+        busy._exclusive(connection, f"{MAIN}_2019_01", logging.getLogger(__name__)),
+    ):
         outcome = loaded.run(lock_wait_seconds=0.1)
         assert "green_tripdata_2019_01 was in use by another load for" in outcome.failure
         assert loaded.run("2019-02").success

@@ -1,4 +1,4 @@
-"""Says in one table what is set, what is missing, what can be reached, and which permissions lack. Shows no secret."""
+"""Says in one table what is set, what can be reached, and what is missing, permissions included; shows no secret."""
 
 from __future__ import annotations
 
@@ -138,10 +138,10 @@ def _try_bucket(resource: GcsBucket) -> Sequence[Finding]:
         if bucket is None:
             return [Finding(subject, State.MISSING, "there is none: run the job gcp_setup")]
         granted = bucket.test_iam_permissions(list(_BUCKET_PERMISSIONS))
-    lacking = [permission for permission in _BUCKET_PERMISSIONS if permission not in granted]
+    missing = [permission for permission in _BUCKET_PERMISSIONS if permission not in granted]
     findings = [_located(subject, bucket.location, resource.location)]
-    if lacking:
-        findings.append(Finding(f"{subject}, permissions", State.MISSING, ", ".join(lacking)))
+    if missing:
+        findings.append(Finding(f"{subject}, permissions", State.MISSING, ", ".join(missing)))
     else:
         findings.append(Finding(f"{subject}, permissions", State.OK, "reading, writing and deleting files"))
     return findings

@@ -86,11 +86,11 @@ def look(context: dg.OpExecutionContext, gcs: GcsBucket, bigquery: BigQueryDatas
 
 
 @dg.job(
-    description="Says what is set, what is missing, what can be reached, and which permissions lack.",
+    description="Says what is set, what is missing, what can be reached, and which permissions are missing.",
     executor_def=dg.in_process_executor,
 )
 def gcp_check() -> None:
-    """Say what is set, what is missing, what can be reached, and which permissions lack."""
+    """Say what is set, what is missing, what can be reached, and which permissions are missing."""
     look()
 
 

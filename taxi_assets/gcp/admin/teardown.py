@@ -73,7 +73,7 @@ def empty_dataset(resource: BigQueryDataset, log: logging.Logger, *, dry_run: bo
         remains.foreign = [table.table_id for table in tables if table not in ours]
         _decide(remains, made_by_us=is_ours(dataset.labels), there=len(remains.foreign))
         if not dry_run:
-            # Views first: a view without its table is an error to whoever looks in between.
+            # Views first: between the two deletions, a view without its table would be an error to readers.
             for table in sorted(ours, key=lambda table: table.table_type != "VIEW"):
                 client.delete_table(table, not_found_ok=True)
                 log.info(f"{remains.place}: {table.table_id} deleted")

@@ -27,7 +27,7 @@ def find_own(client: bigquery.Client, dataset: str, name: str) -> bigquery.Table
     """The same, where it must be ours.
 
     Raises:
-        WarehouseError: It is somebody else's.
+        WarehouseError: It belongs to another program.
     """
     table = find(client, dataset, name)
     if table is not None and not (table.description or "").startswith(COMMENT_PREFIX):
@@ -42,7 +42,7 @@ def drop_own(client: bigquery.Client, dataset: str, name: str) -> None:
     """Drop the table or view of that name if there is one and it is ours.
 
     Raises:
-        WarehouseError: It is somebody else's.
+        WarehouseError: It belongs to another program.
     """
     if find_own(client, dataset, name) is not None:
         client.delete_table(f"{dataset}.{name}", not_found_ok=True)

@@ -1,7 +1,7 @@
-"""One writer at a time, across machines: whoever makes an object of a name in the bucket holds that name.
+"""One writer at a time, across machines: the writer that makes an object of a name in the bucket holds that name.
 
-The holder renews the object. A holder that was killed doesn't, and whoever has seen the object unchanged for long
-enough, by its own clock, takes it away; so no two machines need to agree on the time.
+The holder renews the object. A holder that was killed does not, and a waiting writer that has seen the object
+unchanged for long enough, by its own clock, removes it; so no two machines need to agree on the time.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _PAUSE_SECONDS: Final = 1.0
 def lease(
     bucket: storage.Bucket, name: str, *, lasting_seconds: float, wait_seconds: float, log: logging.Logger
 ) -> Iterator[None]:
-    """Hold a name for the length of the block, as one of all that ask for it.
+    """Hold a name for the length of the block, while others wait for it.
 
     Args:
         bucket: The bucket that all who ask share.
@@ -66,7 +66,7 @@ class _Sign:
         """Make it, or renew it where it is ours.
 
         Raises:
-            google.api_core.exceptions.PreconditionFailed: Somebody else's is there, or has taken its place.
+            google.api_core.exceptions.PreconditionFailed: Another holder's is there, or has taken its place.
         """
         blob = self._bucket.blob(self._name)
         blob.metadata = dict(MADE_BY)
@@ -79,12 +79,12 @@ class _Sign:
             self._bucket.blob(self._name).delete(if_generation_match=self._generation)
 
     def others(self) -> int | None:
-        """Generation of the one that somebody else has put there, if any."""
+        """Generation of the object that another holder has put there, if any."""
         blob = self._bucket.get_blob(self._name)
         return None if blob is None else int(blob.generation)
 
     def remove_others(self, generation: int) -> None:
-        """Remove somebody else's, unless it has changed."""
+        """Remove another holder's, unless it has changed."""
         with suppress(NotFound, PreconditionFailed):
             self._bucket.blob(self._name).delete(if_generation_match=generation)
 

@@ -27,10 +27,10 @@ def add_new_columns(
         dataset: Project and dataset.
         taxi: The taxi.
         month: The month in hand, whose own table or view is looked at too; None for none.
-        make_view: Makes the view of a month anew.
+        make_view: Makes the view of a month again.
 
     Raises:
-        WarehouseError: A table with such a name is somebody else's.
+        WarehouseError: A table with such a name belongs to another program.
     """
     main = find_own(client, dataset, taxi.table)
     is_new = main is not None and bool(_missing_columns(taxi, main))

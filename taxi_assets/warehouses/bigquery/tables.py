@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -18,6 +17,7 @@ from google.cloud import bigquery
 from taxi_assets.errors import WarehouseError
 from taxi_assets.months import Month
 from taxi_assets.ownership import COMMENT_PREFIX
+from taxi_assets.spill import spill_folder
 from taxi_assets.taxis import all_taxis, taxi_of_main_table, taxi_of_month_asset
 from taxi_assets.warehouses.bigquery.catalog import find
 from taxi_assets.warehouses.bigquery.connection import BigQueryConnection
@@ -126,14 +126,14 @@ def write_rows(
     The rows go through a file on this machine, in bounded memory.
 
     Raises:
-        WarehouseError: The rows are no table, or their months can't be told.
+        WarehouseError: The rows are not a table, or it is not known which months they belong to.
         google.api_core.exceptions.GoogleAPICallError: BigQuery refused.
     """
     stream = arrow_stream(table, rows, months)
     # Two writers of one table don't meet: each has a name of its own, which ends by itself if its writer is killed.
     incoming = f"{table}_incoming_{uuid.uuid4().hex[:8]}"
-    with tempfile.TemporaryDirectory(prefix="taxi_assets_") as folder:
-        path = Path(folder) / "rows.parquet"
+    with spill_folder() as folder:
+        path = folder / "rows.parquet"
         with pq.ParquetWriter(path, stream.schema) as writer:
             for batch in stream:
                 writer.write_batch(batch)

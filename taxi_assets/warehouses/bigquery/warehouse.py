@@ -54,7 +54,7 @@ from taxi_assets.zones import ZONES_DESCRIPTION, ZONES_TABLE
 _REFUSED_VALUE: Final = re.compile(re.escape(REFUSAL) + r"(?P<column>.+?): “(?P<value>.*?)”", re.DOTALL)
 
 _log = logging.getLogger(__name__)
-# Of a run's months, which are under way together, one makes the main table.
+# A run has several months in progress, of which one makes the main table.
 _creating: Final = threading.Lock()
 
 
@@ -304,7 +304,7 @@ class BigQueryWarehouse(BigQueryConnection):
             )
         except BadRequest as error:
             raise _explain_refusal(taxi, landed, error) from error
-        # Somebody may have changed the object while it was read.
+        # Another program may have changed the object while it was read.
         self._require_object(taxi, month, landed)
         require_all_rows(landed, client.get_table(f"{self.place}.{staging_table(taxi, month)}").num_rows)
         return job

@@ -36,7 +36,7 @@ def require_own_table(connection: duckdb.DuckDBPyConnection, name: str) -> None:
     """Make sure that a table or view is ours.
 
     Raises:
-        WarehouseError: It is somebody else's.
+        WarehouseError: It belongs to another program.
     """
     text = single_row(
         connection.execute(

@@ -1,4 +1,4 @@
-"""Opening the DuckDB file: patiently where others hold it, and only if it is ours to write."""
+"""Opening the DuckDB file: waiting while another process holds it, and only if the file is ours."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from taxi_assets.ownership import COMMENT_PREFIX
 from taxi_assets.waiting import InUse, wait_for
 
 _HELD_BY = re.compile(r"Conflicting lock is held in (.*?)\. ")
-# Threads that open the same file at once while another process holds it make DuckDB lose track of who has it open.
+# Threads that open the same file at once while another process holds it make DuckDB lose track of its own instances.
 _connecting: Final = threading.Lock()
 _NO_ROOM: Final = ("No space left", "Disk quota exceeded", "File too large")
 
@@ -29,7 +29,7 @@ def open_database(
 
     Raises:
         WarehouseBusyError: Another process held it for longer than ``wait_seconds``.
-        WarehouseError: It can't be opened, is damaged, or belongs to somebody else.
+        WarehouseError: It can't be opened, is damaged, or belongs to another program.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -40,7 +40,7 @@ def open_database(
         ) from error
     connection = _wait_and_connect(path, config, wait_seconds, log)
     try:
-        # A bar that is drawn over and over is of no use in the log of a service.
+        # A progress bar would fill the log of a service with control characters.
         connection.execute("SET enable_progress_bar = false")
         _require_own_database(connection, path)
     except BaseException:
@@ -95,7 +95,7 @@ def _cannot_open(path: Path, error: duckdb.Error) -> WarehouseError:
 
 
 def _require_own_database(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """A database with tables of which none is ours is somebody else's."""
+    """A database with tables of which none is ours belongs to another program."""
     tables = connection.execute(
         """
         SELECT "table_name", coalesce(starts_with("comment", $prefix), false)

@@ -10,7 +10,7 @@ from taxi_assets.warehouses.duckdb.warehouse import DuckDBWarehouse
 def prepare_dbt(warehouse: DuckDBWarehouse) -> Mapping[str, str]:
     """See :attr:`taxi_assets.warehouses.kind.WarehouseKind.prepare_dbt`.
 
-    The file is opened and closed first: patiently where others hold it, and with our words where it can't be opened.
+    The file is opened and closed first, so that a file in use is waited for, and one that can't be opened is explained.
     """
     with warehouse.get_connection():
         pass

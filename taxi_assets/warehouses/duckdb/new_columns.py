@@ -21,7 +21,7 @@ def add_new_columns(connection: duckdb.DuckDBPyConnection, taxi: Taxi) -> None:
     Trips that are there have no value in them. Where nothing is new this reads the catalog and no more.
 
     Raises:
-        WarehouseError: A table with such a name is somebody else's.
+        WarehouseError: A table with such a name belongs to another program.
     """
     new = {name: columns for name, columns in _missing_columns(connection, taxi).items() if columns}
     if not new:

@@ -42,7 +42,7 @@ def write_table(
     """Replace a table, or those months of it, with the rows, and return their number.
 
     Raises:
-        WarehouseError: The rows are no table, their months can't be told, or the table is not ours.
+        WarehouseError: The rows are not a table, it is not known which months they belong to, or the table is not ours.
     """
     stream = arrow_stream(table, rows, months)
     if months is None:

@@ -84,7 +84,7 @@ class DuckDBWarehouse(DuckDBResource):
             WarehouseBusyError: Another process held the file for longer than ``lock_wait_seconds``.
             WarehouseError: The file can't be opened, is damaged, or is not ours.
         """
-        # All connections of a process must ask for the same settings, or DuckDB refuses the second one.
+        # All connections of a process must use the same settings, or DuckDB refuses the second one.
         config = {
             "custom_user_agent": "dagster",
             "memory_limit": self.memory_limit,

@@ -34,7 +34,7 @@ def require_own_table(connection: Connection, name: str) -> None:
     """Make sure that a table is ours.
 
     Raises:
-        WarehouseError: It is somebody else's.
+        WarehouseError: It belongs to another program.
     """
     row = connection.execute(
         f"SELECT obj_description(oid, 'pg_class') FROM pg_class WHERE {_IN_OUR_SCHEMA} AND relname = %s",
@@ -51,7 +51,7 @@ def drop_own(connection: Connection, name: str) -> None:
     """Drop the table of that name if there is one and it is ours.
 
     Raises:
-        WarehouseError: It is somebody else's.
+        WarehouseError: It belongs to another program.
     """
     if kind_of(connection, name):
         require_own_table(connection, name)

@@ -1,4 +1,4 @@
-"""The PostgreSQL server as a Dagster resource: settings, connections, and its errors in words for people."""
+"""The PostgreSQL server as a Dagster resource: settings, connections, and its errors as sentences for people."""
 
 import logging
 from collections.abc import Iterator
@@ -37,17 +37,17 @@ _REMEDIES: Final = {
         "let what depends on the monthly table use the main table instead, with a filter on file_month"
     ),
 }
-"""What to do about an error, by its SQLSTATE, whichever driver met it."""
+"""What to do about an error, by its SQLSTATE, whichever driver raised it."""
 
 _BROKEN: Final = ("08", "57P", "53300")
 """Beginnings of the SQLSTATEs of a connection that broke, and of a server that shuts down, starts up or is full."""
 
 _CONTESTED: Final = ("40", "55P03")
-"""Beginnings of the SQLSTATEs of somebody else who was quicker: a deadlock, a lock that was not to be had."""
+"""Beginnings of the SQLSTATEs of a conflict with another session: a deadlock, a lock that could not be had."""
 
 
 class PostgresResource(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """Where the server is and who asks. Either a URL, or at least host, database and user."""
+    """Where the server is, and as which user to connect. Either a URL, or at least host, database and user."""
 
     url: str | None = Field(default=None, description="postgresql://user:password@host:port/database")
     host: str | None = Field(default=None, description="Host name or address, where there is no URL.")
@@ -144,10 +144,10 @@ class PostgresResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
 
 def _read_url(url: str, **timeout: str | int | None) -> str | None:
-    """The URL as libpq's key words, or None where it is none.
+    """The URL as libpq's key words, or None where it is not one.
 
-    libpq's own words about a URL would show parts of the password, and so would those about a host or port that a
-    password with an unescaped @ or / has bent.
+    libpq's own message about a URL would show parts of the password, and so would one about a host or port that was
+    misread because of an unescaped @ or / in the password.
     """
     try:
         conninfo = make_conninfo(url, **timeout)
@@ -155,13 +155,13 @@ def _read_url(url: str, **timeout: str | int | None) -> str | None:
         return None
     parts = conninfo_to_dict(conninfo)
     ports = str(parts.get("port") or "").split(",")
-    is_bent = "@" in str(parts.get("host") or "") or any(port and not port.isdecimal() for port in ports)
-    return None if is_bent else conninfo
+    is_misread = "@" in str(parts.get("host") or "") or any(port and not port.isdecimal() for port in ports)
+    return None if is_misread else conninfo
 
 
 def _in_words(action: str, place: str, cause: str, sqlstate: str | None) -> WarehouseError:
     remedy = _REMEDIES.get(sqlstate or "", "main is as it was before; run again")
-    # An error that the server did not send, and so has no code, is about the connection to it.
+    # An error without a code was not sent by the server: it is about the connection.
     problem = WarehouseError
     if not sqlstate or sqlstate.startswith(_BROKEN):
         problem = WarehouseUnavailableError

@@ -1,4 +1,4 @@
-"""How PostgreSQL writes SQL: names that nobody quotes are folded to lower case, so ours are lower case."""
+"""How PostgreSQL writes SQL: unquoted names are folded to lower case, so the tables' names are lower case."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Waiting for others on the server: never for ever, never silently, and never in other readers' way."""
+"""Waiting for others on the server: with a limit, with messages, and without blocking other readers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PAUSE_SECONDS: Final = 0.2
 def exclusive(
     connection: Connection, schema: str, name: str, *, wait_seconds: float, log: logging.Logger
 ) -> Iterator[None]:
-    """Hold the name for the length of the block, as one of all that ask for it; the server ends it with the session.
+    """Hold the name for the length of the block, while other sessions wait for it; a lost session releases it.
 
     The schema is named, not looked up, since it may come into being meanwhile.
 
@@ -54,7 +54,7 @@ def in_short_transaction(
 ) -> None:
     """Lock a table, but not its partitions, and run the statements in one transaction.
 
-    Somebody who waits for a lock makes all who come after wait too; so each attempt is short, and the pauses between
+    A session that waits for a lock makes all later sessions wait too; so each attempt is short, and the pauses between
     attempts let readers through.
 
     Raises:
@@ -85,7 +85,7 @@ def _wait_for(attempt: Callable[[], None], *, what: str, wait_seconds: float, lo
 
 
 def _users_of(connection: Connection, table: str) -> str:
-    """Who holds locks on the table, without the text of their queries, which may hold secrets."""
+    """The sessions that hold locks on the table, without the text of their queries, which may contain secrets."""
     rows = connection.execute(
         "SELECT DISTINCT pid, usename, coalesce(nullif(application_name, ''), 'a session'),"
         " extract(epoch FROM now() - xact_start)::int"

@@ -22,7 +22,7 @@ _BATCH_ROWS: Final = 50_000
 
 
 def read_query(conninfo: str, schema: str, query: str, shape: str) -> duckdb.DuckDBPyRelation:
-    """A DuckDB relation over the rows of a query, which are fetched as they are needed, and anew for each reading.
+    """A DuckDB relation over the rows of a query, which are fetched as they are needed, and again for each reading.
 
     Args:
         conninfo: The connection as libpq reads it.
@@ -39,8 +39,8 @@ def read_query(conninfo: str, schema: str, query: str, shape: str) -> duckdb.Duc
 class _QueryRows:
     """The rows of a query as Arrow's stream interface wants them.
 
-    Each reading has a connection of its own for as long as it lasts, so that a relation which nobody reads to its end
-    keeps no table from being replaced.
+    Each reading has a connection of its own for as long as it lasts, so that a relation that is not read to its end
+    does not keep a table from being replaced.
     """
 
     def __init__(self, conninfo: str, schema: str, query: str) -> None:
@@ -106,7 +106,7 @@ def write_rows(
     Others who use the table are waited for, up to ``lock_wait_seconds`` for each statement.
 
     Raises:
-        WarehouseError: The rows are no table, or their months can't be told.
+        WarehouseError: The rows are not a table, or it is not known which months they belong to.
         adbc_driver_manager.Error: The server refused.
     """
     stream = arrow_stream(table, rows, months)

@@ -6,37 +6,44 @@ and what users put on the main table (views, grants, indexes) stays.
 """
 
 import logging
-import re
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import partial
-from typing import Any, Final, LiteralString
+from typing import Any
 
 import duckdb
-import pyarrow as pa
 from psycopg import sql
 from pydantic import Field
 
 from taxi_assets.months import Month
 from taxi_assets.source.files import LandedFile
 from taxi_assets.sql import identifier, render
-from taxi_assets.taxis import Column, Taxi, taxi_of_main_table, taxi_of_month_asset
+from taxi_assets.taxis import Taxi, taxi_of_main_table, taxi_of_month_asset
 from taxi_assets.trips.zones import stage_zones
 from taxi_assets.warehouses.kind import MonthLoad, MonthMerge, TableRole
 from taxi_assets.warehouses.measures import MonthProfile, profile_statement, read_profile
 from taxi_assets.warehouses.postgres import catalog
 from taxi_assets.warehouses.postgres.catalog import Connection
 from taxi_assets.warehouses.postgres.connection import PostgresResource
-from taxi_assets.warehouses.postgres.copying import TripsReader, copy_batches
 from taxi_assets.warehouses.postgres.dialect import DIALECT
 from taxi_assets.warehouses.postgres.locks import exclusive, in_short_transaction
+from taxi_assets.warehouses.postgres.month_table import (
+    attach,
+    build_secondary_indexes,
+    count,
+    create_model_table,
+    drop_left_overs,
+    drop_partition,
+    fill_month_table,
+    latest_month_table,
+    rename,
+    rows_of_partitions,
+)
+from taxi_assets.warehouses.postgres.new_columns import add_new_columns
 from taxi_assets.warehouses.postgres.tables import read_query, table_query, trips_query, write_rows
 from taxi_assets.warehouses.trip_tables import (
     KEY,
     column_names,
-    missing_columns,
     month_not_loaded,
     month_not_merged,
     months_are_needed,
@@ -47,8 +54,6 @@ from taxi_assets.warehouses.trip_tables import (
     table_columns,
 )
 from taxi_assets.zones import ZONES_COLUMNS, ZONES_DESCRIPTION, ZONES_TABLE
-
-_NOTED_ROWS: Final = re.compile(r"([\d,]+) rows\.$")
 
 _log = logging.getLogger(__name__)
 
@@ -76,12 +81,11 @@ class PostgresWarehouse(PostgresResource):
             self._create_main_table(connection, taxi, log)
             if catalog.kind_of(connection, table):
                 catalog.require_own_table(connection, table)
-            for left_over in (staging, _model_table(taxi, month), _filling_table(taxi, month)):
-                catalog.drop_own(connection, left_over)
-            _create_model_table(connection, taxi, month, landed)
+            drop_left_overs(connection, taxi, month)
+            create_model_table(connection, taxi, month, landed)
             # Only a month that is not in main yet gets its own name at once.
             name = staging if catalog.kind_of(connection, table) == "partition" else table
-            rows = self._fill(connection, taxi, month, landed, name)
+            rows = fill_month_table(connection, taxi, month, landed, name, memory_limit=self.memory_limit)
             return MonthLoad(rows, seconds=time.monotonic() - start)
 
     def merge_month(self, taxi: Taxi, month: Month, log: logging.Logger) -> MonthMerge:
@@ -89,7 +93,7 @@ class PostgresWarehouse(PostgresResource):
         table, staging = taxi.month_table(month), staging_table(taxi, month)
         with self._exclusive_month(taxi, month, f"merge {table} into {taxi.table}", log) as connection:
             start = time.monotonic()
-            self._add_new_columns(connection, taxi, _latest_month_table(connection, taxi, month), log)
+            self._add_new_columns(connection, taxi, latest_month_table(connection, taxi, month), log)
             inserted = updated = deleted = 0
             match catalog.kind_of(connection, staging), catalog.kind_of(connection, table):
                 case "table", "partition":
@@ -101,8 +105,8 @@ class PostgresWarehouse(PostgresResource):
                 case _:
                     raise month_not_loaded(self._title, "postgres", taxi, month)
             return MonthMerge(
-                rows=_count(connection, table),
-                table_rows=_rows_of_partitions(connection, taxi),
+                rows=count(connection, table),
+                table_rows=rows_of_partitions(connection, taxi),
                 inserted=inserted,
                 updated=updated,
                 deleted=deleted,
@@ -112,7 +116,7 @@ class PostgresWarehouse(PostgresResource):
     def profile_month(self, taxi: Taxi, month: Month, role: TableRole, log: logging.Logger) -> MonthProfile:
         """See :class:`taxi_assets.warehouses.kind.TripsWarehouse`."""
         with self.translated_errors(f"measure {taxi.table}"), self.get_connection() as connection:
-            table = taxi.table if role == "main" else _latest_month_table(connection, taxi, month)
+            table = taxi.table if role == "main" else latest_month_table(connection, taxi, month)
             if catalog.kind_of(connection, table) is None:
                 missing = month_not_loaded if role == "month" else month_not_merged
                 raise missing(self._title, "postgres", taxi, month)
@@ -128,15 +132,14 @@ class PostgresWarehouse(PostgresResource):
             kind = catalog.kind_of(connection, month_table)
             if kind is None:
                 raise nothing_to_remove(self._title, taxi, month)
-            catalog.drop_own(connection, _model_table(taxi, month))
-            catalog.drop_own(connection, staging_table(taxi, month))
+            drop_left_overs(connection, taxi, month)
             if kind != "partition":
                 catalog.drop_own(connection, month_table)
                 return 0
             catalog.require_own_table(connection, month_table)
-            rows = _count(connection, month_table)
+            rows = count(connection, month_table)
             self._change_main(
-                connection, taxi, "ACCESS EXCLUSIVE", lambda: _drop_partition(connection, taxi, month), log
+                connection, taxi, "ACCESS EXCLUSIVE", lambda: drop_partition(connection, taxi, month), log
             )
             return rows
 
@@ -163,7 +166,7 @@ class PostgresWarehouse(PostgresResource):
             monthly, main = taxi_of_month_asset(table), taxi_of_main_table(table)
             if monthly and not months:
                 raise months_are_needed(table)
-            tables = [_latest_month_table(connection, monthly, m) for m in months or ()] if monthly else [table]
+            tables = [latest_month_table(connection, monthly, m) for m in months or ()] if monthly else [table]
             for name in tables:
                 self._require(connection, name)
             taxi = monthly or main
@@ -237,48 +240,7 @@ class PostgresWarehouse(PostgresResource):
         require_columns(taxi, DIALECT, catalog.column_types(connection, taxi.table))
 
     def _add_new_columns(self, connection: Connection, taxi: Taxi, table: str, log: logging.Logger) -> None:
-        """Add the columns that the taxi's definition has got since main and that table were made.
-
-        They are those that may be empty, and trips that are there have no value in them. Partitions follow main; a
-        month that is not merged yet gets them by itself.
-        """
-        for name in dict.fromkeys([taxi.table, table]):
-            if catalog.kind_of(connection, name) and _missing_columns(connection, taxi, name):
-                with self._exclusive(connection, taxi.table, log):
-                    in_short_transaction(
-                        connection,
-                        name,
-                        "ACCESS EXCLUSIVE",
-                        statements=partial(_add_columns, connection, taxi, name),
-                        wait_seconds=self.lock_wait_seconds,
-                        log=log,
-                    )
-
-    def _fill(self, connection: Connection, taxi: Taxi, month: Month, landed: LandedFile, name: str) -> int:
-        """Make a table of that name with the file's rows, each with its final id, in one transaction.
-
-        Rows that are copied into a table of the same transaction can be written as frozen: nobody will have to look up
-        whether their transaction was committed, and write their page again to note it.
-        """
-        filling, model = _filling_table(taxi, month), _model_table(taxi, month)
-        with tempfile.TemporaryDirectory(prefix="taxi_assets_") as spill:
-            config: dict[str, str | bool | int | float | list[str]] = {
-                "memory_limit": self.memory_limit,
-                "preserve_insertion_order": False,
-                "temp_directory": spill,
-            }
-            with duckdb.connect(config=config) as source, connection.transaction():
-                source.execute("SET enable_progress_bar = false")
-                trips = TripsReader(source, taxi, landed)
-                _create_table_like(connection, filling, model, "INCLUDING ALL")
-                rows = copy_batches(connection, filling, trips.schema, trips, options="FORMAT binary, FREEZE")
-                catalog.comment_on_table(connection, filling, f"{taxi.title} trips of {month}, {rows:,} rows.")
-                _number_repeated_ids(connection, taxi, filling, trips.repeated_ids())
-                _index(connection, filling)
-                catalog.drop_own(connection, name)
-                _rename(connection, filling, name)
-                catalog.drop_own(connection, model)
-        return rows
+        add_new_columns(connection, self.schema_name, taxi, table, wait_seconds=self.lock_wait_seconds, log=log)
 
     def _change_main(
         self, connection: Connection, taxi: Taxi, mode: str, statements: Callable[[], None], log: logging.Logger
@@ -291,9 +253,9 @@ class PostgresWarehouse(PostgresResource):
     def _add_partition(self, connection: Connection, taxi: Taxi, month: Month, log: logging.Logger) -> int:
         """Make a month's table a partition of main, and return its number of rows."""
         table = taxi.month_table(month)
-        rows = _count(connection, table)
-        _build_secondary_indexes(connection, taxi, table)
-        self._change_main(connection, taxi, "SHARE UPDATE EXCLUSIVE", lambda: _attach(connection, taxi, month), log)
+        rows = count(connection, table)
+        build_secondary_indexes(connection, taxi, table)
+        self._change_main(connection, taxi, "SHARE UPDATE EXCLUSIVE", lambda: attach(connection, taxi, month), log)
         return rows
 
     def _replace_partition(
@@ -305,46 +267,18 @@ class PostgresWarehouse(PostgresResource):
         statement = render(__package__, "count_changes.sql", old=old, new=new, value_columns=values)
         (changes,) = connection.execute(statement.encode()).fetchall()
         if any(changes):
-            _build_secondary_indexes(connection, taxi, new)
+            build_secondary_indexes(connection, taxi, new)
 
             def swap() -> None:
-                _drop_partition(connection, taxi, month)
-                _rename(connection, new, old)
-                _attach(connection, taxi, month)
+                drop_partition(connection, taxi, month)
+                rename(connection, new, old)
+                attach(connection, taxi, month)
 
             self._change_main(connection, taxi, "ACCESS EXCLUSIVE", swap, log)
         else:
             catalog.drop_own(connection, new)
         inserted, updated, deleted = changes
         return inserted, updated, deleted
-
-
-def _missing_columns(connection: Connection, taxi: Taxi, table: str) -> Sequence[Column]:
-    return missing_columns(taxi, catalog.column_types(connection, table))
-
-
-def _add_columns(connection: Connection, taxi: Taxi, table: str) -> None:
-    catalog.require_own_table(connection, table)
-    for column in _missing_columns(connection, taxi, table):
-        name, type_name = DIALECT.spelling(column.name), DIALECT.column_types[column.kind]
-        statement = sql.SQL("ALTER TABLE {} ADD COLUMN {} ").format(sql.Identifier(table), sql.Identifier(name))
-        connection.execute(statement + sql.SQL(type_name))
-        catalog.comment_on_column(connection, table, name, column.description)
-
-
-def _model_table(taxi: Taxi, month: Month) -> str:
-    """Name of the empty table that a month's table is made like."""
-    return f"{staging_table(taxi, month)}_model"
-
-
-def _filling_table(taxi: Taxi, month: Month) -> str:
-    """Name of a month's table while it is filled, which only the filling transaction sees."""
-    return f"{staging_table(taxi, month)}_filling"
-
-
-def _latest_month_table(connection: Connection, taxi: Taxi, month: Month) -> str:
-    staging = staging_table(taxi, month)
-    return staging if catalog.kind_of(connection, staging) else taxi.month_table(month)
 
 
 def _create_main_table(connection: Connection, taxi: Taxi) -> None:
@@ -354,81 +288,3 @@ def _create_main_table(connection: Connection, taxi: Taxi) -> None:
     catalog.comment_on_table(connection, taxi.table, f"{taxi.title} trips, all months. {taxi.description}")
     for column in columns:
         catalog.comment_on_column(connection, taxi.table, column.name, column.description)
-
-
-def _create_model_table(connection: Connection, taxi: Taxi, month: Month, landed: LandedFile) -> None:
-    """An empty table that could become a partition of main: the same columns, and only this month's rows.
-
-    A table that is made like main locks main until its transaction ends, which for the table that is filled would be
-    the whole load; so that one is made like this.
-    """
-    model = _model_table(taxi, month)
-    with connection.transaction():
-        options = "INCLUDING DEFAULTS INCLUDING GENERATED INCLUDING CONSTRAINTS INCLUDING STORAGE INCLUDING COMMENTS"
-        _create_table_like(connection, model, taxi.table, options)
-        catalog.comment_on_table(connection, model, f"{taxi.title} trips of {month}, about to be loaded.")
-        # What is the same in every row the server adds by itself, which is quicker than sending it.
-        connection.execute(
-            sql.SQL(
-                "ALTER TABLE {} ADD CHECK (file_month = {month}),"
-                " ALTER filename SET DEFAULT {filename}, ALTER file_month SET DEFAULT {month}"
-            ).format(sql.Identifier(model), month=sql.Literal(month.first_day), filename=sql.Literal(landed.filename))
-        )
-
-
-def _create_table_like(connection: Connection, table: str, model: str, options: LiteralString) -> None:
-    statement = sql.SQL("CREATE TABLE {} (LIKE {} " + options + ")")
-    connection.execute(statement.format(sql.Identifier(table), sql.Identifier(model)))
-
-
-def _number_repeated_ids(connection: Connection, taxi: Taxi, table: str, repeated: pa.Array) -> None:
-    """Give trips that agree in everything the id is made of ids of their own."""
-    if not len(repeated):
-        return
-    connection.execute("CREATE TEMPORARY TABLE repeated_ids (unique_row_id uuid) ON COMMIT DROP")
-    batch = pa.RecordBatch.from_arrays([repeated], names=["unique_row_id"])
-    copy_batches(connection, "repeated_ids", batch.schema, [batch])
-    statement = render(__package__, "number_repeated_ids.sql", taxi=taxi, table=table, dialect=DIALECT)
-    connection.execute(statement.encode())
-
-
-def _index(connection: Connection, table: str) -> None:
-    connection.execute("SET maintenance_work_mem = '256MB'")
-    keys = sql.SQL(", ").join(map(sql.Identifier, KEY))
-    connection.execute(sql.SQL("ALTER TABLE {} ADD PRIMARY KEY ({})").format(sql.Identifier(table), keys))
-
-
-def _build_secondary_indexes(connection: Connection, taxi: Taxi, table: str) -> None:
-    name = sql.Identifier(table).as_string(connection)
-    for statement in catalog.secondary_indexes(connection, taxi.table):
-        connection.execute(statement.replace("{}", name, 1).encode())
-
-
-def _attach(connection: Connection, taxi: Taxi, month: Month) -> None:
-    connection.execute(
-        sql.SQL("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES IN ({})").format(
-            sql.Identifier(taxi.table), sql.Identifier(taxi.month_table(month)), sql.Literal(str(month.first_day))
-        )
-    )
-
-
-def _drop_partition(connection: Connection, taxi: Taxi, month: Month) -> None:
-    names = {"main": sql.Identifier(taxi.table), "month": sql.Identifier(taxi.month_table(month))}
-    connection.execute(sql.SQL("ALTER TABLE {main} DETACH PARTITION {month}").format(**names))
-    connection.execute(sql.SQL("DROP TABLE {month}").format(**names))
-
-
-def _rename(connection: Connection, old: str, new: str) -> None:
-    connection.execute(sql.SQL("ALTER TABLE {} RENAME TO {}").format(sql.Identifier(old), sql.Identifier(new)))
-
-
-def _count(connection: Connection, table: str) -> int:
-    ((rows,),) = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))).fetchall()
-    return int(rows)
-
-
-def _rows_of_partitions(connection: Connection, taxi: Taxi) -> int:
-    """Rows of the whole main table, without reading it: each partition's comment says how many it was filled with."""
-    noted = catalog.partition_comments(connection, taxi.table)
-    counts = {name: _NOTED_ROWS.search(comment) for name, comment in noted.items()}
-    return sum(int(count[1].replace(",", "")) if count else _count(connection, name) for name, count in counts.items())
