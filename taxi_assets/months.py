@@ -1,4 +1,4 @@
-"""Months: the unit that files are published, partitioned, loaded and replaced in."""
+"""Months: the unit by which files are published, partitioned, loaded and replaced."""
 
 from __future__ import annotations
 
