@@ -14,8 +14,6 @@ from taxi_assets_tests.paths import PROJECT
 
 MODULES = sorted((PROJECT / "taxi_assets").rglob("*.py"))
 SETTINGS_MODULE = Path(settings.__file__)
-# One module reads them still; delete this line when it no longer does.
-MODULES.remove(PROJECT / "taxi_assets" / "demo.py")
 
 
 def guide_lines() -> list[str]:

@@ -1,4 +1,4 @@
--- A price that a product lacks is text, which is no number and enters no average.
+-- A missing price is text, which TRY_CAST turns into null, so that it is not part of the average.
 SELECT
     "brand",
     round(avg(TRY_CAST("price" AS DOUBLE)), 2) AS "average_price",
