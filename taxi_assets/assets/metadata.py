@@ -9,9 +9,9 @@ import dagster as dg
 
 from taxi_assets.progress import transfer_metadata
 from taxi_assets.source.files import LandedFile
-from taxi_assets.taxis import Column, Taxi
+from taxi_assets.taxis import ADDED_COLUMNS, Column, Taxi
 from taxi_assets.warehouses.kind import WarehouseKind
-from taxi_assets.warehouses.trip_tables import ADDED_COLUMNS, table_columns
+from taxi_assets.warehouses.trip_tables import table_columns
 from taxi_assets.zones import ZONES_COLUMNS
 
 _BYTES_PER_MIB = 1024 * 1024

@@ -8,15 +8,12 @@ from typing import Final, NamedTuple
 from taxi_assets.errors import NoSuchTableError, WarehouseError
 from taxi_assets.months import Month
 from taxi_assets.sql import identifier
-from taxi_assets.taxis import Column, Taxi
+from taxi_assets.taxis import ADDED_COLUMNS, Column, Taxi
 from taxi_assets.trips.columns import COLUMN_TYPES
 from taxi_assets.warehouses.dialect import Dialect
 
 KEY: Final = ("unique_row_id", "file_month")
 """The columns that tell one row of a main table from every other."""
-
-ADDED_COLUMNS: Final = ("unique_row_id", "filename", "file_month")
-"""The columns that come before the file's own, and are never empty."""
 
 
 class TableColumn(NamedTuple):

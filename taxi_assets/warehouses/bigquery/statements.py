@@ -6,10 +6,10 @@ from typing import Any, Final
 
 from taxi_assets.months import Month
 from taxi_assets.ownership import COMMENT_PREFIX
-from taxi_assets.taxis import Taxi
+from taxi_assets.taxis import ADDED_COLUMNS, Taxi
 from taxi_assets.trips.columns import NOISE
 from taxi_assets.warehouses.bigquery.dialect import DIALECT
-from taxi_assets.warehouses.trip_tables import ADDED_COLUMNS, KEY, column_names, staging_table, table_columns
+from taxi_assets.warehouses.trip_tables import KEY, column_names, staging_table, table_columns
 
 REFUSAL: Final = "no value of column "
 """How the error begins with which the monthly table's statement fails on a value; column and value follow."""
