@@ -1,8 +1,8 @@
 """Trips in PostgreSQL.
 
-The main table is partitioned by the file's month, and the monthly table is that partition: it is filled and indexed
-beside the main table, and swapped in by one short transaction. So merging copies nothing, nothing is stored twice,
-and what users put on the main table (views, grants, indexes) stays.
+The main table is partitioned by the file's month, and the monthly table is that partition. It is filled and indexed
+beside the main table, and swapped in by one short transaction. So merging copies nothing, nothing is stored twice, and
+views, grants and indexes that users have put on the main table stay.
 """
 
 import logging
@@ -57,14 +57,15 @@ class PostgresWarehouse(PostgresResource):
     """The PostgreSQL server as a warehouse."""
 
     lock_wait_seconds: float = Field(
-        default=3600.0, description="How long to wait for other loads of the same month, or for readers of main."
+        default=3600.0,
+        description="Seconds to wait for other loads of the same month, or for readers of the main table.",
     )
     memory_limit: str = Field(
-        default="256MiB", description="Memory that DuckDB may use while it types a month, before it spills to disk."
+        default="256MiB", description="Memory that DuckDB may use while it reads a month, before it spills to disk."
     )
 
     def session(self, log: logging.Logger) -> AbstractContextManager[None]:  # noqa: ARG002 - part of the interface
-        """See :class:`taxi_assets.warehouses.kind.TripsWarehouse`: connections come about in a moment here."""
+        """See :class:`taxi_assets.warehouses.kind.TripsWarehouse`: opening a connection is cheap here."""
         return nullcontext()
 
     def load_month(self, taxi: Taxi, month: Month, landed: LandedFile, log: logging.Logger) -> MonthLoad:
@@ -79,7 +80,7 @@ class PostgresWarehouse(PostgresResource):
             for left_over in (staging, _model_table(taxi, month), _filling_table(taxi, month)):
                 catalog.drop_own(connection, left_over)
             _create_model_table(connection, taxi, month, landed)
-            # Only a month that is not in main yet gets its own name at once.
+            # The name is free only if the month is not in the main table yet.
             name = staging if catalog.kind_of(connection, table) == "partition" else table
             rows = self._fill(connection, taxi, month, landed, name)
             return MonthLoad(rows, seconds=time.monotonic() - start)
@@ -95,7 +96,7 @@ class PostgresWarehouse(PostgresResource):
                 case "table", "partition":
                     inserted, updated, deleted = self._replace_partition(connection, taxi, month, log)
                 case _, "partition":
-                    log.info(f"{table} is a partition of {taxi.table} already: there is nothing to merge")
+                    log.info(f"{table} is already merged into {taxi.table}: there is nothing to do")
                 case _, "table":
                     inserted = self._add_partition(connection, taxi, month, log)
                 case _:
@@ -207,7 +208,7 @@ class PostgresWarehouse(PostgresResource):
 
     @contextmanager
     def _exclusive_month(self, taxi: Taxi, month: Month, action: str, log: logging.Logger) -> Iterator[Connection]:
-        """A connection that alone writes this month; other months don't wait."""
+        """A connection that alone writes this month; loads of other months do not wait."""
         with (
             self.translated_errors(action),
             self.get_connection() as connection,
@@ -216,18 +217,18 @@ class PostgresWarehouse(PostgresResource):
             yield connection
 
     def _exclusive(self, connection: Connection, name: str, log: logging.Logger) -> AbstractContextManager[None]:
-        """Hold the name in our schema for the length of the block."""
+        """Hold the name in the project's schema for the duration of a block."""
         return exclusive(connection, self.schema_name, name, wait_seconds=self.lock_wait_seconds, log=log)
 
     def _create_schema(self, connection: Connection, log: logging.Logger) -> None:
         found = connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", (self.schema_name,)).fetchone()
         if not found:
-            # Even with IF NOT EXISTS, one of two sessions that create it at once would fail.
+            # Even with IF NOT EXISTS, one of two sessions that create it at the same time would fail.
             with self._exclusive(connection, f"the schema {self.schema_name}", log):
                 connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(self.schema_name)))
 
     def _create_main_table(self, connection: Connection, taxi: Taxi, log: logging.Logger) -> None:
-        """Create the main table unless it is there, and make sure that it is ours and has the taxi's columns."""
+        """Create the main table unless it exists, and make sure that it is ours and has the taxi's columns."""
         if catalog.kind_of(connection, taxi.table) is None:
             with self._exclusive(connection, taxi.table, log), connection.transaction():
                 if catalog.kind_of(connection, taxi.table) is None:
@@ -237,10 +238,10 @@ class PostgresWarehouse(PostgresResource):
         require_columns(taxi, DIALECT, catalog.column_types(connection, taxi.table))
 
     def _add_new_columns(self, connection: Connection, taxi: Taxi, table: str, log: logging.Logger) -> None:
-        """Add the columns that the taxi's definition has got since main and that table were made.
+        """Add the new columns of the taxi's definition that may be empty to the main table and to that table.
 
-        They are those that may be empty, and trips that are there have no value in them. Partitions follow main; a
-        month that is not merged yet gets them by itself.
+        They are null for the trips that are loaded already. Partitions get them with the main table; a month that is
+        not merged yet gets them separately.
         """
         for name in dict.fromkeys([taxi.table, table]):
             if catalog.kind_of(connection, name) and _missing_columns(connection, taxi, name):
@@ -255,10 +256,10 @@ class PostgresWarehouse(PostgresResource):
                     )
 
     def _fill(self, connection: Connection, taxi: Taxi, month: Month, landed: LandedFile, name: str) -> int:
-        """Make a table of that name with the file's rows, each with its final id, in one transaction.
+        """Create a table of that name with the file's rows, each with its final id, in one transaction.
 
-        Rows that are copied into a table of the same transaction can be written as frozen: no later reader has to look
-        up whether their transaction was committed, and to write their page again to note it.
+        Rows that are copied into a table of the same transaction can be written as frozen: later readers need not look
+        up whether their transaction was committed, and write their page again to record it.
         """
         filling, model = _filling_table(taxi, month), _model_table(taxi, month)
         with tempfile.TemporaryDirectory(prefix="taxi_assets_") as spill:
@@ -283,13 +284,13 @@ class PostgresWarehouse(PostgresResource):
     def _change_main(
         self, connection: Connection, taxi: Taxi, mode: str, statements: Callable[[], None], log: logging.Logger
     ) -> None:
-        """Change which partitions main has, as soon as those who use it allow the lock."""
+        """Change the partitions of the main table, as soon as other sessions allow the lock."""
         in_short_transaction(
             connection, taxi.table, mode, statements=statements, wait_seconds=self.lock_wait_seconds, log=log
         )
 
     def _add_partition(self, connection: Connection, taxi: Taxi, month: Month, log: logging.Logger) -> int:
-        """Make a month's table a partition of main, and return its number of rows."""
+        """Make a month's table a partition of the main table, and return its number of rows."""
         table = taxi.month_table(month)
         rows = _count(connection, table)
         _build_secondary_indexes(connection, taxi, table)
@@ -299,7 +300,11 @@ class PostgresWarehouse(PostgresResource):
     def _replace_partition(
         self, connection: Connection, taxi: Taxi, month: Month, log: logging.Logger
     ) -> tuple[int, int, int]:
-        """Put the staged month in its partition's place; the numbers of rows inserted, updated and deleted."""
+        """Replace the month's partition by the staged month.
+
+        Returns:
+            The numbers of rows inserted, updated and deleted.
+        """
         old, new = taxi.month_table(month), staging_table(taxi, month)
         values = column_names(taxi, DIALECT, without=KEY)
         statement = render(__package__, "count_changes.sql", old=old, new=new, value_columns=values)
@@ -333,7 +338,7 @@ def _add_columns(connection: Connection, taxi: Taxi, table: str) -> None:
 
 
 def _model_table(taxi: Taxi, month: Month) -> str:
-    """Name of the empty table that a month's table is made like."""
+    """Name of the empty table that is the model of a month's table."""
     return f"{staging_table(taxi, month)}_model"
 
 
@@ -357,17 +362,17 @@ def _create_main_table(connection: Connection, taxi: Taxi) -> None:
 
 
 def _create_model_table(connection: Connection, taxi: Taxi, month: Month, landed: LandedFile) -> None:
-    """An empty table that could become a partition of main: the same columns, and only this month's rows.
+    """Create an empty table that could become a partition of the main table: the same columns, only this month's rows.
 
-    A table that is made like main locks main until its transaction ends, which for the table that is filled would be
-    the whole load; so that one is made like this.
+    A table that is created ``LIKE`` the main table locks the main table until the transaction ends. For the table that
+    is filled, this would be the whole load; so it is created like this model instead.
     """
     model = _model_table(taxi, month)
     with connection.transaction():
         options = "INCLUDING DEFAULTS INCLUDING GENERATED INCLUDING CONSTRAINTS INCLUDING STORAGE INCLUDING COMMENTS"
         _create_table_like(connection, model, taxi.table, options)
         catalog.comment_on_table(connection, model, f"{taxi.title} trips of {month}, about to be loaded.")
-        # What is the same in every row the server adds by itself, which is quicker than sending it.
+        # The server adds values that are the same in every row, which is faster than sending them.
         connection.execute(
             sql.SQL(
                 "ALTER TABLE {} ADD CHECK (file_month = {month}),"
@@ -382,7 +387,7 @@ def _create_table_like(connection: Connection, table: str, model: str, options: 
 
 
 def _number_repeated_ids(connection: Connection, taxi: Taxi, table: str, repeated: pa.Array) -> None:
-    """Give trips that agree in everything the id is made of ids of their own."""
+    """Give different ids to trips that agree in all values of the id."""
     if not len(repeated):
         return
     connection.execute("CREATE TEMPORARY TABLE repeated_ids (unique_row_id uuid) ON COMMIT DROP")
@@ -428,7 +433,7 @@ def _count(connection: Connection, table: str) -> int:
 
 
 def _rows_of_partitions(connection: Connection, taxi: Taxi) -> int:
-    """Rows of the whole main table, without reading it: each partition's comment says how many it was filled with."""
+    """Rows of the whole main table, without reading it: each partition's comment contains its number of rows."""
     noted = catalog.partition_comments(connection, taxi.table)
     counts = {name: _NOTED_ROWS.search(comment) for name, comment in noted.items()}
     return sum(int(count[1].replace(",", "")) if count else _count(connection, name) for name, count in counts.items())
