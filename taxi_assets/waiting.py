@@ -1,4 +1,4 @@
-"""Waiting for something that another process or thread has: with a message now and then, and not for ever."""
+"""Waits for what another process or thread uses: with a message every ten seconds, and not for ever."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ Result = TypeVar("Result")
 
 
 class InUse(Exception):  # noqa: N818 - not an error: it becomes one when the time is up
-    """An attempt found that somebody else has what it needs.
+    """What an attempt needs is in use.
 
     Attributes:
-        user: Tells who that is, as part of a sentence; it is called for messages only.
+        user: Returns who uses it, as part of a sentence; it is called for messages only.
     """
 
     def __init__(self, user: str | Callable[[], str]) -> None:
@@ -42,7 +42,7 @@ def wait_for(
     Args:
         attempt: Takes what is waited for, or raises ``InUse``. Any other exception ends the waiting.
         what: What is waited for, as part of a sentence.
-        log: Where a message says every ten seconds what is waited for and who has it.
+        log: Where a message says every ten seconds what is waited for and who uses it.
         pause_seconds: Longest pause between attempts; a random part of up to a half is left out, so that several that
             wait for one another don't try at the same moments.
         timeout_seconds: How long to wait; None for as long as it takes.

@@ -23,7 +23,7 @@ class FolderOrigin:
     Attributes:
         name: ``folder`` and its absolute path.
         is_release: Never: a folder may hold any bytes.
-        is_remote: Never: a look at a folder costs nothing.
+        is_remote: Never: looking at a folder costs nothing.
     """
 
     is_release = False

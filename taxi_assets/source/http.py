@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import hashlib
 import logging
 import re
 import ssl
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,7 +22,7 @@ from taxi_assets.errors import DamagedFileError, NotPublishedError, SettingsErro
 from taxi_assets.progress import Progress, mib
 from taxi_assets.source.files import FileVersion, RawFile
 from taxi_assets.source.origin import RELEASE_ADDRESS
-from taxi_assets.source.part import PartFile
+from taxi_assets.source.part import PartFile, can_be_sent
 from taxi_assets.source.retries import HttpRetries, TransientFault, retry_after_seconds
 
 _LOG: Final = logging.getLogger(__name__)
@@ -38,11 +40,17 @@ _TRANSIENT: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 # Servers without HEAD answer so; an address that is signed for GET answers a HEAD with 403.
 _NO_HEAD: Final = frozenset({403, 405, 501})
 _RANGE_NOT_SATISFIABLE: Final = 416
-_CONTENT_RANGE: Final = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+_LENGTH: Final = re.compile(r"\d{1,18}", re.ASCII)
+_CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", re.ASCII)
 _LONGEST_FILE: Final = 4 * 1024**3
 """Bytes after which a file without a stated length is given up: the largest published ones have half a gigabyte."""
 
+_SLOW_SECONDS: Final = 300.0
+_SLOW_BYTES: Final = 64 * 1024
+"""An attempt of which fewer bytes arrive in so many seconds is given up: the server may never end it."""
+
 _MD5: Final = re.compile(r'"([0-9a-f]{32})"', re.IGNORECASE)
+_MD5_BYTES: Final = 16
 _ENCRYPTED: Final = "x-amz-server-side-encryption"
 # These serve files with an ETag that is the MD5 of their time and size (Starlette).
 _ETAG_OF_ANOTHER_KIND: Final = frozenset({"uvicorn", "hypercorn", "daphne", "granian"})
@@ -200,7 +208,7 @@ class HttpOrigin:
         except (httpx.RequestError, httpx.InvalidURL) as error:
             raise SourceUnavailableError(
                 f"{file.name} could not be fetched from {self.name} ({type(error).__name__}): "
-                "check the address in TAXI_SOURCE."
+                f"check the address in {self._setting}."
             ) from error
 
     def _require_success(self, file: RawFile, response: httpx.Response) -> None:
@@ -260,7 +268,7 @@ def _conditions(known: FileVersion | None) -> Mapping[str, str]:
     if known is None:
         return {}
     conditions = {"If-None-Match": known.etag, "If-Modified-Since": known.last_modified}
-    return {name: value for name, value in conditions.items() if value}
+    return {name: value for name, value in conditions.items() if value and can_be_sent(value)}
 
 
 def _version(response: httpx.Response) -> FileVersion:
@@ -270,7 +278,7 @@ def _version(response: httpx.Response) -> FileVersion:
     else:
         length = response.headers.get("Content-Length", "")
     return FileVersion(
-        size=int(length) if length.isdecimal() else None,
+        size=int(length) if _LENGTH.fullmatch(length) else None,
         etag=response.headers.get("ETag"),
         last_modified=response.headers.get("Last-Modified"),
     )
@@ -282,14 +290,23 @@ def _first_byte(response: httpx.Response) -> int | None:
 
 
 def _bounded(chunks: Iterator[bytes], announced: int | None, part: PartFile) -> Iterator[bytes]:
-    """The chunks of a body, as long as they are not more than were announced.
+    """The chunks of a body, as long as they are not more than were announced and don't come too slowly.
 
     Raises:
-        TransientFault: They are. What has arrived is discarded, so that the attempt counts as one that brought nothing.
+        TransientFault: They do. If they are more, everything that has arrived is discarded.
     """
     room = (_LONGEST_FILE if announced is None else announced) - part.size
+    since, arrived = time.monotonic(), 0
     for chunk in chunks:
         room -= len(chunk)
+        arrived += len(chunk)
+        now = time.monotonic()
+        if now - since > _SLOW_SECONDS:
+            if arrived < _SLOW_BYTES:
+                raise TransientFault(
+                    f"fewer than {_SLOW_BYTES / 1024:.1f} KiB arrived in {_SLOW_SECONDS:.0f} s", is_fruitless=True
+                )
+            since, arrived = now, 0
         if room < 0:
             part.discard()
             limit = (
@@ -310,13 +327,20 @@ def _stated_md5(response: httpx.Response) -> str | None:
     Amazon S3, Cloud Storage and stores like them give the MD5 of a file that was uploaded in one piece as its ETag.
     """
     headers = response.headers
-    if response.status_code == httpx.codes.OK and (stated := headers.get("Content-MD5")):
-        return base64.b64decode(stated).hex()
+    if response.status_code == httpx.codes.OK and len(stated := _decoded(headers.get("Content-MD5", ""))) == _MD5_BYTES:
+        return stated.hex()
     is_encrypted = headers.get(_ENCRYPTED, "AES256") != "AES256" or f"{_ENCRYPTED}-customer-algorithm" in headers
     etag = _MD5.fullmatch(headers.get("ETag", ""))
     if etag is None or is_encrypted or headers.get("Server", "").lower() in _ETAG_OF_ANOTHER_KIND:
         return None
     return etag[1].lower()
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error:
+        return b""
 
 
 def _md5() -> hashlib._Hash:

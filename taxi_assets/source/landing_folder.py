@@ -1,4 +1,4 @@
-"""The landing zone as a folder, where verified raw files lie, each with a manifest beside it."""
+"""The landing zone as a folder of verified raw files, each with a manifest beside it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Final
 from filelock import FileLock, Timeout
 
 from taxi_assets.errors import DamagedFileError, LandingError, SourceUnavailableError, TaxiAssetsError
-from taxi_assets.files import flush_to_disk
+from taxi_assets.files import flush_to_disk, make_private_folder
 from taxi_assets.progress import mib
 from taxi_assets.source.files import FileVersion, LandedFile, RawFile
 from taxi_assets.source.manifest import (
@@ -47,7 +47,7 @@ class FolderLandingZone:
     def land(self, file: RawFile, origin: Origin, log: logging.Logger) -> LandedFile:
         """See ``LandingZone.land``."""
         started = time.perf_counter()
-        with self._writing(file), self._exclusive(file, log):
+        with self._translated_errors(file), self._exclusive(file, log):
             version = origin.version(file)
             kept = self._as_landed(file)
             if kept is not None and kept.origin == origin.name and kept.version.is_same_as(version):
@@ -67,7 +67,7 @@ class FolderLandingZone:
         if landed is not None:
             return landed
         path = self.path_of(file)
-        what = "was changed after it was verified" if path.exists() else "does not lie"
+        what = "was changed after it was verified" if path.exists() else "is not"
         raise LandingError(
             f"{file.name} {what} in the landing zone {self._folder}: materialize {file.landed_by} first."
         )
@@ -81,7 +81,7 @@ class FolderLandingZone:
         path = self.path_of(file)
         if not path.exists():
             return False
-        with self._writing(file), self._exclusive(file, logging.getLogger(__name__)):
+        with self._translated_errors(file), self._exclusive(file, logging.getLogger(__name__)):
             there_was_one = path.exists()
             path.unlink(missing_ok=True)
             return there_was_one
@@ -91,20 +91,20 @@ class FolderLandingZone:
         return self._folder / file.path
 
     def copy_of(self, file: RawFile, landed: LandedFile, fetch: Callable[[Path], None], log: logging.Logger) -> Path:
-        """Where a copy lies of a file that was verified elsewhere; it is fetched unless the same bytes are here.
+        """The path of a copy of a file that was verified elsewhere; it is fetched unless the same bytes are here.
 
         Args:
             file: The file.
             landed: What was noted of it when it was verified.
             fetch: Writes its bytes to a path.
-            log: Where to say that somebody else is at it.
+            log: Where a message says that another run is fetching it.
 
         Raises:
-            DamagedFileError: What was fetched are other bytes than those that were verified.
+            DamagedFileError: Other bytes were fetched than those that were verified.
             LandingError: The folder can't be written, or is full.
         """
         path = self.path_of(file)
-        with self._writing(file), self._exclusive(file, log):
+        with self._translated_errors(file), self._exclusive(file, log):
             kept = self._as_landed(file)
             if kept is not None and kept.sha256 == landed.sha256:
                 return path
@@ -125,12 +125,12 @@ class FolderLandingZone:
         return FileLock(path.with_name(f".{path.name}.lock"))
 
     def _as_landed(self, file: RawFile) -> LandedFile | None:
-        """The file as noted, if it is still so and still has the columns that are asked for."""
+        """The file as noted, if it was not changed since and has the columns that are needed."""
         noted = read_manifest_of_file_as_noted(self.path_of(file))
         return noted if noted is not None and file.fits(noted) else None
 
     def _as_landed_after_swap(self, file: RawFile) -> LandedFile | None:
-        """The file, where a newer one was just taking its place: file and manifest disagree for that moment only."""
+        """The same, if a newer file is just taking its place: for that moment file and manifest disagree."""
         path = self.path_of(file)
         if not path.exists() or not manifest_path(path).exists():
             return None
@@ -166,8 +166,8 @@ class FolderLandingZone:
 
     @contextmanager
     def _exclusive(self, file: RawFile, log: logging.Logger) -> Iterator[None]:
-        """Keep other threads and processes from landing the same file; whoever dies lets go of it."""
-        self.path_of(file).parent.mkdir(parents=True, exist_ok=True)
+        """Keep other threads and processes from landing the same file; the lock ends with its process."""
+        make_private_folder(self.path_of(file).parent)
         lock = self._lock(file)
 
         def acquire() -> None:
@@ -183,7 +183,7 @@ class FolderLandingZone:
             lock.release()
 
     @contextmanager
-    def _writing(self, file: RawFile) -> Iterator[None]:
+    def _translated_errors(self, file: RawFile) -> Iterator[None]:
         try:
             yield
         except OSError as error:
@@ -238,10 +238,10 @@ def _contents(part: Path, file: RawFile, origin: Origin, version: FileVersion) -
 
 
 def _compared_with_published(sha256: str, file: RawFile, origin: Origin) -> tuple[str, ...]:
-    """Notes on how the bytes compare with those that are known to have been published.
+    """A note if the bytes are not those that are known to have been published.
 
     Raises:
-        DamagedFileError: They come from the release itself and are others.
+        DamagedFileError: They are not, although they come from the release itself.
     """
     known = file.published.gz_sha256 if file.published is not None else None
     if known is None or known == sha256:
@@ -268,7 +268,7 @@ def _require_bytes(path: Path, file: RawFile, landed: LandedFile) -> None:
     if found != landed.sha256:
         raise DamagedFileError(
             f"The copy of {file.name} is not what was verified (sha256 {found[:_HASH_DIGITS]}… instead of "
-            f"{landed.sha256[:_HASH_DIGITS]}…): run again, and if it stays so, materialize {file.landed_by} anew."
+            f"{landed.sha256[:_HASH_DIGITS]}…): run again, and if it stays so, materialize {file.landed_by} again."
         )
 
 

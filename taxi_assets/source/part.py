@@ -37,8 +37,9 @@ class PartFile:
         """What makes a server continue the same bytes only: a strong ETag, else the time of change, if stated."""
         if self.version is None or self.size == 0:
             return None
-        if self.version.etag is not None and not self.version.etag.startswith("W/"):
-            return self.version.etag
+        etag = self.version.etag
+        if etag is not None and can_be_sent(etag) and not etag.startswith("W/"):
+            return etag
         return self.version.last_modified
 
     @property
@@ -67,6 +68,11 @@ class PartFile:
                 yield stream
             finally:
                 self.size = stream.tell() if self.version is not None else 0
+
+
+def can_be_sent(header: str) -> bool:
+    """Whether a header that a server sent may be sent back to it."""
+    return header.isascii() and header.isprintable()
 
 
 def discard_part(path: Path) -> None:

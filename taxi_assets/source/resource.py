@@ -1,4 +1,4 @@
-"""The source as a Dagster resource: what is configured, and the one way to land a file."""
+"""The source as a Dagster resource: its settings, and the one function that lands a file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from taxi_assets.source.origin import RELEASE_ADDRESS, Origin
 from taxi_assets.source.retries import HttpRetries
 from taxi_assets.taxis import Taxi
 
-# Slots belong to the process, not to a resource: each step has its own copy of the resource.
+# Slots belong to the process and not to the resource, as each step has its own copy of the resource.
 _slots: Final[dict[int, threading.BoundedSemaphore]] = {}
 _slots_guard: Final = threading.Lock()
 
@@ -41,25 +41,27 @@ class TripSource(dg.ConfigurableResource):  # type: ignore[type-arg]
         ),
     )
     release: str = Field(default=RELEASE_ADDRESS, description="Base address or folder of the release.")
-    feed: str = Field(default="", description="Base address or folder of the feed; the official one unless given.")
+    feed: str = Field(default="", description="Base address or folder of the feed; empty for the official one.")
     landing: str = Field(description="Folder of the landing zone, or of this machine's copies if it is a bucket.")
     landing_bucket: str | None = Field(
-        default=None, description="gs:// address where files land, so that machines need not share a disk."
+        default=None, description="gs:// address where files land if machines don't share a disk."
     )
     downloads_at_once: int = Field(default=2, ge=1, description="Files that one process fetches at the same time.")
-    timeout_seconds: float = Field(default=60.0, gt=0, description="Longest silence of a server.")
-    attempts: int = Field(default=5, ge=1, description="Attempts in a row without a single new byte.")
+    timeout_seconds: float = Field(
+        default=60.0, gt=0, description="Longest time without an answer or a byte from a server."
+    )
+    attempts: int = Field(default=5, ge=1, description="Attempts in a row that may bring nothing.")
     backoff_seconds: float = Field(
-        default=1.0, ge=0, description="Pause after the first such attempt; then it doubles."
+        default=1.0, ge=0, description="Pause after the first such attempt; it doubles with each further one."
     )
     backoff_limit_seconds: float = Field(
-        default=60.0, ge=0, description="Longest pause, even if a server asks for more."
+        default=60.0, ge=0, description="Longest pause, even if a server asks for a longer one."
     )
-    keep_raw_files: bool = Field(default=True, description="False: a raw file is purged once its month is merged.")
+    keep_raw_files: bool = Field(default=True, description="Whether raw files stay after their month was merged.")
 
     @property
     def name(self) -> str:
-        """What the source is called where no file of it is meant.
+        """What the source is called, for messages that are not about a single file.
 
         Raises:
             SettingsError: See ``origin``.
@@ -81,7 +83,7 @@ class TripSource(dg.ConfigurableResource):  # type: ignore[type-arg]
         """Where a file of this source comes from.
 
         Args:
-            file: The file; what is not a Parquet file of the feed, such as the zones, comes from elsewhere.
+            file: The file. A Parquet file comes from the feed; other files, such as the zones, come from the release.
             ask_once: Whether a question is put once and a silent server is not waited for long, as sensors and
                 schedules need it.
 
@@ -99,7 +101,7 @@ class TripSource(dg.ConfigurableResource):  # type: ignore[type-arg]
         return self._place(address, "TAXI_SOURCE", ask_once=ask_once)
 
     def landing_zone(self) -> LandingZone:
-        """The folder or bucket where files land; a folder is made when the first one does.
+        """The folder or bucket where files land; a folder is made for the first of them.
 
         Raises:
             SettingsError: The bucket's address or what Google Cloud needs beside it is missing or wrong.
@@ -107,7 +109,7 @@ class TripSource(dg.ConfigurableResource):  # type: ignore[type-arg]
         folder = FolderLandingZone(Path(self.landing).expanduser())
         if self.landing_bucket is None:
             return folder
-        # Google's clients are imported where they are used only.
+        # Google's clients are imported only where they are used.
         from taxi_assets.source.landing_bucket import bucket_landing_zone  # noqa: PLC0415
 
         return bucket_landing_zone(self.landing_bucket, folder)
@@ -167,5 +169,5 @@ def _download_slots(count: int) -> threading.BoundedSemaphore:
 
 
 def _without_secrets(address: str) -> str:
-    """A misspelt address, without what could be its user, password or token."""
+    """A wrong address without what may be a user, a password or a token in it."""
     return address.rpartition("@")[2].partition("?")[0].partition("#")[0]

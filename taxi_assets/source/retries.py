@@ -12,6 +12,7 @@ from logging import Logger
 from typing import Final, TypeVar
 
 _ATTEMPTS_IN_ALL: Final = 20
+_LONGEST_RETRY_AFTER: Final = 7 * 24 * 3600.0
 Result = TypeVar("Result")
 
 
@@ -21,13 +22,15 @@ class TransientFault(Exception):  # noqa: N818 - not an error yet: it becomes on
     Attributes:
         reason: What happened, as part of a sentence.
         wait_seconds: How long the source asks to be left alone, if it does.
+        is_fruitless: Whether the attempt counts as one that brought nothing, whatever has arrived.
         attempts: What the attempts came to when no further one is made, as part of a sentence.
     """
 
-    def __init__(self, reason: str, wait_seconds: float | None = None) -> None:
+    def __init__(self, reason: str, wait_seconds: float | None = None, *, is_fruitless: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.wait_seconds = wait_seconds
+        self.is_fruitless = is_fruitless
         self.attempts = "1 attempt brought nothing"
 
 
@@ -71,7 +74,7 @@ class HttpRetries:
             except TransientFault as fault:
                 made += 1
                 # A transfer that had to start from zero brings nothing new until it is past the furthest point.
-                fruitless = 0 if arrived() > furthest else fruitless + 1
+                fruitless = 0 if arrived() > furthest and not fault.is_fruitless else fruitless + 1
                 furthest = max(furthest, arrived())
                 if fruitless >= self.attempts:
                     fault.attempts = f"{fruitless} attempts in a row brought nothing"
@@ -92,14 +95,14 @@ class HttpRetries:
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """The pause that a Retry-After header asks for, as seconds or as a date; None where it says nothing usable."""
+    """The pause that a Retry-After header asks for, at most a week; None where there is none that can be read."""
     text = headers.get("Retry-After", "").strip()
     if text.isdecimal():
-        return float(text)
+        return min(float(text), _LONGEST_RETRY_AFTER)
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return max((moment - datetime.now(UTC)).total_seconds(), 0.0)
+    return min(max((moment - datetime.now(UTC)).total_seconds(), 0.0), _LONGEST_RETRY_AFTER)

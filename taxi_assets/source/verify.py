@@ -1,4 +1,4 @@
-"""Whether what arrived is the file: whole, the right format, the right columns; found out in one pass over it."""
+"""Whether what arrived is the file: whole, of the right format, with the right columns; found out in one pass."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from taxi_assets.errors import DamagedFileError, UnexpectedContentError
-from taxi_assets.source.csv_lines import CsvLines
 from taxi_assets.source.files import RawFile
 from taxi_assets.source.header import defined_names
 
@@ -65,9 +64,13 @@ def verify(path: Path, file: RawFile, *, source: str, announced_size: int | None
     Raises:
         DamagedFileError: The bytes are not the whole file: another length, truncated, corrupted, not gzip, a web
             page, or empty.
-        UnexpectedContentError: The header lacks columns or has others, or no row follows it.
+        UnexpectedContentError: Columns are missing or unexpected, there is no row, a line is too long, or DuckDB can't
+            read the gzip header.
         OSError: ``path`` can't be read.
     """
+    # NumPy takes a moment to import, which most processes of the project don't need.
+    from taxi_assets.source.csv_lines import CsvLines  # noqa: PLC0415
+
     where = f"{file.name} from {source}"
     size = require_size(path, where, announced_size)
     digest = hashlib.sha256()
@@ -194,7 +197,7 @@ def _header(line: bytes, file: RawFile, where: str) -> tuple[str, ...]:
 
     Raises:
         DamagedFileError: The line is not a CSV header at all.
-        UnexpectedContentError: Columns are missing, additional or there twice.
+        UnexpectedContentError: Columns are missing, unexpected or there twice.
     """
     if b"\0" in line or len(line) > _LONGEST_HEADER:
         raise damaged(where, "does not begin with the header of a CSV")
@@ -212,7 +215,7 @@ def is_web_page(start: bytes) -> bool:
 
 
 def damaged(where: str, what: str) -> DamagedFileError:
-    """The error about bytes that are not the whole file; ``what`` goes on after the file's name and source."""
+    """The error about bytes that are not the whole file; ``what`` is put after the file's name and source."""
     return DamagedFileError(
         f"{where} {what}: nothing of it was kept, so fetch it again, and if it stays so choose another source "
         "with TAXI_SOURCE."

@@ -42,6 +42,7 @@ class Fault:
         hang_after: Send that many bytes of the body, then fall silent until the server stops.
         announce: Content-Length to state instead of the true one.
         without_length: Don't state a Content-Length: the body ends where the connection does.
+        trickle: Send a byte at a time, with a pause of that many seconds before each.
         is_silent: Say nothing until the server stops.
         hangs_up: Close the connection without an answer.
         becomes: The file is replaced by this one before the request is answered.
@@ -54,6 +55,7 @@ class Fault:
     hang_after: int | None = None
     announce: int | None = None
     without_length: bool = False
+    trickle: float | None = None
     is_silent: bool = False
     hangs_up: bool = False
     becomes: Served | None = None
@@ -180,6 +182,8 @@ def _handler(files: FileServer) -> type[BaseHTTPRequestHandler]:
                 return
             limits = [limit for limit in (fault.cut_after, fault.hang_after) if limit is not None]
             try:
+                if fault.trickle is not None:
+                    self._trickle(body, fault.trickle)
                 self.wfile.write(body[: min(limits)] if limits else body)
                 self.wfile.flush()
             except ConnectionError:
@@ -188,6 +192,12 @@ def _handler(files: FileServer) -> type[BaseHTTPRequestHandler]:
                 files.stopping.wait(10)
             if limits or fault.without_length or fault.announce is not None:
                 self.close_connection = True
+
+        def _trickle(self, body: bytes, seconds: float) -> None:
+            for byte in body:
+                if files.stopping.wait(seconds):
+                    return
+                self.wfile.write(bytes([byte]))
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
             """Keep the test's output clean; ``requests`` has it all."""

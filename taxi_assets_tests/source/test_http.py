@@ -1,5 +1,6 @@
 """Downloads: over a real connection that breaks, stalls and lies, the bytes arrive whole or a sentence says why not."""
 
+import base64
 import hashlib
 import json
 import logging
@@ -157,6 +158,34 @@ def test_without_proof_of_the_version_nothing_is_continued(server, part, fetch, 
     assert [request.headers.get("Range") for request in server.gets] == [None, None]
 
 
+@pytest.mark.parametrize("etag", ['"größe"', '"\x7f"'])
+def test_an_etag_that_cannot_be_sent_back_is_not(server, part, fetch, etag):
+    served = Served(BODY, etag=etag)
+    server.files[f"/{FILE.path}"] = served
+    server.faults.append(Fault(cut_after=50_000))
+    version = fetch()
+    assert part.read_bytes() == BODY
+    assert server.gets[1].headers["If-Range"] == served.last_modified
+    assert HttpOrigin(server.address, QUICK).version(FILE, version) == version
+    assert "If-None-Match" not in server.requests[-1].headers
+
+
+@pytest.mark.parametrize("headers", [{"Content-MD5": "not base64"}, {"Content-MD5": "AAAA"}, {"Content-MD5": ""}])
+def test_a_checksum_that_is_none_is_not_compared(server, part, fetch, headers):
+    server.files[f"/{FILE.path}"] = Served(BODY, headers=headers)
+    fetch()
+    assert part.read_bytes() == BODY
+
+
+def test_a_stated_content_md5_is_compared_with_the_bytes(server, part, fetch):
+    stated = {"Content-MD5": base64.b64encode(hashlib.md5(BODY).digest()).decode()}
+    server.files[f"/{FILE.path}"] = Served(BODY, headers=stated)
+    fetch()
+    server.files[f"/{FILE.path}"] = Served(BODY[:-1] + b"x", headers=stated)
+    with pytest.raises(DamagedFileError, match="Content-MD5"):
+        fetch()
+
+
 def test_the_time_of_change_is_proof_where_the_etag_is_weak(server, part, fetch):
     served = Served(BODY, etag='W/"weak"')
     server.files[f"/{FILE.path}"] = served
@@ -188,6 +217,8 @@ def test_retry_after_is_read_as_seconds_or_date():
     assert 25 < retry_after_seconds({"Retry-After": format_datetime(soon, usegmt=True)}) <= 30
     assert retry_after_seconds({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}) == 0
     assert retry_after_seconds({"Retry-After": "soon"}) is None
+    assert retry_after_seconds({"Retry-After": "Wed, 21 Oct 999999 07:28:00 GMT"}) is None
+    assert retry_after_seconds({"Retry-After": "9" * 400}) == 7 * 24 * 3600
     assert retry_after_seconds({}) is None
 
 
@@ -207,6 +238,17 @@ def test_a_server_that_falls_silent_times_out_and_is_tried_again(server, part, f
     fetch(HttpRetries(timeout_seconds=0.15, attempts=2, backoff_seconds=0.001))
     assert part.read_bytes() == BODY
     assert server.gets[1].headers["Range"] == "bytes=50000-"
+
+
+def test_a_server_that_sends_a_byte_now_and_then_is_given_up(server, part, fetch, monkeypatch):
+    monkeypatch.setattr(http_module, "_SLOW_SECONDS", 0.1)
+    server.faults.extend([Fault(trickle=0.01)] * 9)
+    with pytest.raises(SourceUnavailableError, match=r"fewer than 64\.0 KiB arrived in 0 s"):
+        fetch()
+    assert len(server.gets) == 3
+    server.faults.clear()
+    fetch()
+    assert part.read_bytes() == BODY
 
 
 @pytest.mark.parametrize("status", [403, 404, 410])

@@ -241,7 +241,7 @@ def test_what_is_no_longer_what_was_verified_is_refused_and_fetched_again(zone, 
 
 
 def test_a_file_that_never_landed_is_refused_with_the_remedy(zone):
-    with pytest.raises(LandingError, match=rf"{FILE.name} does not lie in the landing zone .*: materialize raw/green"):
+    with pytest.raises(LandingError, match=rf"{FILE.name} is not in the landing zone .*: materialize raw/green"):
         zone.landed(FILE)
     assert zone.known(FILE) is None
     assert not zone.purge(FILE)

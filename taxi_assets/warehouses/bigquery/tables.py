@@ -1,4 +1,4 @@
-"""Tables as assets read and write them, through Arrow: by months where there are months, whole where there are none."""
+"""Reads and writes whole tables, or some months of a table, for assets, through Arrow."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _INCOMING_LASTS: Final = timedelta(days=1)
 
 
 def tables_to_read(table: str, months: Sequence[Month] | None) -> Sequence[str]:
-    """Names of the tables that an asset's table stands for: one per month for the assets that have that.
+    """Names of the tables of an asset: one per month for the assets that have a table per month.
 
     Raises:
-        WarehouseError: Such tables are asked for without months.
+        WarehouseError: The asset has a table per month, and no months are given.
     """
     monthly = taxi_of_month_asset(table)
     external = next((taxi for taxi in all_taxis().values() if external_asset(taxi) == table), None)
@@ -50,9 +50,9 @@ def tables_to_read(table: str, months: Sequence[Month] | None) -> Sequence[str]:
 def read_rows(
     dataset: BigQueryConnection, table: str, found: Sequence[bigquery.Table], months: Sequence[Month] | None
 ) -> duckdb.DuckDBPyRelation:
-    """A DuckDB relation over those tables, whose rows are fetched as they are needed, and anew for each reading.
+    """A DuckDB relation over those tables, whose rows are fetched when they are needed, and again for each reading.
 
-    Trips look as they do in every warehouse.
+    Trips look the same as from every warehouse.
     """
     taxi = taxi_of_main_table(table) or taxi_of_month_asset(table)
     days = [month.first_day for month in months] if months and len(found) == 1 and _has_months(found[0]) else None
@@ -68,7 +68,7 @@ def read_rows(
 
 
 class _QueryRows:
-    """The rows of a statement as Arrow's stream interface wants them; each reading is a job of its own."""
+    """The rows of a statement, through Arrow's stream interface; each reading is a job of its own."""
 
     def __init__(
         self, dataset: BigQueryConnection, table: str, statement: str, fields: Sequence[bigquery.SchemaField]
@@ -105,7 +105,7 @@ _ARROW_TYPES: Final = {
     "TIMESTAMP": pa.timestamp("us", tz="UTC"),
     "BYTES": pa.binary(),
 }
-"""Arrow's types of what BigQuery sends, by the type's name in either of its ways."""
+"""Arrow's types for BigQuery's, by both names that BigQuery uses for a type."""
 
 
 def _has_months(table: bigquery.Table) -> bool:
@@ -121,16 +121,16 @@ def write_rows(
     *,
     description: str,
 ) -> int:
-    """Replace a table, or those months of it, with the rows at once, and return their number.
+    """Replace a table, or those months of it, with the rows in one statement, and return their number.
 
     The rows go through a file on this machine, in bounded memory.
 
     Raises:
-        WarehouseError: The rows are not a table, or it is not known which months they belong to.
-        google.api_core.exceptions.GoogleAPICallError: BigQuery refused.
+        WarehouseError: The rows are not a table, or their months are not known.
+        google.api_core.exceptions.GoogleAPICallError: BigQuery refused the rows.
     """
     stream = arrow_stream(table, rows, months)
-    # Two writers of one table don't meet: each has a name of its own, which ends by itself if its writer is killed.
+    # Each writer has an incoming table of its own, which expires if the writer is killed.
     incoming = f"{table}_incoming_{uuid.uuid4().hex[:8]}"
     with spill_folder() as folder:
         path = folder / "rows.parquet"
@@ -148,7 +148,7 @@ def write_rows(
 def _load(dataset: BigQueryConnection, client: bigquery.Client, incoming: str, path: Path, schema: pa.Schema) -> int:
     """Load a Parquet file into a table of its own, and return the number of rows."""
     made = bigquery.Table(f"{dataset.place}.{incoming}", schema=_fields(schema))
-    made.description = f"{COMMENT_PREFIX}Rows on their way."
+    made.description = f"{COMMENT_PREFIX}Rows that are about to be written to a table."
     made.expires = datetime.now(tz=UTC) + _INCOMING_LASTS
     client.create_table(made)
     config = bigquery.LoadJobConfig(
@@ -173,7 +173,7 @@ def _put(
     months: Sequence[Month] | None,
     description: str,
 ) -> None:
-    """Put the rows that were loaded in the place of the table, or of those months of it, by one statement."""
+    """Replace the table, or those months of it, with the rows that were loaded, in one statement."""
     values: dict[str, Any] = {"name": table, "incoming": incoming, "columns": names}
     if months is None or find(client, dataset.place, table) is None:
         dataset.run(client, "replace_table", **values, description=description)
@@ -186,15 +186,17 @@ def _fields(schema: pa.Schema) -> list[bigquery.SchemaField]:
 
 
 def _type_name(field: pa.Field) -> str:
-    """BigQuery's type of a column of Arrow's.
+    """BigQuery's type for a column of Arrow's.
 
     Raises:
-        WarehouseError: There is none.
+        WarehouseError: There is no such type.
     """
     for fits, name in _TYPE_NAMES:
         if fits(field.type):
             return name if name != "DATETIME" or field.type.tz is None else "TIMESTAMP"
-    raise WarehouseError(f"The column {field.name} can't be kept in BigQuery as {field.type}: cast it to a plain type.")
+    raise WarehouseError(
+        f"The column {field.name} can't be stored in BigQuery as {field.type}: cast it to a simple type."
+    )
 
 
 _TYPE_NAMES: Final = (

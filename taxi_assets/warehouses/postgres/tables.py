@@ -1,4 +1,4 @@
-"""Tables as assets read and write them, through Arrow: by months where there are months, whole where there are none."""
+"""Reads and writes whole tables, or some months of a table, for assets, through Arrow."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ _BATCH_ROWS: Final = 50_000
 
 
 def read_query(conninfo: str, schema: str, query: str, shape: str) -> duckdb.DuckDBPyRelation:
-    """A DuckDB relation over the rows of a query, which are fetched as they are needed, and again for each reading.
+    """A DuckDB relation over the rows of a query, which are fetched when they are needed, and again for each reading.
 
     Args:
-        conninfo: The connection as libpq reads it.
-        schema: Schema that tables are looked for in.
-        query: What the server runs.
+        conninfo: The connection string for libpq.
+        schema: Schema in which tables are looked up.
+        query: The query for the server.
         shape: The select list that gives the rows their names and types in DuckDB.
 
     Raises:
-        adbc_driver_manager.Error: The server refused.
+        adbc_driver_manager.Error: The server refused the query.
     """
     return duckdb.connect().from_arrow(_QueryRows(conninfo, schema, query)).select(shape)
 
 
 class _QueryRows:
-    """The rows of a query as Arrow's stream interface wants them.
+    """The rows of a query, through Arrow's stream interface.
 
-    Each reading has a connection of its own for as long as it lasts, so that a relation that is not read to its end
-    does not keep a table from being replaced.
+    Each reading has a connection of its own for as long as it lasts. So a relation that is not read to its end does not
+    keep a table from being replaced.
     """
 
     def __init__(self, conninfo: str, schema: str, query: str) -> None:
@@ -68,9 +68,9 @@ class _QueryRows:
 
 
 def trips_query(taxi: Taxi, tables: Sequence[str], months: Sequence[Month] | None) -> tuple[str, str]:
-    """What the server runs for trips, and the select list that makes them look as they do in every warehouse.
+    """The query for trips, and the select list that makes them look the same as from every warehouse.
 
-    Numeric values travel as text, which loses nothing, and ids as text too.
+    Numeric values and ids are sent as text, without loss.
     """
     sent = []
     for column in table_columns(taxi, DIALECT):
@@ -86,7 +86,7 @@ def trips_query(taxi: Taxi, tables: Sequence[str], months: Sequence[Month] | Non
 
 
 def table_query(table: str, months: Sequence[Month] | None) -> tuple[str, str]:
-    """The same for any other table, whose rows are taken as they are."""
+    """The same for any other table, whose rows are not changed."""
     return f"SELECT * FROM {identifier(table)}{_where(months)}", "*"
 
 
@@ -103,11 +103,11 @@ def write_rows(
 ) -> int:
     """Replace a table, or those months of it, with the rows in one transaction, and return their number.
 
-    Others who use the table are waited for, up to ``lock_wait_seconds`` for each statement.
+    Each statement waits up to ``lock_wait_seconds`` for other sessions that use the table.
 
     Raises:
-        WarehouseError: The rows are not a table, or it is not known which months they belong to.
-        adbc_driver_manager.Error: The server refused.
+        WarehouseError: The rows are not a table, or their months are not known.
+        adbc_driver_manager.Error: The server refused the rows.
     """
     stream = arrow_stream(table, rows, months)
     quoted = f"{identifier(schema)}.{identifier(table)}"
@@ -117,7 +117,7 @@ def write_rows(
             cursor.execute(f"DROP TABLE {quoted}")
             exists = False
         if exists:
-            # A table that stays keeps its views and grants, and does not make its readers wait.
+            # If the table is kept, its views and grants stay, and readers do not have to wait.
             cursor.execute(f"DELETE FROM {quoted}{_where(months)}")
         written: int = cursor.adbc_ingest(table, stream, mode="append" if exists else "create", db_schema_name=schema)
         if not exists:

@@ -1,5 +1,5 @@
 {% from "tables.sql" import ours with context %}
--- A month's raw file where it lies, with the types that it has.
+-- An external table over a month's raw file, with the types of the file.
 CREATE OR REPLACE EXTERNAL TABLE {{ table(external_table(taxi, month)) }} (
 {% for name, type in columns %}
     {{ name | identifier }} {{ type }}{{ "," if not loop.last }}

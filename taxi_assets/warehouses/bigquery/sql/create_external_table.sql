@@ -1,5 +1,5 @@
 {% from "tables.sql" import ours with context %}
--- A month's raw file where it lies, every field as text: a value of another kind can't become null or be rounded here.
+-- An external table over a month's raw file, with every field as text, so that no value becomes null or is rounded.
 CREATE OR REPLACE EXTERNAL TABLE {{ table(external_table(taxi, month)) }} (
 {% for name, type in columns %}
     {{ name | identifier }} {{ type }}{{ "," if not loop.last }}
