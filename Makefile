@@ -53,6 +53,10 @@ compose-clean: ## remove the containers and volumes of docker compose, including
 	@printf 'Delete these volumes and all trips in them? Write yes: '; read -r answer && [ "$$answer" = yes ] || { echo "Nothing was deleted"; exit 1; }
 	@docker compose --project-name taxi-assets down --volumes --rmi local
 
+.PHONY: rebuild-duckdb
+rebuild-duckdb: $(VENV)/.installed ## make the DuckDB warehouse again from the raw files in the landing zone
+	@DAGSTER_HOME="$$($(BIN)/python -m taxi_assets.dagster_home)" $(BIN)/dagster job execute --module-name taxi_assets.definitions --job rebuild_duckdb
+
 .PHONY: dbt
 dbt: $(VENV)/.installed-dbt ## install dbt and add its models to the asset graph (a minute or two, some 800 MB, once)
 	@echo "dbt's models are in the asset graph: see docs/dbt.md"

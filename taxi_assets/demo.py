@@ -46,7 +46,7 @@ class Line:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the demo, and return the exit code: 0, or 1 where a month failed."""
+    """Run the demo, and return the exit code: 0, or 1 if a month failed."""
     options = parsed_options(arguments, "python -m taxi_assets.demo", __doc__)
     code = run_demo(options, _WAREHOUSE, into=str(settings.home()))
     if code == 0:
@@ -63,10 +63,10 @@ def run_demo(options: argparse.Namespace, warehouse: str, *, into: str) -> int:
     Args:
         options: See ``parsed_options``.
         warehouse: Name of the warehouse.
-        into: What to call the place that the months are loaded into.
+        into: How to name the warehouse in the first message.
 
     Returns:
-        The exit code: 0, or 1 where a month failed.
+        The exit code: 0, or 1 if a month failed.
     """
     try:
         taxis = _chosen_taxis(options)

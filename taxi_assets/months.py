@@ -1,4 +1,4 @@
-"""Months: the unit that files are published, partitioned, loaded and replaced in."""
+"""Months: the unit in which files are published, partitioned, loaded and replaced."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Month:
 
     @classmethod
     def of_suffix(cls, suffix: str) -> Month | None:
-        """The month in a table's name; None where the suffix is not one."""
+        """The month in a table's name; None if the suffix is not a month."""
         match = _SUFFIX.fullmatch(suffix)
         return cls(int(match[1]), int(match[2])) if match else None
 
@@ -60,7 +60,7 @@ class Month:
 
 
 def last_ended_month(at: datetime) -> Month:
-    """The last month that was over at that moment, in the moment's own time zone."""
+    """The last month that had ended at that moment, in the moment's own time zone."""
     return Month(at.year, at.month).previous()
 
 

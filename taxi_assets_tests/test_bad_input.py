@@ -318,7 +318,7 @@ def test_a_file_that_is_no_duckdb_database_is_left_alone(loaded: Project, conten
     assert not outcome.success
     assert_one_sentence(outcome.failure)
     assert "can't be opened as a DuckDB database" in outcome.failure
-    assert "move it away" in outcome.failure
+    assert "run the job rebuild_duckdb" in outcome.failure
     assert loaded.database.read_bytes() == content
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from taxi_assets_tests.paths import PROJECT
+from taxi_assets_tests.test_imports import FLOORS
 
 PAGES = sorted(path.relative_to(PROJECT).as_posix() for path in (*PROJECT.glob("*.md"), *PROJECT.glob("docs/*.md")))
 SUFFIXES = ("py", "toml", "sql", "md", "yml", "yaml", "txt", "csv")
@@ -55,3 +56,17 @@ def test_a_make_target_that_a_page_names_exists(page: str) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text("utf-8"), re.MULTILINE))
     named = re.findall(r"(?:^|`)make ([a-z -]+)", text_of(page), re.MULTILINE)
     assert {target for words in named for target in words.split()} <= targets
+
+
+def test_the_map_has_every_module_and_package() -> None:
+    names = {path.name for path in (PROJECT / "taxi_assets").iterdir() if path.name[0].isalpha()} - {"py.typed"}
+    mapped = set(re.findall(r"(?<=[`/])\w+(?:\.\w+)?(?=[`/])", text_of("ARCHITECTURE.md")))
+    assert names <= mapped
+
+
+def test_the_floors_are_those_that_imports_are_held_to() -> None:
+    (section,) = re.findall(
+        r"^## What may import what\n(.*?)^## ", text_of("ARCHITECTURE.md"), re.MULTILINE | re.DOTALL
+    )
+    floors = re.findall(r"^\d+\. (.*(?:\n .*)*)", section, re.MULTILINE)
+    assert [set(re.findall(r"`(\w+)`", floor)) for floor in floors] == FLOORS

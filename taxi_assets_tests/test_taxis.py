@@ -157,7 +157,7 @@ def test_columns_are_found_in_any_case_and_keep_the_spelling_of_their_definition
         ('meaning = "pickup"\nrequired = true', 'meaning = "pickup"', "pickup_datetime means pickup, so it needs req"),
         ('name = "SR_Flag"', 'name = "SR_Flag"\nonly_in_feed = true', "columns with only_in_feed must come after all"),
         ('name = "SR_Flag"', 'name = "pulocationid"', "there is more than one column pulocationid."),
-        ('name = "SR_Flag"', 'name = "FileName"', "FileName is the name of a column that every table gets by itself."),
+        ('name = "SR_Flag"', 'name = "FileName"', "FileName is the name of a column that is added to every table."),
         ('"PUlocationID"]', '"fare"]', "identity names fare, which is not a column of the release."),
         ('first_month = "2019-03"', 'first_month = "2019-03"\ncolor = "red"', "color: String should match pattern"),
     ],
@@ -170,5 +170,5 @@ def test_a_wrong_definition_is_refused_in_one_sentence(old: str, new: str, fault
 
 
 def test_a_taxi_s_name_must_fit_into_names_of_tables() -> None:
-    with pytest.raises(DefinitionError, match="must consist of small letters, digits and underscores"):
+    with pytest.raises(DefinitionError, match="must consist of lower-case letters, digits and underscores"):
         read_taxi("For-hire", LIMOUSINE)

@@ -306,8 +306,7 @@ def _published(summary: Summary) -> Plot:
         else:
             _published_dots(axes, summary, taxi)
         axes.set_title(taxi.taxi.title)
-        same = sum(taxi.rows[month] == count.rows for month, count in taxi.published.items())
-        facts.append(f"{taxi.taxi.title}: {same} of {len(taxi.rows)} months have the published number of rows")
+        facts.append(f"{taxi.taxi.title}: {_rows_in_words(taxi)}")
     panels[-1].set_xlabel("rows" if is_month else "month")
     complete = "" if is_month else "A dot inside its ring means a complete month. "
     shapes = "A bar for the published number of rows and one" if is_month else "A ring for the published number, a dot"
@@ -318,6 +317,14 @@ def _published(summary: Summary) -> Plot:
         f"{complete}Samples and mirrors may have fewer rows.",
         figure,
     )
+
+
+def _rows_in_words(taxi: TaxiSummary) -> str:
+    if len(taxi.rows) > 1:
+        same = sum(taxi.rows[month] == count.rows for month, count in taxi.published.items())
+        return f"{same} of {len(taxi.rows)} months have the published number of rows"
+    (count,), (rows,) = taxi.published.values(), taxi.rows.values()
+    return f"{rows:,} rows in the warehouse, {count.rows:,} published"
 
 
 def _published_bars(axes: Axes, taxi: TaxiSummary) -> None:
@@ -336,7 +343,7 @@ def _published_dots(axes: Axes, summary: Summary, taxi: TaxiSummary) -> None:
     axes.plot(_middles(list(taxi.rows)), rows, "o", markersize=4, color=taxi.taxi.color, label="in the warehouse")
     axes.set_yscale("log")
     counts = [*rows, *published.values()]
-    # A ring at the edge would be cut.
+    # A ring at the edge would be cut off.
     axes.set_ylim(10.0 ** np.floor(np.log10(0.8 * min(counts))), 10.0 ** np.ceil(np.log10(1.25 * max(counts))))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda rows, _: f"{rows:,.0f}"))
     axes.set_ylabel("rows (log scale)")

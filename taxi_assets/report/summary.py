@@ -25,7 +25,7 @@ from taxi_assets.zones import ZONES_TABLE
 
 @dataclass(frozen=True)
 class Amounts:
-    """Trips, and US dollars charged and tipped for them. Refunds count as negative dollars."""
+    """Trips, and the US dollars that were charged and tipped for them. Refunds count as negative amounts."""
 
     trips: int = 0
     revenue: Decimal = Decimal(0)

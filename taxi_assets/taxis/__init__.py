@@ -1,8 +1,9 @@
-"""The taxis, each stated once: one TOML file per taxi beside this module.
+"""The taxis: each is defined once, by a TOML file beside this module.
 
 Everything else (file names, tables, column types, descriptions, casts, checks, the trip's id, the sample, the report)
-derives from here. To add a taxi, add one file; :mod:`taxi_assets.taxis.definition` says what is in it. The meaning of
-the columns follows the data dictionaries that the NYC Taxi and Limousine Commission publishes with its trip records.
+derives from these files. To add a taxi, add one file; its content is described in :mod:`taxi_assets.taxis.definition`.
+The columns are described as in the data dictionaries that the NYC Taxi and Limousine Commission publishes with its
+trip records.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def all_taxis() -> Mapping[str, Taxi]:
     """Every taxi by its name, in alphabetical order.
 
     Raises:
-        DefinitionError: A taxi's file does not say what it must.
+        DefinitionError: Something in a taxi's file is missing, unknown or contradictory.
     """
     files = sorted(
         (file for file in resources.files(__package__).iterdir() if file.name.endswith(".toml")),
@@ -46,7 +47,7 @@ def get_taxi(name: str) -> Taxi:
     """The taxi of that name.
 
     Raises:
-        UnknownTaxiOrMonthError: There is none.
+        UnknownTaxiOrMonthError: There is no such taxi.
     """
     taxis = all_taxis()
     if name not in taxis:
@@ -55,10 +56,10 @@ def get_taxi(name: str) -> Taxi:
 
 
 def taxi_of_main_table(table: str) -> Taxi | None:
-    """The taxi whose main table that is, if it is one's."""
+    """The taxi with that main table; None if no taxi has it."""
     return next((taxi for taxi in all_taxis().values() if taxi.table == table), None)
 
 
 def taxi_of_month_asset(table: str) -> Taxi | None:
-    """The taxi whose monthly tables that asset stands for, if it is one's."""
+    """The taxi whose monthly tables are that asset; None if no taxi has it."""
     return next((taxi for taxi in all_taxis().values() if taxi.month_asset == table), None)

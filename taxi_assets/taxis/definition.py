@@ -1,9 +1,9 @@
-"""Reads the file that defines a taxi, and says what is wrong with it.
+"""Reads the file that defines a taxi, and reports what is wrong with it.
 
 The file is ``taxi_assets/taxis/<name>.toml``; its name becomes the first part of the tables' names. It begins with
-``title``, ``description``, ``first_month``, ``last_month``, ``identity`` and optionally ``color``, which
-:class:`~taxi_assets.taxis.taxi.Taxi` explains. A table ``[[columns]]`` follows for each column, in the order of the
-release's header, with the attributes of :class:`~taxi_assets.taxis.taxi.Column`.
+``title``, ``description``, ``first_month``, ``last_month``, ``identity`` and optionally ``color``, which are described
+in :class:`~taxi_assets.taxis.taxi.Taxi`. A table ``[[columns]]`` follows for each column, in the order of the release's
+header, with the attributes of :class:`~taxi_assets.taxis.taxi.Column`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _COLUMNS_OF_EVERY_TABLE: Final = ("unique_row_id", "filename", "file_month")
 
 
 class _File(BaseModel, extra="forbid"):
-    """What a file may hold: nothing else, and nothing of another type."""
+    """The keys that a file may have, with their types."""
 
     title: str
     description: str
@@ -40,7 +40,7 @@ def read_taxi(name: str, text: str) -> Taxi:
     """The taxi that a file defines.
 
     Args:
-        name: The taxi's name, which is the file's without ``.toml``.
+        name: The taxi's name, which is the file's name without ``.toml``.
         text: The file's content.
 
     Raises:
@@ -74,7 +74,7 @@ def read_taxi(name: str, text: str) -> Taxi:
 
 def _faults(taxi: Taxi) -> Iterator[str]:
     if not _NAME.fullmatch(taxi.name):
-        yield "the file's name must consist of small letters, digits and underscores"
+        yield "the file's name must consist of lower-case letters, digits and underscores"
     if taxi.last_month < taxi.first_month:
         yield "last_month is before first_month"
     for column in taxi.columns:
@@ -95,7 +95,7 @@ def _faults(taxi: Taxi) -> Iterator[str]:
 
 def _faults_of_column(column: Column) -> Iterator[str]:
     if column.name.lower() in _COLUMNS_OF_EVERY_TABLE:
-        yield f"{column.name} is the name of a column that every table gets by itself"
+        yield f"{column.name} is the name of a column that is added to every table"
     if column.meaning is not None and column.meaning not in MEANINGS:
         yield f"{column.name} has the meaning “{column.meaning}”: choose from {', '.join(MEANINGS)}, or leave it out"
     if column.meaning is not None and column.kind != MEANINGS[column.meaning]:
@@ -105,7 +105,7 @@ def _faults_of_column(column: Column) -> Iterator[str]:
 
 
 def _repeated(what: str, names: Sequence[str]) -> Iterator[str]:
-    """Names that stand there more than once, in whatever case."""
+    """Names that occur more than once, ignoring case."""
     for name, count in Counter(name.lower() for name in names).items():
         if count > 1:
             yield f"there is more than one {what} {name}"

@@ -1,4 +1,4 @@
-"""What a taxi is: the values that its TOML file is read into."""
+"""The definition of a taxi, as it is read from its TOML file."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ MEANINGS: Final[Mapping[str, Kind]] = {
     "congestion_surcharge": "decimal",
     "total": "decimal",
 }
-"""What a column can mean to the checks, the report and the sample, and the kind that such a column has."""
+"""The meanings by which checks, report and sample find a column, and the kind that such a column has."""
 
 
 @dataclass(frozen=True)
@@ -43,15 +43,15 @@ class Column:
 
     Attributes:
         name: The name in the file's header, and in the tables. Names are compared without regard to case.
-        kind: What the text of a field means; each warehouse maps it to its own type. A ``decimal`` has up to ten
+        kind: How the text of a field is read; each warehouse maps it to its own type. A ``decimal`` has up to ten
             digits before the point and four after it, a ``timestamp`` is local New York time to the second.
         description: What the value means, for table comments and the column schema.
-        meaning: Which of ``MEANINGS`` the column has, whatever its name; None for any other.
+        meaning: Which of ``MEANINGS`` the column has, whatever its name; None if it has none of them.
         required: Whether an empty field fails a check.
-        minimum: The lowest value that makes sense; lower ones are counted by a check, never dropped.
-        maximum: The highest value that makes sense; higher ones are counted by a check, never dropped.
-        only_in_feed: Whether the column is missing from the release and may be missing from the feed; it is null
-            then.
+        minimum: The lowest plausible value. A check counts lower ones; they are never dropped.
+        maximum: The highest plausible value. A check counts higher ones; they are never dropped.
+        only_in_feed: Whether the column is missing from the release and may be missing from a file of the feed. It is
+            null for trips of such a file.
     """
 
     name: str
@@ -70,12 +70,12 @@ class Taxi:
 
     Attributes:
         name: ``yellow``, ``green``.
-        title: The name as people say it.
-        description: Who these taxis are.
+        title: The name in texts for people: ``Yellow taxi``.
+        description: What these taxis are, as a sentence.
         columns: The tables' columns: those of the release in the order of its header, then those only in the feed.
         identity: Names of the columns that identify a trip, in the order in which they enter its id.
-        first_month: The first month that the release holds.
-        last_month: The last month that the release holds.
+        first_month: The first month of the release.
+        last_month: The last month of the release.
         color: The color in figures, as ``#rrggbb``; dark enough for white paper, light enough for a dark page.
     """
 
@@ -93,7 +93,7 @@ class Taxi:
         return next(column for column in self.columns if column.name.lower() == name.lower())
 
     def column_for(self, meaning: str) -> Column | None:
-        """The column that has one of ``MEANINGS``, if the taxi has such a column."""
+        """The column with that meaning, one of ``MEANINGS``; None if the taxi has no such column."""
         return next((column for column in self.columns if column.meaning == meaning), None)
 
     @property
@@ -126,7 +126,7 @@ class Taxi:
         return f"{self.table}_{month.suffix}"
 
     def month_of_table(self, table: str) -> Month | None:
-        """The month that a table is of, by its name; None where it is not one of this taxi's monthly tables."""
+        """The month of a monthly table, by the table's name; None if it is not one of this taxi's."""
         prefix, _, suffix = table.rpartition(f"{self.table}_")
         return Month.of_suffix(suffix) if suffix and not prefix else None
 
@@ -147,7 +147,7 @@ class Taxi:
 
         Args:
             month: The month.
-            last: The last month that there can be a file of; that of the release unless given.
+            last: The last month that can have a file; by default, the last month of the release.
         """
         return self.first_month <= month <= (last or self.last_month)
 
@@ -155,7 +155,7 @@ class Taxi:
         """Make sure that the taxi has a file of that month; see ``has_month``.
 
         Raises:
-            UnknownTaxiOrMonthError: It has none.
+            UnknownTaxiOrMonthError: It does not have one.
         """
         if not self.has_month(month, last=last):
             until = last or self.last_month

@@ -1,7 +1,7 @@
 """Trips as the lines of a published file: CRLF, no quotes, ``.79`` miles but ``0.5`` dollars, nothing for null.
 
 A chunk becomes one array of fixed-width lines, filled column by column from tables of ready text and padded with
-NUL; dropping the NULs leaves the CSV. That costs a fraction of what joining each line in Python would.
+NUL. Without the NULs it is the CSV. This takes a fraction of the time of joining each line in Python.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from taxi_assets.taxis import Column, Taxi
 
 Field = list[Text]
 
-# Tables of text by value. Where a value may be missing, the last entry is empty: an index of -1 finds it.
+# Tables of text by value. Where a value may be missing, the last text is empty, so that the index -1 finds it.
 _DAYS: Final = np.array([*(f"{day} " for day in np.arange("1970-01-01", "2050-01-01", dtype="datetime64[D]")), ""], "S")
 _MINUTES: Final = np.array([*(f"{minute // 60:02d}:{minute % 60:02d}:" for minute in range(DAY // 60)), ""], "S")
 _SECONDS: Final = np.array([*(f"{second:02d}" for second in range(60)), ""], "S")

@@ -1,4 +1,4 @@
-"""The oddities of real files, which reports, checks and ids have to cope with, planted among the sample's trips."""
+"""Oddities of real files, which reports, checks and ids have to cope with, in the sample's trips."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from taxi_assets.source.sample.other_columns import other_values
 from taxi_assets.source.sample.trips import CASH, DISPUTE, NO_CHARGE, NOTHING, Trips
 from taxi_assets.taxis import MEANINGS, Taxi
 
-# Each kind's first place among a file's rows, and after how many rows it comes again: every file of a hundred rows
-# holds all of these. Places are odd numbers, so that the row before is never odd itself and can be repeated.
+# The first place of each kind among a file's rows, and the number of rows after which it comes again. Every file of a
+# hundred rows has all of them. Places are odd numbers, so that the row before is an ordinary one and can be repeated.
 _PLACES: Final = {
     "other month": (11, 400),
     "other year": (21, 800),
@@ -76,7 +76,7 @@ def _change_values(trips: Trips, odd: Oddities, draws: Draws) -> None:
 
 
 def _refund_some(trips: Trips, odd: Oddities, draws: Draws) -> None:
-    """Repeat the trip before with its amounts taken back, where that was paid in cash."""
+    """Refund some trips that were paid in cash: the next row is the same trip with negative amounts."""
     refund = np.flatnonzero(odd.may_be_refund & draws.chance(20))
     refund = refund[trips.payment_type[refund - 1] == CASH]
     _copy_rows(trips, refund - 1, refund)
@@ -87,7 +87,7 @@ def _refund_some(trips: Trips, odd: Oddities, draws: Draws) -> None:
 
 
 def _leave_some_empty(taxi: Taxi, trips: Trips, draws: Draws) -> None:
-    """Take away what every trip has, but not every company reports."""
+    """Leave fields empty that not every company reports."""
     for meaning in ("dropoff", "pickup_zone", "dropoff_zone"):
         column = taxi.column_for(meaning)
         if column is not None and not column.required:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
+
+import dagster as dg
 
 from taxi_assets import settings
 from taxi_assets.warehouses.duckdb.dbt import prepare_dbt
 from taxi_assets.warehouses.duckdb.dialect import DIALECT
 from taxi_assets.warehouses.duckdb.io_manager import DuckDBIOManager
+from taxi_assets.warehouses.duckdb.jobs import rebuild_duckdb
 from taxi_assets.warehouses.duckdb.warehouse import DuckDBWarehouse
 from taxi_assets.warehouses.kind import WarehouseKind
 
@@ -18,6 +21,10 @@ def _resources() -> Mapping[str, Any]:
     return {"duckdb": warehouse, "duckdb_io_manager": DuckDBIOManager(warehouse=warehouse)}
 
 
+def _jobs() -> Sequence[dg.JobDefinition]:
+    return [rebuild_duckdb]
+
+
 WAREHOUSE: Final = WarehouseKind(
     name="duckdb",
     title="DuckDB",
@@ -25,5 +32,6 @@ WAREHOUSE: Final = WarehouseKind(
     is_configured=lambda: True,
     resources=_resources,
     is_default=True,
+    jobs=_jobs,
     prepare_dbt=prepare_dbt,
 )

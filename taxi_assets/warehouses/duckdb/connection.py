@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import duckdb
 
-from taxi_assets.errors import TaxiAssetsError, WarehouseError
+from taxi_assets.errors import TaxiAssetsError, WarehouseError, WarehouseUnavailableError
 from taxi_assets.ownership import COMMENT_PREFIX
 from taxi_assets.waiting import InUse, wait_for
 
@@ -20,12 +20,24 @@ _HELD_BY = re.compile(r"Conflicting lock is held in (.*?)\. ")
 # Threads that open the same file at once while another process holds it make DuckDB lose track of its own instances.
 _connecting: Final = threading.Lock()
 _NO_ROOM: Final = ("No space left", "Disk quota exceeded", "File too large")
+_DAMAGED: Final = ("Corrupt database file", "does not match block checksum", "computed checksum")
+_INTERRUPTED: Final = "Query interrupted"
+
+REBUILD: Final = "run the job rebuild_duckdb, which makes it again from the landing zone"
+"""The remedy for a file that is damaged."""
 
 
 def open_database(
-    path: Path, config: Mapping[str, Any], wait_seconds: float, log: logging.Logger
+    path: Path, config: Mapping[str, Any], wait_seconds: float, log: logging.Logger, *, read_only: bool = False
 ) -> duckdb.DuckDBPyConnection:
     """Open the database, waiting while another process has it open, since DuckDB lets one process write at a time.
+
+    Args:
+        path: The file, which is created where it is missing.
+        config: DuckDB's settings.
+        wait_seconds: How long to wait for another process.
+        log: Where waiting is logged.
+        read_only: Whether to open it for reading only, which keeps writers out and lets readers in.
 
     Raises:
         WarehouseBusyError: Another process held it for longer than ``wait_seconds``.
@@ -38,7 +50,7 @@ def open_database(
             f"The folder {path.parent} for the DuckDB warehouse can't be made ({error.strerror}): "
             "set TAXI_HOME to a folder that can be written."
         ) from error
-    connection = _wait_and_connect(path, config, wait_seconds, log)
+    connection = _wait_and_connect(path, config, wait_seconds, log, read_only=read_only)
     try:
         # A progress bar would fill the log of a service with control characters.
         connection.execute("SET enable_progress_bar = false")
@@ -50,12 +62,12 @@ def open_database(
 
 
 def _wait_and_connect(
-    path: Path, config: Mapping[str, Any], wait_seconds: float, log: logging.Logger
+    path: Path, config: Mapping[str, Any], wait_seconds: float, log: logging.Logger, *, read_only: bool
 ) -> duckdb.DuckDBPyConnection:
     def connect() -> duckdb.DuckDBPyConnection:
         try:
             with _connecting:
-                return duckdb.connect(path, config=dict(config))
+                return duckdb.connect(path, read_only=read_only, config=dict(config))
         except duckdb.Error as error:
             holder = _holder(error)
             if holder is None:
@@ -89,7 +101,7 @@ def _cannot_open(path: Path, error: duckdb.Error) -> WarehouseError:
     if path.is_file():
         return WarehouseError(
             f"{path} can't be opened as a DuckDB database, because it is damaged or another kind of file ({cause}): "
-            "move it away, and the next run makes a new one."
+            f"{REBUILD}."
         )
     return WarehouseError(f"{path} can't be created ({cause}): set TAXI_HOME to a folder that can be written.")
 
@@ -123,12 +135,24 @@ def translated_errors(path: Path, action: str) -> Iterator[None]:
     except TaxiAssetsError:
         raise
     except duckdb.Error as error:
-        cause = _first_line(error)
-        if isinstance(error, duckdb.OutOfMemoryException) or any(words in str(error) for words in _NO_ROOM):
+        cause, text = _first_line(error), str(error)
+        problem = WarehouseError
+        if isinstance(error, duckdb.InterruptException):
+            raise KeyboardInterrupt from error
+        if isinstance(error, duckdb.OutOfMemoryException) or any(words in text for words in _NO_ROOM):
             remedy = "make room on that disk or in memory (the DuckDB resource's memory_limit), then run again"
+        elif any(words in text for words in _DAMAGED):
+            remedy = f"the file is damaged; {REBUILD}"
+        elif isinstance(error, duckdb.FatalException):
+            problem, remedy = WarehouseUnavailableError, "the database was closed and is opened again; run again"
         else:
             remedy = "the warehouse is as it was before"
-        raise WarehouseError(f"DuckDB could not {action} in {path} ({cause}): {remedy}.") from error
+        raise problem(f"DuckDB could not {action} in {path} ({cause}): {remedy}.") from error
+    except RuntimeError as error:
+        # What DuckDB raises where Ctrl-C meets one of its queries.
+        if str(error) == _INTERRUPTED:
+            raise KeyboardInterrupt from error
+        raise
 
 
 def _first_line(error: duckdb.Error) -> str:

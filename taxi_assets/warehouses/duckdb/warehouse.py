@@ -17,6 +17,7 @@ import duckdb
 from dagster_duckdb import DuckDBResource
 from pydantic import Field
 
+from taxi_assets.errors import TaxiAssetsError
 from taxi_assets.months import Month
 from taxi_assets.source.files import LandedFile
 from taxi_assets.sql import identifier, render
@@ -54,6 +55,8 @@ from taxi_assets.zones import ZONES_DESCRIPTION, ZONES_TABLE
 _log = logging.getLogger(__name__)
 # One month at a time in this process: a load keeps all cores busy, and two would share one memory limit.
 _writers: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
+# The connection by which a session keeps a file open.
+_sessions: dict[str, duckdb.DuckDBPyConnection] = {}
 
 
 class DuckDBWarehouse(DuckDBResource):
@@ -77,7 +80,7 @@ class DuckDBWarehouse(DuckDBResource):
         """The database file."""
         return Path(self.database).absolute()
 
-    def connect(self, log: logging.Logger = _log) -> duckdb.DuckDBPyConnection:
+    def connect(self, log: logging.Logger = _log, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
         """Open a connection that the caller closes, or that closes when the last result read from it is gone.
 
         Raises:
@@ -91,7 +94,7 @@ class DuckDBWarehouse(DuckDBResource):
             "preserve_insertion_order": False,
             **self.connection_config,
         }
-        return open_database(self.path, config, self.lock_wait_seconds, log)
+        return open_database(self.path, config, self.lock_wait_seconds, log, read_only=read_only)
 
     @contextmanager
     def get_connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -102,28 +105,31 @@ class DuckDBWarehouse(DuckDBResource):
     @contextmanager
     def session(self, log: logging.Logger) -> Iterator[None]:
         """See :class:`taxi_assets.warehouses.kind.TripsWarehouse`: the file is opened and closed once."""
-        with self._exclusive("open the database", log):
-            yield
+        key = str(self.path)
+        with _writers[key]:
+            if key in _sessions:
+                yield
+                return
+            with translated_errors(self.path, "open the database"):
+                _sessions[key] = self.connect(log)
+            try:
+                yield
+            finally:
+                _sessions.pop(key).close()
 
     def load_month(self, taxi: Taxi, month: Month, landed: LandedFile, log: logging.Logger) -> MonthLoad:
         """See :class:`taxi_assets.warehouses.kind.TripsWarehouse`."""
         table, staging = taxi.month_table(month), staging_table(taxi, month)
-        with self._exclusive(f"load {table}", log) as connection:
+        with self._dropped_after_failure(staging, log), self._exclusive(f"load {table}", log) as connection:
             start = time.monotonic()
             if kind_of(connection, table):
                 require_own_table(connection, table)
             drop_own(connection, staging)
-            try:
-                rows = stage_month(connection, taxi, month, landed, table=staging)
-                with transaction(connection):
-                    drop_own(connection, table)
-                    connection.execute(f"ALTER TABLE {identifier(staging)} RENAME TO {identifier(table)}")
-                    comment(connection, "TABLE", table, f"{taxi.title} trips of {month}, not merged yet.")
-            except BaseException:
-                # After a full disk even this may fail: the next load does it, and the first error is the one to see.
-                with suppress(duckdb.Error):
-                    drop_own(connection, staging)
-                raise
+            rows = stage_month(connection, taxi, month, landed, table=staging)
+            with transaction(connection):
+                drop_own(connection, table)
+                connection.execute(f"ALTER TABLE {identifier(staging)} RENAME TO {identifier(table)}")
+                comment(connection, "TABLE", table, f"{taxi.title} trips of {month}, not merged yet.")
             return MonthLoad(rows, seconds=time.monotonic() - start)
 
     def merge_month(self, taxi: Taxi, month: Month, log: logging.Logger) -> MonthMerge:
@@ -220,8 +226,31 @@ class DuckDBWarehouse(DuckDBResource):
 
     @contextmanager
     def _exclusive(self, action: str, log: logging.Logger) -> Iterator[duckdb.DuckDBPyConnection]:
-        with _writers[str(self.path)], translated_errors(self.path, action), self._connection(log) as connection:
-            yield connection
+        with _writers[str(self.path)], translated_errors(self.path, action):
+            try:
+                with self._connection(log) as connection:
+                    yield connection
+            except duckdb.FatalException:
+                # It makes every connection of the process to the file useless, until all of them are closed.
+                self._reopen_session(log)
+                raise
+
+    def _reopen_session(self, log: logging.Logger) -> None:
+        session = _sessions.get(str(self.path))
+        if session is not None:
+            session.close()
+            _sessions[str(self.path)] = self.connect(log)
+
+    @contextmanager
+    def _dropped_after_failure(self, table: str, log: logging.Logger) -> Iterator[None]:
+        """Drop a table of ours if the block fails."""
+        try:
+            yield
+        except BaseException:
+            # After a full disk even this may fail: the next load does it, and the first error is the one to see.
+            with suppress(TaxiAssetsError), self._exclusive(f"drop {table}", log) as connection:
+                drop_own(connection, table)
+            raise
 
 
 def _merge(connection: duckdb.DuckDBPyConnection, taxi: Taxi, month: Month) -> tuple[int, int, int]:

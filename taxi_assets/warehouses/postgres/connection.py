@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import adbc_driver_manager
@@ -42,6 +42,24 @@ _REMEDIES: Final = {
 _BROKEN: Final = ("08", "57P", "53300")
 """Beginnings of the SQLSTATEs of a connection that broke, and of a server that shuts down, starts up or is full."""
 
+_KEEPALIVES: Final = {
+    "keepalives": 1,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+"""libpq notices within a minute or so that the other end of a connection is gone."""
+
+_NOTICE_A_LOST_CLIENT: Final = {
+    "client_connection_check_interval": "10s",
+    "tcp_keepalives_idle": "30s",
+    "tcp_keepalives_interval": "10s",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "60s",
+}
+"""The server's settings by which it notices the same, so that a lost load's lock is released."""
+
 _CONTESTED: Final = ("40", "55P03")
 """Beginnings of the SQLSTATEs of a conflict with another session: a deadlock, a lock that could not be had."""
 
@@ -58,6 +76,9 @@ class PostgresResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     sslmode: str | None = Field(default=None, description="libpq's sslmode.")
     schema_name: str = Field(default="public", description="Schema of the tables; it is made if it is missing.")
     connect_timeout_seconds: int = Field(default=10, description="How long a connection may take to come about.")
+    check_seconds: float = Field(
+        default=30.0, gt=0, description="Seconds between two checks whether the server still works for a connection."
+    )
 
     def conninfo(self) -> str:
         """The connection as libpq reads it, password included: never log it.
@@ -68,6 +89,7 @@ class PostgresResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         timeout: dict[str, str | int | None] = {
             "connect_timeout": self.connect_timeout_seconds,
             "application_name": "taxi_assets",
+            **_KEEPALIVES,
         }
         if self.url:
             conninfo = _read_url(self.url, **timeout)
@@ -111,6 +133,7 @@ class PostgresResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             raise self._cannot_connect(error) from error
         with connection:
             connection.execute(sql.SQL("SET search_path TO {}").format(sql.Identifier(self.schema_name)))
+            _let_server_notice_a_lost_client(connection)
             yield connection
 
     def _cannot_connect(self, error: psycopg.OperationalError) -> WarehouseError:
@@ -141,6 +164,13 @@ class PostgresResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             raise _in_words(action, self.place, cause, error.sqlstate) from error
         except adbc_driver_manager.Error as error:
             raise _in_words(action, self.place, " ".join(str(error).split()), error.sqlstate) from error
+
+
+def _let_server_notice_a_lost_client(connection: psycopg.Connection[Any]) -> None:
+    for name, value in _NOTICE_A_LOST_CLIENT.items():
+        # Some systems that a server runs on can't do all of it.
+        with suppress(psycopg.Error):
+            connection.execute("SELECT set_config(%s, %s, false)", (name, value))
 
 
 def _read_url(url: str, **timeout: str | int | None) -> str | None:

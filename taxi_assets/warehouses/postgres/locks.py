@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
 import psycopg
@@ -13,13 +14,34 @@ from psycopg import sql
 from taxi_assets.waiting import InUse, wait_for
 from taxi_assets.warehouses.postgres.catalog import Connection
 
+ABANDONED_SECONDS: Final = 300.0
+"""Time without a row after which a load that waits for its client counts as cut off from it."""
+
+_KEY: Final = "hashtextextended(current_database() || '.' || %s || '.' || %s, 0)"
+_COPYING_HOLDER: Final = f"""
+    SELECT pg_locks.pid, pg_stat_progress_copy.tuples_processed
+    FROM pg_locks
+    JOIN pg_stat_activity USING (pid)
+    JOIN pg_stat_progress_copy USING (pid)
+    WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND wait_event = 'ClientRead'
+        AND pg_locks.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND (classid::bigint << 32 | objid::bigint) = {_KEY}
+"""
+"""The process that holds the lock while it waits for more rows of a COPY, and how many it has received."""
+
 _ATTEMPT: Final = "1s"
 _PAUSE_SECONDS: Final = 0.2
 
 
 @contextmanager
 def exclusive(
-    connection: Connection, schema: str, name: str, *, wait_seconds: float, log: logging.Logger
+    connection: Connection,
+    schema: str,
+    name: str,
+    *,
+    wait_seconds: float,
+    log: logging.Logger,
+    abandoned_seconds: float = ABANDONED_SECONDS,
 ) -> Iterator[None]:
     """Hold the name for the length of the block, while other sessions wait for it; a lost session releases it.
 
@@ -28,11 +50,13 @@ def exclusive(
     Raises:
         WarehouseBusyError: Another session held it for longer than ``wait_seconds``.
     """
-    key = "hashtextextended(current_database() || '.' || %s || '.' || %s, 0)"
+    key = (schema, name)
+    holder = _Holder(connection, key, abandoned_seconds, log)
 
     def lock() -> None:
-        row = connection.execute(f"SELECT pg_try_advisory_lock({key})", (schema, name)).fetchone()
+        row = connection.execute(f"SELECT pg_try_advisory_lock({_KEY})", key).fetchone()
         if not (row and row[0]):
+            holder.end_if_abandoned()
             raise InUse("another load")
 
     _wait_for(lock, what=name, wait_seconds=wait_seconds, log=log)
@@ -40,7 +64,39 @@ def exclusive(
         yield
     finally:
         if not connection.closed:
-            connection.execute(f"SELECT pg_advisory_unlock({key})", (schema, name))
+            connection.execute(f"SELECT pg_advisory_unlock({_KEY})", key)
+
+
+class _Holder:
+    """The session that holds a lock for which another one waits.
+
+    A session whose client was cut off by a proxy stays in its COPY for ever, since the server sees no broken
+    connection. It is ended once it has waited for its client for long without receiving a row.
+    """
+
+    def __init__(
+        self, connection: Connection, key: tuple[str, str], abandoned_seconds: float, log: logging.Logger
+    ) -> None:
+        self._connection, self._key, self._log = connection, key, log
+        self._abandoned_seconds = abandoned_seconds
+        self._seen: tuple[int, int] | None = None
+        self._seen_since = time.monotonic()
+
+    def end_if_abandoned(self) -> None:
+        """End the session where it has received nothing for too long, as far as this user may."""
+        row = self._connection.execute(_COPYING_HOLDER, self._key).fetchone()
+        now = time.monotonic()
+        if row != self._seen or row is None:
+            self._seen, self._seen_since = row, now
+        elif now - self._seen_since > self._abandoned_seconds:
+            pid, rows = row
+            self._log.warning(
+                f"The load that holds the lock (pid {pid}) has received no row for {self._abandoned_seconds:.0f} s "
+                f"after {rows:,}: it is ended, as its client is gone"
+            )
+            with suppress(psycopg.errors.InsufficientPrivilege):
+                self._connection.execute("SELECT pg_terminate_backend(%s)", (pid,))
+            self._seen_since = now
 
 
 def in_short_transaction(

@@ -26,7 +26,7 @@ from taxi_assets.warehouses.postgres import catalog
 from taxi_assets.warehouses.postgres.catalog import Connection
 from taxi_assets.warehouses.postgres.connection import PostgresResource
 from taxi_assets.warehouses.postgres.dialect import DIALECT
-from taxi_assets.warehouses.postgres.locks import exclusive, in_short_transaction
+from taxi_assets.warehouses.postgres.locks import ABANDONED_SECONDS, exclusive, in_short_transaction
 from taxi_assets.warehouses.postgres.month_table import (
     attach,
     build_secondary_indexes,
@@ -41,6 +41,7 @@ from taxi_assets.warehouses.postgres.month_table import (
 )
 from taxi_assets.warehouses.postgres.new_columns import add_new_columns
 from taxi_assets.warehouses.postgres.tables import read_query, table_query, trips_query, write_rows
+from taxi_assets.warehouses.postgres.watchdog import watched
 from taxi_assets.warehouses.trip_tables import (
     KEY,
     column_names,
@@ -63,6 +64,11 @@ class PostgresWarehouse(PostgresResource):
 
     lock_wait_seconds: float = Field(
         default=3600.0, description="How long to wait for other loads of the same month, or for readers of main."
+    )
+    abandoned_seconds: float = Field(
+        default=ABANDONED_SECONDS,
+        gt=0,
+        description="Seconds without a row after which another load that waits for its client is ended.",
     )
     memory_limit: str = Field(
         default="256MiB", description="Memory that DuckDB may use while it types a month, before it spills to disk."
@@ -214,13 +220,21 @@ class PostgresWarehouse(PostgresResource):
         with (
             self.translated_errors(action),
             self.get_connection() as connection,
+            watched(connection, self.conninfo(), self.place, every_seconds=self.check_seconds, log=log),
             self._exclusive(connection, taxi.month_table(month), log),
         ):
             yield connection
 
     def _exclusive(self, connection: Connection, name: str, log: logging.Logger) -> AbstractContextManager[None]:
         """Hold the name in our schema for the length of the block."""
-        return exclusive(connection, self.schema_name, name, wait_seconds=self.lock_wait_seconds, log=log)
+        return exclusive(
+            connection,
+            self.schema_name,
+            name,
+            wait_seconds=self.lock_wait_seconds,
+            abandoned_seconds=self.abandoned_seconds,
+            log=log,
+        )
 
     def _create_schema(self, connection: Connection, log: logging.Logger) -> None:
         found = connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", (self.schema_name,)).fetchone()
