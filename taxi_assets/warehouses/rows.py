@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 import duckdb
@@ -55,3 +55,18 @@ def _stream(table: str, rows: Any) -> pa.RecordBatchReader:
                 f"{table} can't be created from a {type(rows).__name__}: "
                 "return a pandas DataFrame, an Arrow table or reader, or a DuckDB relation."
             )
+
+
+class FetchedRows:
+    """The rows of a query through Arrow's stream interface: fetched when they are needed, and again for each reading."""
+
+    def __init__(self, columns: pa.Schema, batches: Callable[[], Iterator[pa.RecordBatch]]) -> None:
+        """Take the columns, and what runs the query and yields its rows."""
+        self._columns, self._batches = columns, batches
+
+    def __arrow_c_schema__(self) -> object:
+        return self._columns.__arrow_c_schema__()
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        reader = pa.RecordBatchReader.from_batches(self._columns, self._batches())
+        return reader.__arrow_c_stream__(requested_schema)

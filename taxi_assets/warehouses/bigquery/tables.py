@@ -23,7 +23,7 @@ from taxi_assets.warehouses.bigquery.catalog import find
 from taxi_assets.warehouses.bigquery.connection import BigQueryConnection
 from taxi_assets.warehouses.bigquery.dialect import DIALECT
 from taxi_assets.warehouses.bigquery.statements import external_asset, external_table, render_statement
-from taxi_assets.warehouses.rows import arrow_stream
+from taxi_assets.warehouses.rows import FetchedRows, arrow_stream
 from taxi_assets.warehouses.trip_tables import as_in_every_warehouse, column_names, months_are_needed
 
 _INCOMING_LASTS: Final = timedelta(days=1)
@@ -62,33 +62,23 @@ def read_rows(
         names = column_names(taxi, DIALECT) if taxi else [field.name for field in one.schema]
         statement = render_statement("read_table", dataset.place, name=one.table_id, columns=names, days=days)
         fields = [field for name in names for field in one.schema if field.name == name]
-        rows = connection.from_arrow(_QueryRows(dataset, table, statement, fields))
+        rows = connection.from_arrow(_fetched(dataset, table, statement, fields))
         parts.append(rows.select(as_in_every_warehouse(taxi)) if taxi else rows)
     return reduce(lambda left, right: left.union(right), parts)
 
 
-class _QueryRows:
-    """The rows of a statement, through Arrow's stream interface; each reading is a job of its own."""
+def _fetched(
+    dataset: BigQueryConnection, table: str, statement: str, fields: Sequence[bigquery.SchemaField]
+) -> FetchedRows:
+    """The rows of a statement; each reading is a job of its own."""
+    columns = pa.schema([pa.field(field.name, _ARROW_TYPES.get(field.field_type, pa.string())) for field in fields])
 
-    def __init__(
-        self, dataset: BigQueryConnection, table: str, statement: str, fields: Sequence[bigquery.SchemaField]
-    ) -> None:
-        self._dataset, self._table, self._statement = dataset, table, statement
-        self._columns = pa.schema(
-            [pa.field(field.name, _ARROW_TYPES.get(field.field_type, pa.string())) for field in fields]
-        )
+    def batches() -> Iterator[pa.RecordBatch]:
+        with dataset.connection(f"read {table}") as client:
+            for batch in dataset.run_sql(client, statement).result().to_arrow_iterable():
+                yield batch.cast(columns)
 
-    def __arrow_c_schema__(self) -> object:
-        return self._columns.__arrow_c_schema__()
-
-    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        reader = pa.RecordBatchReader.from_batches(self._columns, self._batches())
-        return reader.__arrow_c_stream__(requested_schema)
-
-    def _batches(self) -> Iterator[pa.RecordBatch]:
-        with self._dataset.connection(f"read {self._table}") as client:
-            for batch in self._dataset.run_sql(client, self._statement).result().to_arrow_iterable():
-                yield batch.cast(self._columns)
+    return FetchedRows(columns, batches)
 
 
 _ARROW_TYPES: Final = {

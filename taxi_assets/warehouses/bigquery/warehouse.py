@@ -291,8 +291,15 @@ class BigQueryWarehouse(BigQueryConnection):
         require_even_rows(landed, taxi)
         self._require_object(taxi, month, landed)
         find_own(client, self.place, external_table(taxi, month))
-        template = "create_external_parquet_table" if landed.is_parquet else "create_external_table"
-        return self._run(client, template, taxi, month, columns=raw_columns(landed), uri=self._uri(taxi, landed))
+        return self._run(
+            client,
+            "create_external_table",
+            taxi,
+            month,
+            columns=raw_columns(landed),
+            uri=self._uri(taxi, landed),
+            is_parquet=landed.is_parquet,
+        )
 
     def _type_month(self, client: bigquery.Client, taxi: Taxi, month: Month, landed: LandedFile) -> bigquery.QueryJob:
         """Create the monthly table under the name that it has until it is known to be complete."""

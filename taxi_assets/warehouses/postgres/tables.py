@@ -15,7 +15,7 @@ from taxi_assets.ownership import COMMENT_PREFIX
 from taxi_assets.sql import identifier, literal
 from taxi_assets.taxis import Taxi
 from taxi_assets.warehouses.postgres.dialect import DIALECT
-from taxi_assets.warehouses.rows import arrow_stream
+from taxi_assets.warehouses.rows import FetchedRows, arrow_stream
 from taxi_assets.warehouses.trip_tables import as_in_every_warehouse, table_columns
 
 _BATCH_ROWS: Final = 50_000
@@ -33,38 +33,24 @@ def read_query(conninfo: str, schema: str, query: str, shape: str) -> duckdb.Duc
     Raises:
         adbc_driver_manager.Error: The server refused the query.
     """
-    return duckdb.connect().from_arrow(_QueryRows(conninfo, schema, query)).select(shape)
+    with _reader(conninfo, schema, f"SELECT * FROM ({query}) AS rows LIMIT 0") as nothing:
+        columns = nothing.schema
 
-
-class _QueryRows:
-    """The rows of a query, through Arrow's stream interface.
-
-    Each reading has a connection of its own for as long as it lasts. So a relation that is not read to its end does not
-    keep a table from being replaced.
-    """
-
-    def __init__(self, conninfo: str, schema: str, query: str) -> None:
-        self._conninfo, self._schema, self._query = conninfo, schema, query
-        with self._reader(f"SELECT * FROM ({query}) AS rows LIMIT 0") as nothing:
-            self._columns = nothing.schema
-
-    def __arrow_c_schema__(self) -> object:
-        return self._columns.__arrow_c_schema__()
-
-    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        reader = pa.RecordBatchReader.from_batches(self._columns, self._batches())
-        return reader.__arrow_c_stream__(requested_schema)
-
-    def _batches(self) -> Iterator[pa.RecordBatch]:
-        with self._reader(self._query) as reader:
+    def batches() -> Iterator[pa.RecordBatch]:
+        # Each reading has a connection of its own for as long as it lasts. So a relation that is not read to its end
+        # does not keep a table from being replaced.
+        with _reader(conninfo, schema, query) as reader:
             yield from reader
 
-    @contextmanager
-    def _reader(self, query: str) -> Iterator[pa.RecordBatchReader]:
-        with adbc_driver_postgresql.dbapi.connect(self._conninfo) as connection, connection.cursor() as cursor:
-            cursor.execute(f"SET search_path TO {identifier(self._schema)}")
-            cursor.execute(query)
-            yield cursor.fetch_record_batch()
+    return duckdb.connect().from_arrow(FetchedRows(columns, batches)).select(shape)
+
+
+@contextmanager
+def _reader(conninfo: str, schema: str, query: str) -> Iterator[pa.RecordBatchReader]:
+    with adbc_driver_postgresql.dbapi.connect(conninfo) as connection, connection.cursor() as cursor:
+        cursor.execute(f"SET search_path TO {identifier(schema)}")
+        cursor.execute(query)
+        yield cursor.fetch_record_batch()
 
 
 def trips_query(taxi: Taxi, tables: Sequence[str], months: Sequence[Month] | None) -> tuple[str, str]:
