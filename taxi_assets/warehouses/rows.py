@@ -58,7 +58,7 @@ def _stream(table: str, rows: Any) -> pa.RecordBatchReader:
 
 
 class FetchedRows:
-    """The rows of a query through Arrow's stream interface: fetched when they are needed, and again for each reading."""
+    """The rows of a query as an Arrow stream: fetched when they are needed, and again for each reading."""
 
     def __init__(self, columns: pa.Schema, batches: Callable[[], Iterator[pa.RecordBatch]]) -> None:
         """Take the columns, and what runs the query and yields its rows."""
