@@ -1,15 +1,19 @@
-"""What is fetched and what has landed: plain values that sources, landing zone and pipeline hand to one another."""
+"""Files to fetch, their versions, and files that have landed, as plain values."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from taxi_assets.months import Month
 from taxi_assets.published import PublishedMonth, published_month
 from taxi_assets.taxis import Column, Taxi
 from taxi_assets.zones import ZONES_COLUMNS, ZONES_PATH, ZONES_TABLE
+
+LONGEST_LINE: Final = 64 * 1024
+"""Most bytes of a CSV's line, with its end, that verification and DuckDB's reader take."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +25,8 @@ class RawFile:
             landing zone. The feed has its files side by side, without folders.
         header: Names of the columns that it must have, in any order.
         columns: Definitions of all columns that a Parquet file may have, those in ``header`` among them.
-        published: What is known of the month as it was published, where the file should be the release's.
-        landed_by: The asset, and the month if there is one, that brings it into the landing zone; for messages.
+        published: What is known of the month as it was published, if the file should be the release's.
+        landed_by: The asset, and the month if there is one, that lands the file; for messages.
     """
 
     path: str
@@ -52,7 +56,7 @@ class RawFile:
         return filename(self.name)
 
     def fits(self, landed: LandedFile) -> bool:
-        """Whether a file that has landed before has the columns that are asked for now."""
+        """Whether a file that landed before has the columns that are needed now."""
         known = {name.lower() for name in (*self.header, *(column.name for column in self.columns))}
         return (
             set(self.header) <= set(landed.header)
@@ -93,7 +97,7 @@ def zones_file() -> RawFile:
 
 @dataclass(frozen=True)
 class FileVersion:
-    """What a source says about a file without sending it; two equal versions are taken for the same bytes.
+    """What a source says about a file without sending it.
 
     Attributes:
         size: Length in bytes, if the source says it.
@@ -106,12 +110,17 @@ class FileVersion:
     last_modified: str | None = None
 
     def is_same_as(self, other: FileVersion) -> bool:
-        """Whether two versions stand for the same bytes. One that says nothing is never the same as another."""
-        if self.etag is None and self.last_modified is None:
-            return self == other and self.size is not None
-        # A server may leave out the length in one of its answers.
-        same_size = self.size == other.size or None in (self.size, other.size)
-        return same_size and (self.etag, self.last_modified) == (other.etag, other.last_modified)
+        """Whether two versions stand for the same bytes: they state the same, and state anything at all."""
+        return self == other and self != FileVersion(size=None)
+
+    def contradicts(self, other: FileVersion) -> bool:
+        """Whether two versions differ in something that both state."""
+        pairs = (
+            (self.size, other.size),
+            (self.etag, other.etag),
+            (self.last_modified, other.last_modified),
+        )
+        return any(one is not None and another is not None and one != another for one, another in pairs)
 
 
 @dataclass(frozen=True)
@@ -121,15 +130,15 @@ class LandedFile:
     Attributes:
         path: Where it lies.
         origin: Where it came from, without credentials.
-        version: What the source said of it when it was fetched.
+        version: Its version at the source when it was fetched.
         size: Its length in bytes.
         sha256: Its SHA-256 in hexadecimal.
         csv_size: Length of the CSV in bytes, uncompressed; None for a Parquet file.
         rows: Data rows, without the header.
         header: Names of the columns that the definition knows, spelt as there, in the order of the file.
-        is_plain: Whether counting alone proves that no row has a field too many or too few, and no value is quoted.
+        is_plain: Whether every reader reads the same values, as far as counting can prove it; see ``Contents``.
         notes: Findings that don't stop the load, as sentences.
-        fetched: Whether this call fetched it; False when what had landed before was still current.
+        fetched: Whether this call fetched it; False if what landed before was still current.
         seconds: How long fetching and verifying took.
         unknown_columns: How many values there are in each column that the definition doesn't know.
     """

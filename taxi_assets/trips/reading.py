@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from taxi_assets.errors import UnexpectedContentError
 from taxi_assets.months import Month
-from taxi_assets.source.files import LandedFile
+from taxi_assets.source.files import LONGEST_LINE, LandedFile
 from taxi_assets.sql import render
 from taxi_assets.taxis import Taxi
 from taxi_assets.trips.columns import (
@@ -93,9 +93,10 @@ def _reading(taxi: Taxi, landed: LandedFile, *, id_function: str) -> dict[str, A
     """What ``read_month.sql`` is rendered with."""
     return {
         "taxi": taxi,
-        "identity": [taxi.column(name) for name in taxi.identity],
+        "identity": taxi.identity_columns,
         "file_columns": [taxi.column(name) for name in landed.header],
         "file_reader": "read_parquet_file.sql" if landed.is_parquet else "read_csv_file.sql",
+        "longest_line": LONGEST_LINE,
         "parts": parquet_parts(landed) if landed.is_parquet else [],
         "column_types": COLUMN_TYPES,
         "reader_types": READER_TYPES,
