@@ -6,7 +6,7 @@ import itertools
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
@@ -27,6 +27,10 @@ class Family(Protocol):
 
     name: str
     title: str
+
+    def skipped(self) -> Mapping[str, str]:
+        """Why a kind of fault can't be made here, by its name."""
+        ...
 
     def lane(self, folder: Path, servers: Servers) -> Lane:
         """A lane for its cases."""

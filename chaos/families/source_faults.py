@@ -40,6 +40,10 @@ class SourceFaults:
     def __init__(self, available: Sequence[str] = (), *, limit_seconds: float = 90.0) -> None:
         self.limit_seconds = limit_seconds
 
+    def skipped(self) -> Mapping[str, str]:
+        """Nothing: a web server can be had everywhere."""
+        return {}
+
     def lane(self, folder: Path, servers: Servers) -> Lane:
         """A lane for the family's cases; they land files, and load nothing."""
         return Lane(folder, servers, ())
