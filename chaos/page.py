@@ -79,11 +79,11 @@ def _page(report: Report) -> Iterator[str]:
     yield ""
     yield "## What is promised"
     yield ""
-    yield _PROMISED
+    yield _PROMISED.strip()
     yield ""
     yield "## What is not promised"
     yield ""
-    yield _NOT_PROMISED
+    yield _NOT_PROMISED.strip()
     yield ""
     yield from _unprovable(report)
     yield "## Figures by kind of fault"
@@ -116,25 +116,26 @@ def _page(report: Report) -> Iterator[str]:
         )
 
 
-_PROMISED = """\
-- A file is loaded exactly, or refused with one sentence that names the file and the line or row and column, or what is \
-wrong with the file as a whole. An independent strict parser, which shares no code with the project, is the judge.
+_PROMISED = """
+- A file is loaded exactly, or refused with one sentence that names the file and the line or row and column, or what is
+  wrong with the file as a whole. The judge is a strict parser that shares no code with the project.
 - After a refusal the warehouse holds what it held before, and nothing is left behind.
-- After a crash a month is the old one or the new one wholly, other months are as they were, and the next load needs no \
-help: a killed process, a full disk, a disk that fails or turns read-only, a power cut, a server that ends, restarts or \
-falls silent.
-- What lands from a web server is what an honest server has, or nothing, whatever the server sends; a later load fetches \
-what is there then. No download goes on without end.
-- A damaged file ends neither the process nor the load of other months."""
-
-_NOT_PROMISED = """\
-- A bit that is turned over in a Parquet file without page checksums, so that the file is valid and means something else, \
-can only be noticed where the server states an MD5 (an ETag of that form), or on later reads by the SHA-256 in the \
-landing zone's manifest. A CSV is protected by the checksum of gzip.
-- DuckDB rewrites a block of 256 KB with its catalog in place at each checkpoint. A write that ends in the middle of it \
-(a power cut at that moment, a limit of the file's size) damages the whole file. Nothing is lost by that, because the \
-warehouse can be made again from the landing zone: see [troubleshooting](troubleshooting.md).
-- BigQuery is tried on an emulator. It shows what the project does, not what the service does."""
+- After a crash a month is the old one or the new one wholly, other months are as they were, and the next load needs no
+  help: after a killed process, a full disk, a disk that fails or turns read-only, a power cut, a server that ends,
+  restarts or falls silent.
+- What lands from a web server is what an honest server has, or nothing, whatever the server sends; a later load
+  fetches what is there then. No download goes on without end.
+- A damaged file ends neither the process nor the load of other months.
+"""
+_NOT_PROMISED = """
+- A bit that is turned over in a Parquet file without page checksums, so that the file is valid and means something
+  else, can only be noticed where the server states an MD5 (an ETag of that form), or on later reads by the SHA-256 in
+  the landing zone's manifest. A CSV is protected by the checksum of gzip.
+- DuckDB rewrites a block of 256 KB with its catalog in place at each checkpoint. A write that ends in the middle of it
+  (a power cut at that moment, a limit of the file's size) damages the whole file. Nothing is lost by that, because the
+  warehouse can be made again from the landing zone: see [troubleshooting](troubleshooting.md).
+- BigQuery is tried on an emulator, which shows what the project does and not what the service does.
+"""
 
 _HOW = {
     "crash-duckdb": (
@@ -144,8 +145,8 @@ _HOW = {
     "crash-postgres": "The same with a server of the suite's own, behind a proxy that can cut or stall connections.",
     "crash-bigquery": "The same with emulators of Cloud Storage and BigQuery.",
     "source": (
-        "A month is fetched from a server that misbehaves, often beside an older version that has landed before, and then "
-        "from an honest one."
+        "A month is fetched from a server that misbehaves, often beside an older version that has landed before, and "
+        "then from an honest one."
     ),
     "parquet": (
         "Apache Arrow, with page checksums verified, and Polars read each file; where they differ, or the first can't "
@@ -162,8 +163,8 @@ def _unprovable(report: Report) -> Iterator[str]:
     count = sum(UNPROVABLE in result.note for result in report.results)
     if count:
         yield (
-            f"{count} of the damaged Parquet files were such files: valid, with other values than before, and loaded as "
-            "every reader reads them. They are counted as exact."
+            f"{count} of the damaged Parquet files were such files: valid, with other values than before, and loaded "
+            "as all readers read them. They are counted as exact."
         )
         yield ""
 
@@ -186,9 +187,7 @@ def _cell(text: str) -> str:
 
 
 def _by_family(results: Sequence[Result]) -> list[tuple[str, list[Result]]]:
-    return [
-        (family, found) for family in TITLES if (found := [each for each in results if each.case.family == family])
-    ]
+    return [(family, found) for family in TITLES if (found := [each for each in results if each.case.family == family])]
 
 
 def _by_kind(results: Sequence[Result]) -> list[tuple[str, list[Result]]]:

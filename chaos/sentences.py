@@ -1,4 +1,4 @@
-"""Whether a message is what the project promises: one sentence with the file and the right place, or the whole's cause."""
+"""Whether a message is as promised: one sentence with the file and the right place, or the cause in the whole."""
 
 from __future__ import annotations
 
@@ -12,8 +12,22 @@ from chaos.strict.csv_files import Place, Reading
 LONGEST: Final = 900
 _PLACE: Final = re.compile(r"\b(?:line|row) ([\d,]+)(?:,? (?:in )?column ([^:“]+?)(?=[:,“;]))?")
 _WHOLE_CAUSES: Final = (
-    *("truncated", "corrupted", "damaged", "not a gzip file", "not a Parquet file", "web page", "is empty", "empty CSV"),
-    *("holds a header but no rows", "holds columns but no rows", "columns of its definition", "does not begin with the"),
+    *(
+        "truncated",
+        "corrupted",
+        "damaged",
+        "not a gzip file",
+        "not a Parquet file",
+        "web page",
+        "is empty",
+        "empty CSV",
+    ),
+    *(
+        "holds a header but no rows",
+        "holds columns but no rows",
+        "columns of its definition",
+        "does not begin with the",
+    ),
     *("after the end of its gzip stream", "were announced", "no Parquet footer", "can't be unpacked", "header"),
     *("not the published file", "checksum", "can't be read as Parquet", "gzip"),
 )

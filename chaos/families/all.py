@@ -30,10 +30,10 @@ class Entry:
 
 
 FAMILIES: Mapping[str, Entry] = {
-    "crash-duckdb": Entry(CrashesInDuckDB, 0.05),
-    "crash-postgres": Entry(CrashesInPostgres, 0.03, needs="postgres"),
-    "crash-bigquery": Entry(CrashesInBigQuery, 0.005, needs="bigquery"),
-    "source": Entry(SourceFaults, 0.055),
+    "crash-duckdb": Entry(lambda _: CrashesInDuckDB(), 0.05),
+    "crash-postgres": Entry(lambda _: CrashesInPostgres(), 0.03, needs="postgres"),
+    "crash-bigquery": Entry(lambda _: CrashesInBigQuery(), 0.005, needs="bigquery"),
+    "source": Entry(lambda _: SourceFaults(), 0.055),
     "parquet": Entry(MalformedParquet, 0.26),
     "csv": Entry(MalformedCsv, 0.6),
 }

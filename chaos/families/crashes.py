@@ -105,7 +105,6 @@ def version_of(rows: int, *, number: int) -> Version:
         body = [_with_tip(line, place, number) if count % 4 == 0 else line for count, line in enumerate(body)]
         body = body[number * 5 :] if number == 1 else body
 
-
     content = b"\r\n".join([header, *body, b""])
     taxi = strict_taxi(TAXI)
     expected = expected_rows(read_csv(content, taxi).rows or (), taxi, f"{TAXI}_tripdata_{JANUARY}.csv.gz")
@@ -133,7 +132,7 @@ class Crashes(ABC):
     warehouse: str
     faults: Sequence[CrashFault]
 
-    def __init__(self, available: Sequence[str] = (), *, limit_seconds: float = 120.0) -> None:
+    def __init__(self, *, limit_seconds: float = 120.0) -> None:
         self.limit_seconds = limit_seconds
         self.possible = [fault for fault in self.faults if not fault.why_not()]
 
@@ -200,35 +199,36 @@ class Crashes(ABC):
         return found
 
     def judge(
-        self, fault: CrashFault, attempt: Attempt | str, held: Held, versions: tuple[str, str], february: str, where: str
+        self, fault: CrashFault, attempt: Attempt | str, held: Held, *, old: str, new: str, february: str, where: str
     ) -> Judgement:
         """What became of the load itself: the old version or the new one, and what was said.
 
         Args:
             fault: What went wrong.
-            attempt: What the load said, or how it died.
+            attempt: What the load said, or how its process died.
             held: What the warehouse then held.
-            versions: Digests of the old and the new January; empty where there was none.
+            old: Digest of the old January; empty where there was none.
+            new: Digest of the new one.
             february: Digest of the other month.
             where: A part of the text that tells people where something went wrong.
         """
         january = held.digests.get(JANUARY, "")
         if held.digests.get(FEBRUARY, "") != february:
             return Outcome.WRONG, "the other month is not as it was"
-        if january not in versions:
+        if january not in (old, new):
             return Outcome.WRONG, "neither the old month nor the new one"
         if isinstance(attempt, str):
             return (Outcome.EXACT, "") if fault.is_killed else (Outcome.CRASHED, attempt)
         if attempt.is_done:
-            is_new = january == versions[1]
-            return (Outcome.EXACT, "") if is_new else (Outcome.WRONG, "it said that it was done, and the old month is there")
+            is_new = january == new
+            return (Outcome.EXACT, "") if is_new else (Outcome.WRONG, "it said that it was done, and was not")
         (problem, *_) = attempt.problems[JANUARY]
         unclear = why_no_sentence(problem)
         if not unclear and where not in problem.text and f"{TAXI}_tripdata" not in problem.text:
             unclear = "it does not say where"
         return (Outcome.UNCLEAR, f"{unclear}: {problem.text}") if unclear else (Outcome.REFUSED, problem.text)
 
-    def judge_again(self, attempt: Attempt, held: Held, new: str, february: str, left: str) -> Judgement:
+    def judge_again(self, attempt: Attempt, held: Held, *, new: str, february: str, left: str) -> Judgement:
         """What became of the load after that, without a fault."""
         if not attempt.is_done:
             said = "; ".join(problem.text for problem in attempt.problems[JANUARY])

@@ -31,7 +31,7 @@ def _killed_at_a_request(scene: Scene) -> None:
 
 def _answer_lost(scene: Scene) -> None:
     number, status = scene.choice.randint(1, _REQUESTS), scene.choice.choice((None, None, 500, 502, 503, 429))
-    scene.worker.call(lose_answer, number, status, is_done=scene.choice.random() < 0.7, seconds=20)  # noqa: PLR2004
+    scene.worker.call(lose_answer, number, status, is_done=scene.choice.random() < 0.7, seconds=20)
 
 
 FAULTS = (

@@ -16,8 +16,8 @@ from chaos.families.crashes import (
     FEBRUARY,
     JANUARY,
     TAXI,
-    CrashFault,
     Crashes,
+    CrashFault,
     FaultMissedError,
     Scene,
     Version,
@@ -80,11 +80,11 @@ def _call_fails(scene: Scene) -> None:
     calls = scene.choice.choice(("write", "write", "write", "sync", "sync", "truncate", "rename", "unlink"))
     most = 40 if calls == "write" else 6
     error = scene.choice.choice(_ERRORS)
-    _tampered(scene, CallFault(calls, error, scene.choice.randint(1, most), goes_on=scene.choice.random() < 0.5))  # noqa: PLR2004
+    _tampered(scene, CallFault(calls, error, scene.choice.randint(1, most), goes_on=scene.choice.random() < 0.5))
 
 
 def _reading_fails(scene: Scene) -> None:
-    _tampered(scene, CallFault("read", "EIO", scene.choice.randint(1, 25), goes_on=scene.choice.random() < 0.5))  # noqa: PLR2004
+    _tampered(scene, CallFault("read", "EIO", scene.choice.randint(1, 25), goes_on=scene.choice.random() < 0.5))
 
 
 def _file_size_limited(scene: Scene) -> None:
@@ -132,7 +132,9 @@ FAULTS = (
     CrashFault("file size limit of 4 to 800 KB", 30, _file_size_limited, is_large=True),
     CrashFault("full disk (tmpfs)", 8, _disk_full, why_not=_needs("tmpfs"), is_large=True, disk="tmpfs"),
     CrashFault("full disk (ext4)", 8, _disk_full, why_not=_needs("ext4"), is_large=True, disk="ext4"),
-    CrashFault("full disk (btrfs, copy on write)", 10, _disk_full, why_not=_needs("btrfs"), is_large=True, disk="btrfs"),
+    CrashFault(
+        "full disk (btrfs, copy on write)", 10, _disk_full, why_not=_needs("btrfs"), is_large=True, disk="btrfs"
+    ),
     CrashFault("full disk below a thin one", 6, _disk_below_full, why_not=_needs("thin"), is_large=True, disk="thin"),
     CrashFault("disk turned read-only", 8, _at_a_moment(Disk.turn_read_only), why_not=_needs("ext4"), disk="ext4"),
     CrashFault("power cut", 8, _at_a_moment(Disk.lose_power), why_not=_needs("ext4"), disk="ext4"),
@@ -147,6 +149,12 @@ class CrashesInDuckDB(Crashes):
     warehouse = "duckdb"
     faults = FAULTS
 
+    def __init__(self, *, limit_seconds: float = 120.0) -> None:
+        super().__init__(limit_seconds=limit_seconds)
+        self._versions: dict[int, tuple[Version, Version]] = {}
+        self._seconds: dict[int, float] = {}
+        self._february: dict[int, str] = {}
+
     def lane(self, folder: Path, servers: Servers) -> Lane:
         """A lane, with homes to begin from: months of either size in their old version."""
         lane = super().lane(folder, servers)
@@ -156,8 +164,8 @@ class CrashesInDuckDB(Crashes):
 
     def play(self, fault: CrashFault, choice: random.Random, lane: Lane) -> Judgement:
         """See the base class; a fault that came too late is tried again, for a load whose length is known better."""
-        rows = LARGE if fault.is_large or choice.random() < 0.3 else SMALL  # noqa: PLR2004
-        is_first, is_landed = choice.random() < 0.1, choice.random() < 0.4  # noqa: PLR2004
+        rows = LARGE if fault.is_large or choice.random() < 0.3 else SMALL
+        is_first, is_landed = choice.random() < 0.1, choice.random() < 0.4
         for _ in range(_TRIES):
             try:
                 return self._try(fault, choice, lane, rows, is_first=is_first, is_landed=is_landed)
@@ -194,11 +202,20 @@ class CrashesInDuckDB(Crashes):
                 os.sync()  # what was there before the fault is on the disk
             attempt = self.load_with_fault(fault, scene)
             held = self.held(lane)
-            versions = ("" if is_first else old.digest, new.digest)
-            outcome, note = self.judge(fault, attempt, held, versions, february, str(lane.home))
+            outcome, note = self.judge(
+                fault,
+                attempt,
+                held,
+                old="" if is_first else old.digest,
+                new=new.digest,
+                february=february,
+                where=str(lane.home),
+            )
             again, held = self._load_again(lane, project, rows)
             months = [JANUARY] if is_first else [JANUARY, FEBRUARY]
-            later, said = self.judge_again(again, held, new.digest, february, left_in(lane.home, months))
+            later, said = self.judge_again(
+                again, held, new=new.digest, february=february, left=left_in(lane.home, months)
+            )
             if not later.is_promised:
                 self._keep(lane, note or str(attempt))
                 return later, f"{said} (the fault: {note or attempt})"
@@ -216,10 +233,6 @@ class CrashesInDuckDB(Crashes):
         """Keep what is wrong, for those who look into it."""
 
     def _make_base(self, lane: Lane, rows: int) -> None:
-        if not hasattr(self, "_versions"):
-            self._versions: dict[int, tuple[Version, Version]] = {}
-            self._seconds: dict[int, float] = {}
-            self._february: dict[int, str] = {}
         if rows not in self._versions:
             self._versions[rows] = version_of(rows, number=0), version_of(rows, number=1)
         old, new = self._versions[rows]

@@ -5,14 +5,16 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from chaos.families.crashes import (
     FEBRUARY,
     JANUARY,
     TAXI,
-    CrashFault,
     Crashes,
+    CrashFault,
     FaultMissedError,
     Scene,
     Version,
@@ -30,6 +32,19 @@ from chaos.product.processes import ProcessHungError, Worker
 _TRIES = 6
 
 
+@dataclass
+class _State:
+    """What a lane's place holds.
+
+    Attributes:
+        now: The version of January.
+        february: Digest of the other month.
+    """
+
+    now: Version
+    february: str
+
+
 class CrashesOnServers(Crashes):
     """Crash faults in a warehouse that is a server, where a lane has a place that is used again and again.
 
@@ -38,7 +53,11 @@ class CrashesOnServers(Crashes):
     """
 
     rows = 1_500
-    seconds = 1.0
+
+    def __init__(self, *, limit_seconds: float = 120.0) -> None:
+        super().__init__(limit_seconds=limit_seconds)
+        self.seconds = 1.0
+        self._states: dict[str, _State] = {}
 
     def play(self, fault: CrashFault, choice: random.Random, lane: Lane) -> Judgement:
         """See the base class."""
@@ -62,10 +81,9 @@ class CrashesOnServers(Crashes):
         """Wait until the server can be used again."""
 
     def _try(self, fault: CrashFault, choice: random.Random, lane: Lane) -> Judgement:
-        if not (lane.home / "landing").exists():
-            self._begin(lane)
-        old = self._now
-        new = next(version for version in self._versions if version is not old)
+        state = self._states.get(lane.name) or self._begin(lane)
+        old = state.now
+        new = next(version for version in _versions(self.rows) if version is not old)
         put(lane.source, JANUARY, new.file)
         with ExitStack() as stack:
             worker = Worker(lane.folder, "case")
@@ -74,11 +92,13 @@ class CrashesOnServers(Crashes):
             attempt = self.load_with_fault(fault, scene)
         self.after_fault(lane)
         held = self.held(lane)
-        outcome, note = self.judge(fault, attempt, held, (old.digest, new.digest), self._february, self.place(lane))
+        outcome, note = self.judge(
+            fault, attempt, held, old=old.digest, new=new.digest, february=state.february, where=self.place(lane)
+        )
         again = self._load_again(lane)
-        self._now = new
+        state.now = new
         left = left_in(lane.home, [JANUARY, FEBRUARY])
-        later, said = self.judge_again(again, self.held(lane), new.digest, self._february, left)
+        later, said = self.judge_again(again, self.held(lane), new=new.digest, february=state.february, left=left)
         if not later.is_promised:
             return later, f"{said} (the fault: {note or attempt})"
         return outcome, note
@@ -90,21 +110,20 @@ class CrashesOnServers(Crashes):
     def _project(self, lane: Lane, settings: Mapping[str, Any]) -> Project:
         return Project(lane.home, {"address": str(lane.source)}, {self.warehouse: settings}, lane.temporary)
 
-    def _begin(self, lane: Lane) -> None:
+    def _begin(self, lane: Lane) -> _State:
         """Load the first version of January, and February beside it."""
-        if not hasattr(self, "_versions"):
-            self._versions: tuple[Version, ...] = tuple(version_of(self.rows, number=number) for number in (1, 2))
-        put(lane.source, JANUARY, self._versions[0].file)
+        first_version, _ = _versions(self.rows)
+        put(lane.source, JANUARY, first_version.file)
         put(lane.source, FEBRUARY, sound_csv_gz(TAXI, self.rows // 2, FEBRUARY))
         project = self._project(lane, lane.settings[self.warehouse])
         with Worker(lane.folder, "base") as worker:
             first: Attempt = worker.call(load, project, TAXI, [JANUARY, FEBRUARY], seconds=self.limit_seconds)
         held = self.held(lane)
-        if not first.is_done or held.digests.get(JANUARY) != self._versions[0].digest:
+        if not first.is_done or held.digests.get(JANUARY) != first_version.digest:
             raise ProcessHungError(f"a load without a fault did not lead to its months: {first.problems}")
-        self._now = self._versions[0]
-        self._february = held.digests[FEBRUARY]
         self.seconds = first.seconds / 2
+        self._states[lane.name] = _State(first_version, held.digests[FEBRUARY])
+        return self._states[lane.name]
 
     def _load_again(self, lane: Lane) -> Attempt:
         with Worker(lane.folder, "again") as worker:
@@ -112,3 +131,8 @@ class CrashesOnServers(Crashes):
             again: Attempt = worker.call(load, project, TAXI, [JANUARY], seconds=self.limit_seconds)
         self.seconds = 0.5 * self.seconds + 0.5 * again.seconds
         return again
+
+
+@cache
+def _versions(rows: int) -> tuple[Version, Version]:
+    return version_of(rows, number=1), version_of(rows, number=2)

@@ -1,4 +1,4 @@
-"""Crash faults of PostgreSQL: killed loads, killed sessions, a server that restarts, a network that breaks or stalls."""
+"""Crash faults of PostgreSQL: killed loads and sessions, servers that restart, networks that break or stall."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from chaos.families.crashes import CrashFault, FaultMissedError, Scene
 from chaos.families.crashes_duckdb import limit_file_size
 from chaos.families.crashes_on_servers import CrashesOnServers
 from chaos.faults.proxy import Proxy, ProxyFault
-from chaos.lanes import Lane, Servers
+from chaos.lanes import Lane, Servers, memory_folder
 from chaos.product.killing import die_at_statement
 from local_services.postgres import wheel_programs
 from taxi_assets_tests.postgres.server import Server
@@ -106,7 +106,7 @@ def _away_for_a_while(scene: Scene) -> None:
 def _through_proxy(effect: Literal["reset", "close", "stall"]) -> Callable[[Scene], None]:
     def arrange(scene: Scene) -> None:
         proxy: Proxy = _lane_of(scene).extras["proxy"]
-        direction = scene.choice.choice(("to", "to", "from"))
+        direction: Literal["to", "from"] = scene.choice.choice(("to", "to", "from"))
         most = 400_000 if direction == "to" else 12_000
         proxy.has_struck = False
         proxy.fault = ProxyFault(direction, int(most ** scene.choice.random()), effect)
@@ -162,12 +162,12 @@ class CrashesInPostgres(CrashesOnServers):
     faults = FAULTS
     rows = 6_500  # a table of more than a megabyte, which is the least that the server's log needs
 
-    def lane(self, folder: Path, servers: Servers) -> Lane:
+    def lane(self, folder: Path, servers: Servers) -> Lane:  # noqa: ARG002 - any family's
         """A lane with a server of its own, which may be stopped, and a proxy before it."""
         programs = wheel_programs()
         assert programs is not None  # noqa: S101 - the family is skipped where there is none
         stack = ExitStack()
-        place = Path(tempfile.mkdtemp(prefix="chaos_postgres_"))
+        place = Path(tempfile.mkdtemp(prefix="chaos_postgres_", dir=memory_folder()))
         server = Server(programs, place, "chaos-of-a-server")
         server.make()
         server.start()

@@ -34,8 +34,10 @@ class FileLoads(ABC):
         title: What its table is headed.
         available: Names of the warehouses that are there.
         limit_seconds: How long a load may take.
+        load: Loads months in a worker, and says what came of it and what each warehouse then holds.
     """
 
+    load = staticmethod(load_and_read)
     name: str
     title: str
 
@@ -76,14 +78,12 @@ class FileLoads(ABC):
         self._renew_in_time(lane)
         self.put(lane, file, data)
         wanted = self.warehouses(number)
-        project = Project(
-            lane.home, self.source(lane), {name: lane.settings[name] for name in wanted}, lane.temporary
-        )
+        project = Project(lane.home, self.source(lane), {name: lane.settings[name] for name in wanted}, lane.temporary)
         places = {name: lane.held_settings(name) for name in wanted}
         before = {name: self._held.get((lane.name, name, file.taxi.name), Held()) for name in wanted}
         try:
             attempt, after = lane.worker.call(
-                load_and_read, project, file.taxi.name, [file.month], places, seconds=self.limit_seconds
+                self.load, project, file.taxi.name, [file.month], places, seconds=self.limit_seconds
             )
         except (ProcessCrashedError, ProcessHungError, CallFailedError) as error:
             lane.replace_worker()

@@ -75,7 +75,9 @@ def _judge(case: FileCase, attempt: Attempt, warehouse: str, before: Held, after
     # Bytes that were damaged may be refused, even where the strict readers get over them.
     if case.reading.is_sound and case.sound is None:
         return Outcome.NEEDLESS, said
-    unclear = [why_unclear(problem, case.file_name, case.reading, is_damaged=case.sound is not None) for problem in problems]
+    unclear = [
+        why_unclear(problem, case.file_name, case.reading, is_damaged=case.sound is not None) for problem in problems
+    ]
     found = next((why for why in unclear if why), "")
     return (Outcome.UNCLEAR, f"{found}: {said}") if found else (Outcome.REFUSED, said)
 

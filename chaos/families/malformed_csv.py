@@ -6,11 +6,11 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
-from chaos.faults.csv_mutations import csv_text, mutated_csv
-from chaos.faults.gzip_mutations import packed
 from chaos.families.file_loads import FileLoads
 from chaos.families.judging import FileCase
 from chaos.families.months import MONTH, SIZES, TAXIS, sound_csv
+from chaos.faults.csv_mutations import csv_text, mutated_csv
+from chaos.faults.gzip_mutations import packed
 from chaos.lanes import Lane
 from chaos.outcomes import Case
 from chaos.strict.columns import strict_taxi

@@ -97,5 +97,3 @@ class MalformedParquet(FileLoads):
             self._own.worker = None
             return f"{library}: {error}"
         return found
-
-

@@ -6,7 +6,7 @@ import io
 import random
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -37,7 +37,7 @@ class SourceFaults:
     name = "source"
     title = "Faults of a web server"
 
-    def __init__(self, available: Sequence[str] = (), *, limit_seconds: float = 90.0) -> None:
+    def __init__(self, *, limit_seconds: float = 90.0) -> None:
         self.limit_seconds = limit_seconds
 
     def skipped(self) -> Mapping[str, str]:
@@ -52,11 +52,11 @@ class SourceFaults:
         """Fetch from a server that misbehaves, and then from an honest one."""
         start = time.monotonic()
         choice = random.Random(f"{seed}/{self.name}/{number}")
-        taxi, is_feed = choice.choice(TAXIS), choice.random() < 0.3  # noqa: PLR2004
+        taxi, is_feed = choice.choice(TAXIS), choice.random() < 0.3
         file, other, old = (_served(taxi, is_feed=is_feed, version=version) for version in (1, 2, 0))
         kind, plan = source_fault(file, other, choice)
         case = Case(self.name, number, kind, "feed" if is_feed else "release")
-        has_old = choice.random() < 0.5  # noqa: PLR2004
+        has_old = choice.random() < 0.5
         with FaultyServer(Plan(old)) as server:
             try:
                 outcome, note = self._fetch(lane, server, plan, taxi, has_old=has_old, is_feed=is_feed)
@@ -67,7 +67,7 @@ class SourceFaults:
         shutil.rmtree(lane.home / "landing", ignore_errors=True)
         return Result(case, outcome, note, time.monotonic() - start)
 
-    def _fetch(
+    def _fetch(  # noqa: PLR0911 - a way to be wrong each
         self, lane: Lane, server: FaultyServer, plan: Plan, taxi: str, *, has_old: bool, is_feed: bool
     ) -> Judgement:
         project = Project(lane.home, _source(server, is_feed=is_feed), {}, lane.temporary)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from chaos.strict.columns import StrictColumn, StrictTaxi
@@ -22,21 +22,110 @@ ODD_NUMBERS = (
 )
 ODD_TIMESTAMPS = (
     *("2019-01-15", "2019-01-15T10:00:00", "2019-01-15 10:00", "2019-01-15 10:00:00.5", "2019-01-15 10:00:00.000000"),
-    *("2019-02-29 10:00:00", "2019-13-01 10:00:00", "2019-00-10 10:00:00", "2019-01-00 10:00:00", "2019-01-32 00:00:00"),
+    *(
+        "2019-02-29 10:00:00",
+        "2019-13-01 10:00:00",
+        "2019-00-10 10:00:00",
+        "2019-01-00 10:00:00",
+        "2019-01-32 00:00:00",
+    ),
     *("2019-01-15 24:00:00", "2019-01-15 23:59:60", "2019-01-15 10:60:00", "2019-1-5 1:2:3", "15/01/2019 10:00:00"),
     *("01/15/2019 10:00:00 AM", "2019-01-15 10:00:00Z", "2019-01-15 10:00:00+00", "2019-01-15 10:00:00 UTC"),
-    *("0000-01-01 00:00:00", "0001-01-01 00:00:00", "9999-12-31 23:59:59", "10000-01-01 00:00:00", "-001-01-01 00:00:00"),
-    *("1900-02-29 10:00:00", "2000-02-29 10:00:00", "1970-01-01 00:00:00", "1582-10-10 10:00:00", "2038-01-19 03:14:08"),
+    *(
+        "0000-01-01 00:00:00",
+        "0001-01-01 00:00:00",
+        "9999-12-31 23:59:59",
+        "10000-01-01 00:00:00",
+        "-001-01-01 00:00:00",
+    ),
+    *(
+        "1900-02-29 10:00:00",
+        "2000-02-29 10:00:00",
+        "1970-01-01 00:00:00",
+        "1582-10-10 10:00:00",
+        "2038-01-19 03:14:08",
+    ),
     *(" 2019-01-15 10:00:00", "2019-01-15 10:00:00 ", "2019-01-15  10:00:00", "2019-01-15\t10:00:00", "1547546400"),
-    *("infinity", "-infinity", "epoch", "now", "today", "null", "2019-01-15 10:00:00 BC", "２０１９-01-15 10:00:00"),
+    *(
+        "infinity",
+        "-infinity",
+        "epoch",
+        "now",
+        "today",
+        "null",
+        "2019-01-15 10:00:00 BC",
+        "\uff12\uff10\uff11\uff19-01-15 10:00:00",
+    ),
     *("2019-01-15 10.00.00", "2019/01/15 10:00:00", "20190115 100000", "43480.5", "NaT", "2019-01-15 10:00:0\x00"),
 )
 ODD_TEXTS = (
-    *("", " ", "y", "N ", " N", "é", "漢字", "🚕", "e\u0301", "NULL", "null", "\\N", "\\", "'", "`", ";", "|", "N;Y", "#"),
-    *("N\tY", "\x01", "\x1f", "\x7f", "\u0085", "\u200b", "\u202e", "\ufeff", "\uffff", "N\x00", "\x00", "\x00Y", "a" * 300),
-    *("a" * 70_000, "é" * 40_000, "-", "--", "0", "1e5", "true", "=1+1", "{}", "$1", "%s", "{{ taxi }}", "\u2028", "\xa0"),
+    *(
+        "",
+        " ",
+        "y",
+        "N ",
+        " N",
+        "é",
+        "漢字",
+        "🚕",
+        "e\u0301",
+        "NULL",
+        "null",
+        "\\N",
+        "\\",
+        "'",
+        "`",
+        ";",
+        "|",
+        "N;Y",
+        "#",
+    ),
+    *(
+        "N\tY",
+        "\x01",
+        "\x1f",
+        "\x7f",
+        "\u0085",
+        "\u200b",
+        "\u202e",
+        "\ufeff",
+        "\uffff",
+        "N\x00",
+        "\x00",
+        "\x00Y",
+        "a" * 300,
+    ),
+    *(
+        "a" * 70_000,
+        "é" * 40_000,
+        "-",
+        "--",
+        "0",
+        "1e5",
+        "true",
+        "=1+1",
+        "{}",
+        "$1",
+        "%s",
+        "{{ taxi }}",
+        "\u2028",
+        "\xa0",
+    ),
 )
-HEADER_TRICKS = ("rename", "repeat", "drop", "add", "swap", "case", "quotes", "blanks", "mark", "empty", "twice", "order")
+HEADER_TRICKS = (
+    "rename",
+    "repeat",
+    "drop",
+    "add",
+    "swap",
+    "case",
+    "quotes",
+    "blanks",
+    "mark",
+    "empty",
+    "twice",
+    "order",
+)
 
 
 @dataclass
@@ -86,7 +175,7 @@ def mutated_csv(text: CsvText, taxi: StrictTaxi, choice: random.Random) -> tuple
     Nearly all have one fault, so that each is judged by itself; the rest have up to three.
     """
     kinds = []
-    for _ in range(1 if choice.random() < 0.8 else choice.randint(2, 3)):  # noqa: PLR2004
+    for _ in range(1 if choice.random() < 0.8 else choice.randint(2, 3)):
         kind = choice.choices(list(_WEIGHTS), list(_WEIGHTS.values()))[0]
         if not text.header or not text.rows or not all(text.rows):
             break  # nothing is left that could be bent
@@ -121,7 +210,9 @@ def _place(text: CsvText, taxi: StrictTaxi, choice: random.Random, *kinds: str) 
         for place, name in enumerate(text.header)
         if name.strip('" \ufeff').lower() in by_name
     ]
-    wanted = [(place, column) for place, column in places if not kinds or column.kind in kinds] or [(0, taxi.columns[0])]
+    wanted = [(place, column) for place, column in places if not kinds or column.kind in kinds] or [
+        (0, taxi.columns[0])
+    ]
     row = choice.choice(text.rows)
     place, column = choice.choice(wanted)
     return row, min(place, len(row) - 1), column
@@ -167,7 +258,7 @@ def _many_odd(text: CsvText, taxi: StrictTaxi, choice: random.Random) -> None:
     """The same oddity in every row of a column."""
     _, place, column = _place(text, taxi, choice)
     values = {"timestamp": ODD_TIMESTAMPS, "text": ODD_TEXTS}.get(column.kind, ODD_NUMBERS)
-    value = choice.choice([value for value in values if len(value) < 1000])  # noqa: PLR2004
+    value = choice.choice([value for value in values if len(value) < 1000])
     for row in text.rows:
         row[min(place, len(row) - 1)] = value
 
@@ -215,7 +306,7 @@ def _row_repeated(text: CsvText, _: StrictTaxi, choice: random.Random) -> None:
 
 def _rows_removed(text: CsvText, _: StrictTaxi, choice: random.Random) -> None:
     del text.rows[choice.choice((0, 1, len(text.rows) // 2, len(text.rows) - 1)) :]
-    if not text.rows and choice.random() < 0.5:  # noqa: PLR2004
+    if not text.rows and choice.random() < 0.5:
         text.tail = ""
 
 
@@ -224,7 +315,17 @@ def _header_repeated(text: CsvText, _: StrictTaxi, choice: random.Random) -> Non
 
 
 def _junk_row(text: CsvText, _: StrictTaxi, choice: random.Random) -> None:
-    junk = ("Total: 55 rows", "# comment", "<!-- end -->", "--", "\x1a", "EOF", ",".join([""] * len(text.header)), " ", "\t")
+    junk = (
+        "Total: 55 rows",
+        "# comment",
+        "<!-- end -->",
+        "--",
+        "\x1a",
+        "EOF",
+        ",".join([""] * len(text.header)),
+        " ",
+        "\t",
+    )
     text.rows.insert(choice.choice((0, len(text.rows), choice.randrange(len(text.rows) + 1))), [choice.choice(junk)])
 
 
@@ -240,18 +341,18 @@ def _line_ends(text: CsvText, _: StrictTaxi, choice: random.Random) -> None:
         text.end = "\n"
     elif trick == 1:
         text.end = "\r"
-    elif trick == 2:  # noqa: PLR2004
+    elif trick == 2:
         text.end = "\n"
         text.ends[number] = "\r\n"
-    elif trick == 3:  # noqa: PLR2004
+    elif trick == 3:
         text.ends[number] = "\n"
-    elif trick == 4:  # noqa: PLR2004
+    elif trick == 4:
         text.ends[number] = choice.choice(("\r", "\r\r\n", "\n\r", "\r\r", "\r\n\n", "\v", "\x85", "\u2028"))
-    elif trick == 5:  # noqa: PLR2004
+    elif trick == 5:
         text.ends[-1] = choice.choice(("\n", "\r", "\r\r\n", "\n\n"))
-    elif trick == 6:  # noqa: PLR2004
+    elif trick == 6:
         text.tail = choice.choice(("", "\r", "\n", "\r\n\r\n\n", "\r\n\r\n", "\n\n\n", "\r\n\x1a", "\r\n ", "\r\n\x00"))
-    elif trick == 7:  # noqa: PLR2004
+    elif trick == 7:
         text.end = "\r\r\n"
     else:
         for row in range(len(text.rows)):
@@ -265,29 +366,40 @@ def _quotes(text: CsvText, taxi: StrictTaxi, choice: random.Random) -> None:
         (
             *(f'"{value}"', f'"{value}"', f'"{value}"x', f'"{value}" ', f' "{value}"', f'"{value}', f'{value}"'),
             *(f'"{value}""', f'""{value}"', f'"""{value}"""', f'"{value}\\"', f"'{value}'", f'{value}"{value}', '""'),
-            *(f'"{value}\r\n"', f'"{value},"', f'"\n{value}"', '"', '"""', f'"{value}"\t', f'\t"{value}"', f'"{value} "'),
+            *(
+                f'"{value}\r\n"',
+                f'"{value},"',
+                f'"\n{value}"',
+                '"',
+                '"""',
+                f'"{value}"\t',
+                f'\t"{value}"',
+                f'"{value} "',
+            ),
         )
     )
 
 
 def _quoted_text(text: CsvText, taxi: StrictTaxi, choice: random.Random) -> None:
     row, place, _ = _place(text, taxi, choice, "text")
-    row[place] = choice.choice(('"N,Y"', '"N""Y"', '"N\nY"', '"N\r\nY"', '"a\rb"', '""', '" "', '"N', 'N"', '"é"', 'a"b', '"a""'))
+    row[place] = choice.choice(
+        ('"N,Y"', '"N""Y"', '"N\nY"', '"N\r\nY"', '"a\rb"', '""', '" "', '"N', 'N"', '"é"', 'a"b', '"a""')
+    )
 
 
 def _everything_quoted(text: CsvText, _: StrictTaxi, choice: random.Random) -> None:
-    if choice.random() < 0.5:  # noqa: PLR2004
+    if choice.random() < 0.5:
         text.header = [f'"{name}"' for name in text.header]
     for row in text.rows:
         row[:] = [f'"{value}"' for value in row]
 
 
-def _header(text: CsvText, _: StrictTaxi, choice: random.Random) -> None:
+def _header(text: CsvText, _: StrictTaxi, choice: random.Random) -> None:  # noqa: PLR0912 - a trick each
     place = choice.randrange(len(text.header))
     name = text.header[place]
     match choice.choice(HEADER_TRICKS):
         case "rename":
-            text.header[place] = choice.choice(("fare", f"{name}x", name[:-1], name.replace("_", " "), "１"))
+            text.header[place] = choice.choice(("fare", f"{name}x", name[:-1], name.replace("_", " "), "\uff11"))
         case "repeat":
             text.header[place] = text.header[place - 1]
         case "drop":
@@ -324,7 +436,7 @@ def _long_row(text: CsvText, _: StrictTaxi, choice: random.Random) -> None:
 
 def _leap_separators(text: CsvText, _: StrictTaxi, choice: random.Random) -> None:
     separator = choice.choice((";", "\t", "|", ", ", "، ", ",,"))
-    text.header = [separator.join(text.header)] if choice.random() < 0.7 else text.header  # noqa: PLR2004
+    text.header = [separator.join(text.header)] if choice.random() < 0.7 else text.header
     for row in text.rows:
         row[:] = [separator.join(row)]
 
@@ -338,7 +450,18 @@ def _flipped_bits(content: bytes, choice: random.Random) -> bytes:
 
 def _odd_bytes(content: bytes, choice: random.Random) -> bytes:
     place = choice.randrange(len(content) + 1)
-    odd = (b"\x00", b"\xff", b"\xc0\x80", b"\xe9", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xef\xbb\xbf", b"\x1a", b'"', b"\r")
+    odd = (
+        b"\x00",
+        b"\xff",
+        b"\xc0\x80",
+        b"\xe9",
+        b"\xed\xa0\x80",
+        b"\xf4\x90\x80\x80",
+        b"\xef\xbb\xbf",
+        b"\x1a",
+        b'"',
+        b"\r",
+    )
     piece = choice.choice((*odd, b"\n", b",", b"\t", b" ", b"\xc3", b"\xff\xfe", b"\x00" * 50))
     return content[:place] + piece + content[place + choice.choice((0, 0, 1)) :]
 
@@ -394,8 +517,16 @@ _BYTE_MUTATIONS: dict[str, ByteMutation] = {
 }
 _WEIGHTS: dict[str, int] = {
     **dict.fromkeys([*_MUTATIONS, *_BYTE_MUTATIONS, "encoding", "none"], 3),
-    **{"odd number": 16, "odd timestamp": 8, "odd text": 8, "line ends": 8, "quotes": 8, "header": 8, "bits flipped": 8},
-    **{"number of random length": 8, "computed number": 5, "odd bytes": 6, "long line": 2, "none": 1},
+    "odd number": 16,
+    "odd timestamp": 8,
+    "odd text": 8,
+    "line ends": 8,
+    "quotes": 8,
+    "header": 8,
+    "bits flipped": 8,
+    "number of random length": 8,
+    "computed number": 5,
+    "odd bytes": 6,
+    "long line": 2,
+    "none": 1,
 }
-
-

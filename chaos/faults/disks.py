@@ -123,7 +123,7 @@ class Disk:
 
     def fill(self, left: int) -> None:
         """Fill it up to so many bytes."""
-        # What room there is differs from what file systems say of it: so that much is kept, the rest filled, and it freed.
+        # File systems say little of what room there is: so that much is taken, the rest filled, and it is freed.
         kept, filler = self.folder / "kept", self.folder / "filler"
         kept.write_bytes(bytes(left))
         os.sync()

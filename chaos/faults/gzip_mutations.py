@@ -12,7 +12,7 @@ _FTEXT, _FHCRC, _FEXTRA, _FNAME, _FCOMMENT = 1, 2, 4, 8, 16
 
 def packed(content: bytes, choice: random.Random) -> tuple[str | None, bytes]:
     """Pack a CSV: nearly always as published files are, else in a way that is named."""
-    if choice.random() < 0.85:  # noqa: PLR2004
+    if choice.random() < 0.85:
         return None, gzip.compress(content, 1, mtime=0)
     return gzip_mutation(content, choice)
 
@@ -21,13 +21,15 @@ def gzip_mutation(content: bytes, choice: random.Random) -> tuple[str, bytes]:
     """Pack a CSV in an unusual or damaged way, and return the kind and the bytes."""
     whole = gzip.compress(content, 1, mtime=0)
     place = choice.randrange(len(content) + 1)
-    kind = choice.choice(("header flags", "members", "bits flipped", "cut off", "trailer", "something after", "not gzip"))
+    kind = choice.choice(
+        ("header flags", "members", "bits flipped", "cut off", "trailer", "something after", "not gzip")
+    )
     match kind:
         case "header flags":
             made = _member(content, choice.choice((1, 2, 3, 4, 8, 9, 16, 26, 31, 32, 64, 128, 255)), choice)
         case "members":
             parts = [content[:place], content[place:]]
-            if choice.random() < 0.3:  # noqa: PLR2004
+            if choice.random() < 0.3:
                 parts.insert(choice.randrange(3), b"")
             made = b"".join(gzip.compress(part, choice.choice((0, 1, 9)), mtime=0) for part in parts)
         case "bits flipped":
@@ -36,13 +38,25 @@ def gzip_mutation(content: bytes, choice: random.Random) -> tuple[str, bytes]:
                 bent[choice.randrange(len(bent))] ^= 1 << choice.randrange(8)
             made = bytes(bent)
         case "cut off":
-            made = whole[: choice.choice((0, 1, 5, 10, 18, len(whole) - 8, len(whole) - 1, choice.randrange(len(whole))))]
+            made = whole[
+                : choice.choice((0, 1, 5, 10, 18, len(whole) - 8, len(whole) - 1, choice.randrange(len(whole))))
+            ]
         case "trailer":
             made = whole[:-8] + struct.pack(
                 "<II", zlib.crc32(content) ^ choice.choice((0, 1)), len(content) ^ choice.choice((1, 256))
             )
         case "something after":
-            after = (b"\0", b"\0" * 512, b"\x1f", b"\x1f\x8b", b"garbage", b"\n", whole[:20], b"\x1f\x8b\x08\0", b"\xff" * 9)
+            after = (
+                b"\0",
+                b"\0" * 512,
+                b"\x1f",
+                b"\x1f\x8b",
+                b"garbage",
+                b"\n",
+                whole[:20],
+                b"\x1f\x8b\x08\0",
+                b"\xff" * 9,
+            )
             made = whole + choice.choice(after)
         case _:
             made = choice.choice(

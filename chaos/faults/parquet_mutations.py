@@ -74,13 +74,15 @@ def mutated_parquet(rows: Sequence[Row], taxi: StrictTaxi, choice: random.Random
     data = _encoded(text)
     if kind in _BYTE_MUTATIONS:
         has_checksums = " (pages with checksums)" if text.options["write_page_checksum"] else ""
-        return ParquetFault(f"{kind}{has_checksums}", _BYTE_MUTATIONS[kind](data, choice), is_damaged=True, sound_rows=rows)
+        return ParquetFault(
+            f"{kind}{has_checksums}", _BYTE_MUTATIONS[kind](data, choice), is_damaged=True, sound_rows=rows
+        )
     return ParquetFault(kind, data)
 
 
 def _written(rows: Sequence[Row], taxi: StrictTaxi, choice: random.Random) -> ParquetText:
     """The month's columns with types as the feed has them in one year or another."""
-    has_feed_columns = choice.random() < 0.8  # noqa: PLR2004
+    has_feed_columns = choice.random() < 0.8
     names, columns = [], []
     whole = choice.choice((pa.int64(), pa.int32(), pa.float64()))
     for place, column in enumerate(taxi.columns):
@@ -125,9 +127,7 @@ def _column(text: ParquetText, taxi: StrictTaxi, choice: random.Random, *kinds: 
     """Place of a column of one of these kinds."""
     by_name = {column.name: column for column in taxi.columns}
     places = [
-        place
-        for place, name in enumerate(text.names)
-        if name in by_name and (not kinds or by_name[name].kind in kinds)
+        place for place, name in enumerate(text.names) if name in by_name and (not kinds or by_name[name].kind in kinds)
     ]
     return choice.choice(places)
 
@@ -177,18 +177,31 @@ def _odd_timestamp(text: ParquetText, taxi: StrictTaxi, choice: random.Random) -
     # Seconds are written as thousandths.
     limit = 2**63 // (1000 if unit == "s" else 1)
     value = choice.choice([each for each in values if -limit <= each < limit])
-    seconds = [int((moment - _EPOCH).total_seconds()) for moment in text.columns[place].cast(pa.timestamp("us")).to_pylist()]
+    seconds = [
+        int((moment - _EPOCH).total_seconds()) for moment in text.columns[place].cast(pa.timestamp("us")).to_pylist()
+    ]
     counts: list[int | None] = [second * per_second for second in seconds]
     for _ in range(choice.choice((1, 1, 3))):
         counts[choice.randrange(len(counts))] = value
     # INT96, the old way to write them, holds nanoseconds.
-    text.options["use_deprecated_int96_timestamps"] = unit == "ns" and choice.random() < 0.2  # noqa: PLR2004
+    text.options["use_deprecated_int96_timestamps"] = unit == "ns" and choice.random() < 0.2
     text.columns[place] = pa.array(counts, pa.int64()).cast(pa.timestamp(unit))
 
 
 def _odd_text(text: ParquetText, taxi: StrictTaxi, choice: random.Random) -> None:
     place = _column(text, taxi, choice, "text")
-    odd = (b"", b" ", b"\xff", b"N\x00", b"\xc3\x28", b"\xed\xa0\x80", "é".encode(), "🚕".encode(), b"a" * 100_000, b"\x01")
+    odd = (
+        b"",
+        b" ",
+        b"\xff",
+        b"N\x00",
+        b"\xc3\x28",
+        b"\xed\xa0\x80",
+        "é".encode(),
+        "🚕".encode(),
+        b"a" * 100_000,
+        b"\x01",
+    )
     values = [None if v is None else v.encode() for v in text.columns[place].cast(pa.string()).to_pylist()]
     for _ in range(choice.choice((1, 1, 3))):
         values[choice.randrange(len(values))] = choice.choice(odd)
@@ -243,7 +256,9 @@ def _columns_changed(text: ParquetText, taxi: StrictTaxi, choice: random.Random)
             text.names.append(choice.choice((name, name.upper(), name.lower())))
             text.columns.append(text.columns[place])
         case 5:
-            text.names.append(choice.choice(("new_fee", "tip.extra", "a.b.c", "é", "new fee", 'a"b', "a'b", "file_row_number")))
+            text.names.append(
+                choice.choice(("new_fee", "tip.extra", "a.b.c", "é", "new fee", 'a"b', "a'b", "file_row_number"))
+            )
             text.columns.append(pa.array([0.5] * count))
         case 6:
             text.names.append("nested")
@@ -292,7 +307,7 @@ def _bytes_overwritten(data: bytes, choice: random.Random) -> bytes:
 
 def _bytes_moved(data: bytes, choice: random.Random) -> bytes:
     place, length = choice.randrange(4, len(data) - 8), choice.choice((1, 2, 8, 100))
-    if choice.random() < 0.5:  # noqa: PLR2004
+    if choice.random() < 0.5:
         return data[:place] + data[place + length :]
     return data[:place] + choice.randbytes(length) + data[place:]
 
@@ -304,7 +319,11 @@ def _cut(data: bytes, choice: random.Random) -> bytes:
 
 def _names_not_utf8(data: bytes, choice: random.Random) -> bytes:
     start = _footer_start(data)
-    names = [name for name in (b"VendorID", b"RatecodeID", b"fare_amount", b"extra", b"trip_distance", b"mta_tax") if name in data[start:]]
+    names = [
+        name
+        for name in (b"VendorID", b"RatecodeID", b"fare_amount", b"extra", b"trip_distance", b"mta_tax")
+        if name in data[start:]
+    ]
     if not names:
         return data
     name = choice.choice(names)
@@ -338,7 +357,18 @@ _BYTE_MUTATIONS: dict[str, Callable[[bytes, random.Random], bytes]] = {
     "something else": _something_else,
 }
 _WEIGHTS: dict[str, int] = {
-    **{"odd number": 14, "odd timestamp": 12, "odd text": 6, "column of another type": 10, "columns changed": 12, "none": 4},
-    **{"bits of pages flipped": 22, "bits of the footer flipped": 22, "bits of both ends flipped": 2},
-    **{"bytes overwritten": 8, "bytes added or removed": 4, "cut off": 4, "names that are not UTF-8": 4, "something else": 3},
+    "odd number": 14,
+    "odd timestamp": 12,
+    "odd text": 6,
+    "column of another type": 10,
+    "columns changed": 12,
+    "none": 4,
+    "bits of pages flipped": 22,
+    "bits of the footer flipped": 22,
+    "bits of both ends flipped": 2,
+    "bytes overwritten": 8,
+    "bytes added or removed": 4,
+    "cut off": 4,
+    "names that are not UTF-8": 4,
+    "something else": 3,
 }

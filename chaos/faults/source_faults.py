@@ -1,4 +1,4 @@
-"""How a server misbehaves while a file is fetched from it: one plan for each case, chosen by a seeded random generator."""
+"""How a server misbehaves while a file is fetched from it: a plan for each case, drawn by a seeded generator."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from chaos.faults.file_server import Answer, Fault, Plan, Request, ServedFile
+from chaos.faults.file_server import Answer, End, Fault, Plan, Request, ServedFile
 
 _WEB_PAGE = b"<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body>Please sign in.</body></html>\n"
 _STATUSES = (
@@ -47,12 +47,13 @@ def _place(file: ServedFile, choice: random.Random) -> int:
 
 
 def _breaks_off(file: ServedFile, _: ServedFile, choice: random.Random) -> Plan:
-    place, end = _place(file, choice), choice.choice(("close", "reset"))
+    place = _place(file, choice)
+    end: End = choice.choice(("close", "reset"))
 
     def fault(answer: Answer, request: Request, file: ServedFile) -> Answer:
         return replace(answer, cut_after=place, end=end)
 
-    return _plan(file, choice, fault, serves_ranges=choice.random() < 0.7)  # noqa: PLR2004
+    return _plan(file, choice, fault, serves_ranges=choice.random() < 0.7)
 
 
 def _stalls(file: ServedFile, _: ServedFile, choice: random.Random) -> Plan:
@@ -65,12 +66,12 @@ def _stalls(file: ServedFile, _: ServedFile, choice: random.Random) -> Plan:
 
 
 def _says_nothing(file: ServedFile, _: ServedFile, choice: random.Random) -> Plan:
-    end = choice.choice(("close", "reset", "stall"))
+    end: End = choice.choice(("close", "reset", "stall"))
 
     def fault(answer: Answer, request: Request, file: ServedFile) -> Answer:
         return Answer(raw=b"", end=end)
 
-    head = choice.random() < 0.3  # noqa: PLR2004
+    head = choice.random() < 0.3
     return Plan(file, fault, fault if head else None, honest_after=choice.choice((1, 2, None)))
 
 
@@ -80,7 +81,7 @@ def _states_no_length(file: ServedFile, _: ServedFile, choice: random.Random) ->
     def fault(answer: Answer, request: Request, file: ServedFile) -> Answer:
         return replace(answer.with_header("Content-Length", None), end="close")
 
-    has_head = choice.random() < 0.5  # noqa: PLR2004
+    has_head = choice.random() < 0.5
     return Plan(file, fault, None if has_head else _without_length)
 
 
@@ -95,7 +96,7 @@ def _cut_without_length(file: ServedFile, _: ServedFile, choice: random.Random) 
     def fault(answer: Answer, request: Request, file: ServedFile) -> Answer:
         return replace(answer.with_header("Content-Length", None), cut_after=place, end="close")
 
-    has_head = choice.random() < 0.5  # noqa: PLR2004
+    has_head = choice.random() < 0.5
     return _plan(file, choice, fault, head=None if has_head else _without_length)
 
 
@@ -124,7 +125,10 @@ def _states_another_length(file: ServedFile, _: ServedFile, choice: random.Rando
 
     where = choice.choice(("get", "head", "both"))
     return Plan(
-        file, fault if where != "head" else None, fault if where != "get" else None, honest_after=choice.choice((1, 2, None))
+        file,
+        fault if where != "head" else None,
+        fault if where != "get" else None,
+        honest_after=choice.choice((1, 2, None)),
     )
 
 
@@ -133,7 +137,7 @@ def _more_than_announced(file: ServedFile, _: ServedFile, choice: random.Random)
     more = choice.choice((1, 100, 5_000_000))
 
     def fault(answer: Answer, request: Request, file: ServedFile) -> Answer:
-        said = answer.header("Content-Length") if choice.random() < 0.5 else None  # noqa: PLR2004
+        said = answer.header("Content-Length") if choice.random() < 0.5 else None
         body = answer.body + bytes(more)
         return replace(answer.with_header("Content-Length", said), body=body, end="close")
 
@@ -144,7 +148,7 @@ def _other_bytes_in_the_rest(file: ServedFile, other: ServedFile, choice: random
     """Breaks off, and continues with the right range and other bytes, as many as announced, more or fewer."""
     place = choice.randrange(1, len(file.body))
     extra = choice.choice((-10, 0, 0, 10, 100_000))
-    keeps_on = choice.random() < 0.5  # noqa: PLR2004
+    keeps_on = choice.random() < 0.5
 
     def fault(answer: Answer, request: Request, file: ServedFile) -> Answer:
         if not answer.status.startswith("206"):
@@ -175,9 +179,17 @@ def _endless_rest(file: ServedFile, _: ServedFile, choice: random.Random) -> Pla
 def _other_range(file: ServedFile, _: ServedFile, choice: random.Random) -> Plan:
     """Breaks off, and says something else about the range of the rest."""
     place, size = choice.randrange(1, len(file.body)), len(file.body)
-    texts = (f"bytes 0-{size - 1}/{size}", f"bytes {place + 1}-{size - 1}/{size}", "bytes */*", "", f"bytes {place}-{size - 1}/*")
-    text = choice.choice((*texts, f"bytes {place}-{size - 1}/{size + 1}", f"lines {place}-{size}/{size}", f"bytes {place}-5/3"))
-    is_whole = choice.random() < 0.3  # noqa: PLR2004
+    texts = (
+        f"bytes 0-{size - 1}/{size}",
+        f"bytes {place + 1}-{size - 1}/{size}",
+        "bytes */*",
+        "",
+        f"bytes {place}-{size - 1}/*",
+    )
+    text = choice.choice(
+        (*texts, f"bytes {place}-{size - 1}/{size + 1}", f"lines {place}-{size}/{size}", f"bytes {place}-5/3")
+    )
+    is_whole = choice.random() < 0.3
 
     def fault(answer: Answer, request: Request, file: ServedFile) -> Answer:
         if not answer.status.startswith("206"):
@@ -221,7 +233,7 @@ def _etag(file: ServedFile, _: ServedFile, choice: random.Random) -> Plan:
     def tagged(answer: Answer, request: Request, file: ServedFile) -> Answer:
         tags = {
             "weak": f"W/{file.etag}",
-            "changing": f'"{random.random()}"',  # noqa: S311
+            "changing": f'"{random.random()}"',
             "unquoted": file.etag.strip('"'),
             "long": f'"{"x" * 5000}"',
             "empty": '""',
@@ -244,9 +256,9 @@ def _changes(file: ServedFile, other: ServedFile, choice: random.Random) -> Plan
     def fault(answer: Answer, request: Request, file: ServedFile) -> Answer:
         return replace(answer, cut_after=place, end="close")
 
-    breaks = choice.random() < 0.7  # noqa: PLR2004
+    breaks = choice.random() < 0.7
     plan = Plan(file, fault if breaks else None, later=(choice.randint(1, 3), other), honest_after=1)
-    if choice.random() < 0.3:  # noqa: PLR2004
+    if choice.random() < 0.3:
         plan.get = _forgetting(place, file)
     return plan
 
@@ -267,15 +279,17 @@ def _forgetting(place: int, first: ServedFile) -> Fault:
 
 def _other_content(file: ServedFile, _: ServedFile, choice: random.Random) -> Plan:
     """Something else, with a good status."""
-    body = choice.choice((_WEB_PAGE, _WEB_PAGE * 50, b"", b'{"error": "quota"}', b"\0" * 1000, file.body[::-1], b"PAR1", b"\x1f\x8b"))
+    body = choice.choice(
+        (_WEB_PAGE, _WEB_PAGE * 50, b"", b'{"error": "quota"}', b"\0" * 1000, file.body[::-1], b"PAR1", b"\x1f\x8b")
+    )
     type_ = choice.choice(("text/html", "application/gzip", "application/json"))
-    keeps_etag = choice.random() < 0.5  # noqa: PLR2004
+    keeps_etag = choice.random() < 0.5
 
     def fault(answer: Answer, request: Request, file: ServedFile) -> Answer:
         tag = (("ETag", file.etag),) if keeps_etag else ()
         return Answer("200 OK", (*tag, ("Content-Type", type_), ("Content-Length", str(len(body)))), body)
 
-    return _plan(file, choice, fault, head=fault if choice.random() < 0.4 else None)  # noqa: PLR2004
+    return _plan(file, choice, fault, head=fault if choice.random() < 0.4 else None)
 
 
 def _status(file: ServedFile, _: ServedFile, choice: random.Random) -> Plan:
@@ -285,25 +299,41 @@ def _status(file: ServedFile, _: ServedFile, choice: random.Random) -> Plan:
 
     def fault(answer: Answer, request: Request, file: ServedFile) -> Answer:
         headers = [("Content-Length", str(len(body)))]
-        if choice.random() < 0.5:  # noqa: PLR2004
+        if choice.random() < 0.5:
             headers.append(("Retry-After", retry))
         return Answer(status, tuple(headers), body, end="close" if status.startswith(("1", "204", "304")) else "keep")
 
     where = choice.choice(("get", "head", "both"))
     return Plan(
-        file, fault if where != "head" else None, fault if where != "get" else None, honest_after=choice.choice((1, 2, None))
+        file,
+        fault if where != "head" else None,
+        fault if where != "get" else None,
+        honest_after=choice.choice((1, 2, None)),
     )
 
 
 def _redirects(file: ServedFile, _: ServedFile, choice: random.Random) -> Plan:
-    targets = ("/again", "", "http://127.0.0.1:1/x", "ftp://host/x", "http://[bad/", "//", "/%00", "file:///etc/passwd", "/deep")
+    targets = (
+        "/again",
+        "",
+        "http://127.0.0.1:1/x",
+        "ftp://host/x",
+        "http://[bad/",
+        "//",
+        "/%00",
+        "file:///etc/passwd",
+        "/deep",
+    )
     target = choice.choice(targets)
     is_once = target == "/deep"
 
     def fault(answer: Answer, request: Request, file: ServedFile) -> Answer:
         if is_once and request.path.endswith("/deep"):
             return answer
-        return Answer(choice.choice(("301 Moved", "302 Found", "307 Moved", "308 Moved")), (("Location", target), ("Content-Length", "0")))
+        return Answer(
+            choice.choice(("301 Moved", "302 Found", "307 Moved", "308 Moved")),
+            (("Location", target), ("Content-Length", "0")),
+        )
 
     where = choice.choice(("get", "both"))
     return Plan(file, fault, fault if where == "both" else None, honest_after=choice.choice((2, None)))
@@ -313,7 +343,14 @@ def _broken_http(file: ServedFile, _: ServedFile, choice: random.Random) -> Plan
     """What is no HTTP, or not quite."""
     head = f"HTTP/1.1 200 OK\r\nETag: {file.etag}\r\n".encode()
     raws = (
-        *(b"garbage\r\n\r\n", b"\0" * 100, b"HTTP/1.1\r\n\r\n", b"HTTP/1.1 abc OK\r\n\r\n", b"SSH-2.0-OpenSSH\r\n", file.body),
+        *(
+            b"garbage\r\n\r\n",
+            b"\0" * 100,
+            b"HTTP/1.1\r\n\r\n",
+            b"HTTP/1.1 abc OK\r\n\r\n",
+            b"SSH-2.0-OpenSSH\r\n",
+            file.body,
+        ),
         *(head + b"no colon here\r\n\r\n" + file.body, head + b"X: " + b"y" * 200_000 + b"\r\n\r\n" + file.body),
         head + b"Transfer-Encoding: chunked\r\n\r\nzzz\r\n" + file.body,
         head + b"Transfer-Encoding: chunked\r\n\r\nffffffff\r\n" + file.body,
@@ -325,7 +362,7 @@ def _broken_http(file: ServedFile, _: ServedFile, choice: random.Random) -> Plan
     def fault(answer: Answer, request: Request, file: ServedFile) -> Answer:
         return Answer(raw=raw, end="close")
 
-    return _plan(file, choice, fault, head=fault if choice.random() < 0.2 else None)  # noqa: PLR2004
+    return _plan(file, choice, fault, head=fault if choice.random() < 0.2 else None)
 
 
 def _chunked(file: ServedFile, _: ServedFile, choice: random.Random) -> Plan:
@@ -346,7 +383,11 @@ def _compressed_on_the_way(file: ServedFile, _: ServedFile, choice: random.Rando
     def fault(answer: Answer, request: Request, file: ServedFile) -> Answer:
         if not answer.status.startswith("200"):
             return answer
-        headers = (("ETag", f'"gzip-{file.version}"'), ("Content-Encoding", "gzip"), ("Content-Length", str(len(packed))))
+        headers = (
+            ("ETag", f'"gzip-{file.version}"'),
+            ("Content-Encoding", "gzip"),
+            ("Content-Length", str(len(packed))),
+        )
         return Answer("200 OK", headers, packed)
 
     return _plan(file, choice, fault, head=fault)

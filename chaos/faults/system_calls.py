@@ -87,8 +87,6 @@ def tampered(pid: int, fault: CallFault, paths: Sequence[Path]) -> Iterator[None
 
 def _wait_until_traced(pid: int, process: subprocess.Popen[str]) -> None:
     """Wait for the kernel's word that somebody traces the process."""
-
-
     status = Path(f"/proc/{pid}/status")
     deadline = time.monotonic() + _ATTACH_SECONDS
     while time.monotonic() < deadline and process.poll() is None:

@@ -36,7 +36,9 @@ class Held:
     def has_only(self, *names: str) -> str:
         """What is wrong about the tables' names, or empty."""
         missing, left = set(names) - set(self.tables), set(self.tables) - set(names)
-        parts = [f"{word}: {', '.join(sorted(found))}" for word, found in (("missing", missing), ("left", left)) if found]
+        parts = [
+            f"{word}: {', '.join(sorted(found))}" for word, found in (("missing", missing), ("left", left)) if found
+        ]
         return "; ".join(parts)
 
 
@@ -109,7 +111,7 @@ def _held_in_duckdb(settings: Mapping[str, Any], taxi: str) -> tuple[dict[str, s
         return {}, []
     with duckdb.connect(path, read_only=True) as connection:
         statement = "SELECT table_name, table_type FROM information_schema.tables WHERE table_schema = 'main'"
-        tables = dict(connection.execute(statement).fetchall())
+        tables: dict[str, str] = dict(connection.execute(statement).fetchall())
         if f"{taxi}_tripdata" not in tables:
             return tables, []
         result = connection.execute(f'FROM "{taxi}_tripdata"')
@@ -129,7 +131,7 @@ def _held_in_postgres(settings: Mapping[str, Any], taxi: str) -> tuple[dict[str,
             " WHERE nspname = %s AND relkind IN ('r', 'p', 'v', 'm', 'S')",
             (schema,),
         ).fetchall()
-        tables = dict(found)
+        tables: dict[str, str] = dict(found)
         if f"{taxi}_tripdata" not in tables:
             return tables, []
         statement = sql.SQL("SELECT * FROM {}").format(sql.Identifier(schema, f"{taxi}_tripdata"))
@@ -144,11 +146,11 @@ def _held_in_bigquery(settings: Mapping[str, Any], taxi: str) -> tuple[dict[str,
     client = bigquery.Client(
         settings["project"],
         credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
-        client_options=ClientOptions(api_endpoint=settings["endpoint"]),  # type: ignore[no-untyped-call]
+        client_options=ClientOptions(api_endpoint=settings["endpoint"]),
     )
     with client:
         dataset = f"{settings['project']}.{settings['dataset']}"
-        tables = {table.table_id: table.table_type for table in client.list_tables(dataset)}
+        tables: dict[str, str] = {table.table_id: table.table_type for table in client.list_tables(dataset)}
         if f"{taxi}_tripdata" not in tables:
             return tables, []
         rows = client.query(f"SELECT * FROM `{dataset}.{taxi}_tripdata`").result()

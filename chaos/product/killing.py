@@ -84,7 +84,7 @@ def lose_answer(number: int, status: int | None, *, is_done: bool) -> None:
         answer.status_code = status
         answer.request, answer.url = request, request.url
         answer.headers["Content-Type"] = "application/json"
-        answer._content = b'{"error": {"message": "try again", "errors": [{"reason": "backendError"}]}}'  # noqa: SLF001
+        answer._content = b'{"error": {"message": "try again", "errors": [{"reason": "backendError"}]}}'
         return answer
 
-    requests.Session.send = send  # type: ignore[method-assign]
+    requests.Session.send = send  # type: ignore[method-assign,assignment]

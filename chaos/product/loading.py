@@ -130,7 +130,7 @@ def land(project: Project, taxi_name: str, month: str) -> Attempt:
     with _temporary_files(project.temporary):
         try:
             source.land(source.trip_file(get_taxi(taxi_name), Month.parse(month)), _log)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is what is judged
+        except Exception as error:
             problems = [_problem(f"raw/{taxi_name}_tripdata", error)]
     return Attempt({month: problems}, time.monotonic() - start)
 

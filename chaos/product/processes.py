@@ -1,4 +1,4 @@
-"""Processes in which the project runs: forked from one that has everything imported, timed, and replaced when they die."""
+"""Processes in which the project runs: forked from one that has imported everything, and replaced when they die."""
 
 from __future__ import annotations
 
@@ -14,8 +14,14 @@ from types import TracebackType
 from typing import Any, Final
 
 _IMPORTED: Final = {
-    "duckdb": ("chaos.product.loading", "chaos.product.held", "chaos.product.reading", "chaos.product.killing")
-    + ("taxi_assets.warehouses.duckdb.warehouse", "taxi_assets.source.verify_parquet"),
+    "duckdb": (
+        "chaos.product.loading",
+        "chaos.product.held",
+        "chaos.product.reading",
+        "chaos.product.killing",
+        "taxi_assets.warehouses.duckdb.warehouse",
+        "taxi_assets.source.verify_parquet",
+    ),
     "postgres": ("taxi_assets.warehouses.postgres.warehouse",),
     "bigquery": ("taxi_assets.warehouses.bigquery.warehouse", "taxi_assets.gcp.resources"),
 }
@@ -42,9 +48,7 @@ class Worker:
         context = multiprocessing.get_context("forkserver")
         self._log = folder / f"{name}.log"
         self._mine, its = context.Pipe()
-        self._process: BaseProcess = context.Process(
-            target=_serve, args=(its, str(self._log)), name=name, daemon=True
-        )
+        self._process: BaseProcess = context.Process(target=_serve, args=(its, str(self._log)), name=name, daemon=True)
         self._process.start()
         its.close()
 
@@ -119,7 +123,9 @@ class Worker:
         self._process.join(_END_SECONDS)
         code = self._process.exitcode
         how = signal.Signals(-code).name if code is not None and code < 0 else f"exit code {code}"
-        lines = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines() if self._log.exists() else []
+        lines = (
+            self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines() if self._log.exists() else []
+        )
         said = next((line for line in reversed(lines) if line.strip()), "it said nothing")
         return f"{how} ({said[:200]})"
 
@@ -146,6 +152,6 @@ def _serve(pipe: Connection, log: str) -> None:
             return
         try:
             answer = True, function(*arguments, **options)
-        except Exception:  # noqa: BLE001 - it is told, not handled
+        except Exception:
             answer = False, "\n".join(traceback.format_exc().strip().splitlines()[-4:])
         pipe.send(answer)

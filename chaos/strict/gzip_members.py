@@ -69,7 +69,8 @@ def _after_header(data: bytes) -> tuple[int, list[str]]:
         raise NotGzipError("reserved flags")
     place = _FIXED_HEADER
     odd = [
-        name for flag, name in ((_FTEXT, "FTEXT"), (_FHCRC, "FHCRC"), (_FEXTRA, "FEXTRA"), (_FCOMMENT, "FCOMMENT"))
+        name
+        for flag, name in ((_FTEXT, "FTEXT"), (_FHCRC, "FHCRC"), (_FEXTRA, "FEXTRA"), (_FCOMMENT, "FCOMMENT"))
         if flags & flag
     ]
     if flags & _FEXTRA:

@@ -50,7 +50,9 @@ def read_parquet(table: StrictTable, taxi: StrictTaxi) -> Reading:
             return Reading(None, [f"columns: {name} is of type {table.types[place]}"])
         found = [_meaning(cell, table.types[place], column) for cell in table.columns[place]]
         places += [
-            Place(each.fault, frozenset({row}), column.name, each.must_refuse) for row, each in enumerate(found, 1) if each.fault
+            Place(each.fault, frozenset({row}), column.name, each.must_refuse)
+            for row, each in enumerate(found, 1)
+            if each.fault
         ]
         must_refuse = must_refuse or any(each.must_refuse for each in found)
         values[column.name] = [each.value for each in found]
@@ -78,7 +80,7 @@ def _fits(type_: str, column: StrictColumn) -> bool:
             return type_ in ("string", "large_string", "string_view")
 
 
-def _meaning(cell: Cell, type_: str, column: StrictColumn) -> Meaning:
+def _meaning(cell: Cell, type_: str, column: StrictColumn) -> Meaning:  # noqa: PLR0911 - a kind each
     if cell is None:
         return Meaning()
     if column.kind == "timestamp":

@@ -51,7 +51,7 @@ def read_by_arrow(path: Path) -> StrictTable:
         with pq.ParquetFile(path, page_checksum_verification=True, coerce_int96_timestamp_unit="us") as parquet:
             rows = parquet.metadata.num_rows
             if rows > MOST_ROWS:
-                raise UnreadableError("more rows than its bytes can hold")
+                raise UnreadableError("more rows than its bytes can hold")  # noqa: TRY301 - as all that is wrong with it
             schema = parquet.schema_arrow
             columns, faults = [], {}
             for place, field in enumerate(schema):
@@ -113,7 +113,7 @@ def read_by_polars(path: Path) -> StrictTable:
 
     try:
         frame = pl.read_parquet(path, use_statistics=False)
-    except BaseException as error:  # noqa: BLE001 - a panic of Rust is no Exception
+    except BaseException as error:
         raise UnreadableError(f"{type(error).__name__}: {str(error)[:200]}") from None
     columns = [
         list(series.to_physical().to_list() if series.dtype.is_temporal() else series.to_list())

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Record:
-    """One record of a CSV.
+    r"""One record of a CSV.
 
     Attributes:
         lines: Numbers of the lines that it spans, counted by LF, and counted by LF, CR and CRLF alike.

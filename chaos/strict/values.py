@@ -74,7 +74,7 @@ def decimal_meaning(number: Decimal, *, is_computed: bool) -> Meaning:
     if difference == 0:
         return Meaning(rounded)
     noise = min(_LAST_PLACES * Decimal(math.ulp(float(number))), _LARGEST_NOISE)
-    if is_computed and difference <= noise and abs(rounded) < DECIMAL_LIMIT:
+    if is_computed and difference <= noise and 0 < abs(rounded) < DECIMAL_LIMIT:
         return Meaning(rounded, "is off in the last digits of a double")
     return _refused("has more than four decimals")
 
@@ -97,7 +97,7 @@ def _number(kind: str, text: str) -> Meaning:
     with localcontext() as context:
         context.prec = max(len(text), 28)
         number = Decimal(text.strip())
-        if number.adjusted() > 400 or number.adjusted() < -400:  # noqa: PLR2004 - beyond any double
+        if number.adjusted() > 400 or number.adjusted() < -400:
             found = Meaning(Decimal(0)) if number == 0 else _refused("is out of range")
         elif kind == "integer":
             found = integer_meaning(number)
@@ -119,7 +119,7 @@ def _timestamp(text: str) -> Meaning:
             return inner if inner.must_refuse else Meaning(inner.value, "has a blank beside it")
         return _refused("is not a date and time")
     try:
-        return Meaning(datetime(*(int(part) for part in match.groups())))  # type: ignore[arg-type,misc] # noqa: DTZ001
+        return Meaning(datetime(*(int(part) for part in match.groups())))  # type: ignore[arg-type]  # noqa: DTZ001
     except ValueError:
         return _refused("is a date or time that does not exist")
 
