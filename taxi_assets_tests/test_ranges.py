@@ -276,3 +276,12 @@ def test_checks_alone_change_nothing(loaded: Project, months: str):
     records = outcome.checks(MAIN)["rows_match_file"].metadata["months"].records
     assert [record.data["month"] for record in records] == [str(month) for month in parse_month_range(months)]
     assert loaded.everything() == before
+
+
+def test_a_job_without_months_fails_in_one_sentence(four_months: Project):
+    job = four_months.definitions().resolve_job_def("load_duckdb")
+    result = job.execute_in_process(instance=four_months.instance, raise_on_error=False)
+    assert not result.success
+    failure = Outcome(result, four_months.instance).failure
+    assert failure.startswith("This run does not say which months to load: choose a partition")
+    assert "\n" not in failure
