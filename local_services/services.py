@@ -110,7 +110,7 @@ class PostgresService(LocalService):
         home = self.folder / self.service.name
         if not is_whole(home):
             shutil.rmtree(home, ignore_errors=True)
-            home.mkdir(parents=True)
+            home.mkdir(mode=0o700, parents=True)
             require_reachable(home)
             make_cluster(programs, home, **self._access)
         self.process.start(
@@ -132,9 +132,9 @@ class PostgresService(LocalService):
     @property
     def _access(self) -> dict[str, str]:
         return {
-            "database": self.environment["POSTGRES_DB"],
-            "user": self.environment["POSTGRES_USER"],
-            "password": self.environment["POSTGRES_PASSWORD"],
+            "database": self.environment["DATABASE_NAME"],
+            "user": self.environment["DATABASE_OWNER"],
+            "password": self.environment["DATABASE_PASSWORD"],
         }
 
 

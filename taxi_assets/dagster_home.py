@@ -10,7 +10,7 @@ from typing import Final
 
 from taxi_assets import settings
 from taxi_assets.errors import SettingsError
-from taxi_assets.files import write_whole
+from taxi_assets.files import make_private_folder, write_whole
 
 _INSTANCE_SETTINGS: Final = settings.PROJECT_FOLDER / "dagster.yaml"
 
@@ -27,7 +27,7 @@ def dagster_home() -> Path:
     folder = chosen or settings.home() / "dagster"
     copy = folder / "dagster.yaml"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
         if _INSTANCE_SETTINGS.is_file() and not (chosen and copy.exists()):
             put_instance_settings(_INSTANCE_SETTINGS, folder)
     except OSError as error:

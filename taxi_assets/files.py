@@ -1,4 +1,4 @@
-"""Writing files so that a reader finds the old one or the new one, never a part."""
+"""Files and folders of the project's own: written whole, so that a reader never finds a part, and private."""
 
 from __future__ import annotations
 
@@ -29,6 +29,17 @@ def write_whole(path: Path, content: str | bytes, *, flush: bool = False) -> Non
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
+
+
+def make_private_folder(folder: Path) -> None:
+    """Make a folder where it is missing, with those above it, for its owner only.
+
+    Raises:
+        OSError: It can't be made.
+    """
+    for missing in reversed([each for each in (folder, *folder.parents) if not each.exists()]):
+        # Another process may make it at the same moment.
+        missing.mkdir(mode=0o700, exist_ok=True)
 
 
 def flush_to_disk(path: Path) -> None:

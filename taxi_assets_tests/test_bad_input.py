@@ -342,7 +342,7 @@ def test_a_database_of_somebody_else_is_left_alone(project: Project):
     project.home.mkdir()
     with duckdb.connect(project.database) as connection:
         connection.execute("CREATE TABLE customers AS SELECT 1 AS number")
-    assert_refused(project, "is a DuckDB database that this project did not make", "customers", "TAXI_HOME")
+    assert_refused(project, "is a DuckDB database that this project did not create", "customers", "TAXI_HOME")
 
 
 @pytest.mark.parametrize("name", ["green_tripdata", "green_tripdata_2019_01"])
@@ -356,7 +356,9 @@ def test_a_table_of_our_name_that_is_not_ours_is_left_alone(project: Project, na
     outcome = project.run()
     assert not outcome.success
     assert_one_sentence(outcome.failure)
-    assert f"There is a table {name} that this project did not make: nothing was changed; rename it" in outcome.failure
+    assert (
+        f"There is a table {name} that this project did not create: nothing was changed; rename it" in outcome.failure
+    )
     assert project.everything()[f"{'BASE TABLE' if kind == 'TABLE' else kind} {name}"] == [(42,)]
 
 

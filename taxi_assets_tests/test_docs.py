@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -70,3 +72,22 @@ def test_the_floors_are_those_that_imports_are_held_to() -> None:
     )
     floors = re.findall(r"^\d+\. (.*(?:\n .*)*)", section, re.MULTILINE)
     assert [set(re.findall(r"`(\w+)`", floor)) for floor in floors] == FLOORS
+
+
+def message_templates() -> Iterator[str]:
+    """The texts of the code, with … for each value in them."""
+    for package in ("taxi_assets", "emulators", "local_services"):
+        for file in (PROJECT / package).rglob("*.py"):
+            for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+                if isinstance(node, ast.JoinedStr):
+                    yield "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values)
+                elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    yield node.value
+
+
+def test_a_message_that_troubleshooting_quotes_is_one_of_the_code() -> None:
+    templates = list(message_templates())
+    of_this_project, _ = text_of("docs/troubleshooting.md").split("## From Dagster")
+    for cell in re.findall(r"^\| (`.*?) \| ", of_this_project, re.MULTILINE):
+        for part in (part for quoted in re.findall(r"`([^`]+)`", cell) for part in quoted.split("…")):
+            assert any(part in template for template in templates), part

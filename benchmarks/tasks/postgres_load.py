@@ -16,12 +16,12 @@ from benchmarks.tasks.postgres_database import connect, url
 from taxi_assets.errors import TaxiAssetsError
 from taxi_assets.months import Month
 from taxi_assets.taxis import get_taxi
-from taxi_assets.warehouses.postgres import warehouse as measured
+from taxi_assets.warehouses.postgres import month_table as measured
 from taxi_assets.warehouses.postgres.copying import TripsReader
 from taxi_assets.warehouses.postgres.warehouse import PostgresWarehouse
 
 _PARTS: Final = {"copy_batches": "copy", "_number_repeated_ids": "number", "_index": "index"}
-"""Functions that the warehouse's module calls while it loads a month, and the names of their seconds in the report."""
+"""Functions that the module of the monthly table calls to fill it, and the names of their seconds in the report."""
 
 _log = logging.getLogger(__name__)
 

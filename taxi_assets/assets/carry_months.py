@@ -1,9 +1,8 @@
 """Carries months through their stages, several at once, each on its own.
 
-Dagster starts a step only when the whole step before it has succeeded, for all months of a range. Here one step owns
-all assets of a taxi (as dagster-dbt's does for its models), and a month goes through all of them by itself: a bad
-month stops nothing but itself, and a range neither waits for its last download nor keeps all of its files on disk
-before the first is loaded.
+Dagster starts a step only after the step before it has succeeded for all months of a range. Here one step owns all
+assets of a taxi (as dagster-dbt's step does for its models), and each month goes through them independently. So a bad
+month does not stop the others, and the first month can be loaded before the last one is downloaded.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from taxi_assets.warehouses.kind import WarehouseKind
 
 @dataclass(frozen=True)
 class Selection:
-    """What a run asks for.
+    """The assets and checks that a run asks for.
 
     Attributes:
         taxi: The taxi.
@@ -42,23 +41,23 @@ class Selection:
     checks: Set[dg.AssetCheckKey]
 
     def checks_of(self, stage: Stage) -> Mapping[dg.AssetCheckKey, MonthCheck]:
-        """The checks of a stage that are asked for."""
+        """The checks of a stage that the run asks for."""
         keys = {dg.AssetCheckKey(stage.key, check.name): check for check in stage.checks}
         return {key: check for key, check in keys.items() if key in self.checks}
 
     def concerns(self, stage: Stage) -> bool:
-        """Whether anything of a stage is asked for."""
+        """Whether the run asks for the stage's asset or one of its checks."""
         return stage.key in self.assets or bool(self.checks_of(stage))
 
 
 @dataclass
 class MonthReport:
-    """What became of one month.
+    """The outcome of one month.
 
     Attributes:
         month: The month.
         materialized: Metadata of each asset that was materialized.
-        verdicts: What each check said.
+        verdicts: The verdict of each check.
         errors: Why an asset was not materialized, or must not be used downstream.
     """
 
@@ -77,7 +76,14 @@ class MonthReport:
 def carry_months(
     months: Sequence[Month], selection: Selection, run: RunContext, *, at_once: int
 ) -> Iterator[MonthReport]:
-    """Carry each month through its stages, and yield a report as each is done."""
+    """Carry each month through its stages, and yield a report when a month is done.
+
+    Args:
+        months: The months, in the order in which they begin.
+        selection: The assets and checks that the run asks for.
+        run: The resources and the log of the run.
+        at_once: How many months are in progress at a time.
+    """
     progress = _Progress(len(months), run.log)
     with ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="month") as pool:
         in_progress = [pool.submit(carry_month, month, selection, run) for month in months]
@@ -87,12 +93,12 @@ def carry_months(
                 progress.add(report)
                 yield report
         finally:
-            # Where the run is cancelled, months that have not begun never do; those in progress end whole.
+            # If the run is cancelled, no further month begins, and those in progress are finished.
             pool.shutdown(wait=True, cancel_futures=True)
 
 
 def carry_month(month: Month, selection: Selection, run: RunContext) -> MonthReport:
-    """Carry one month through its stages; where one fails, those after it are left alone."""
+    """Carry one month through its stages. If one fails, those after it are skipped."""
     report = MonthReport(month)
     context = MonthContext(selection.taxi, month, run)
     stopped: set[dg.AssetKey] = set()
@@ -107,24 +113,24 @@ def carry_month(month: Month, selection: Selection, run: RunContext) -> MonthRep
             try:
                 session.switch_to(stage.warehouse)
                 _do(stage, selection, context, report)
-            except Exception as error:  # whatever it is, it must not stop the other months
+            except Exception as error:  # of whatever class, it must not stop the other months
                 report.errors[stage.key] = error
                 stopped.add(stage.key)
     is_merged = any(stage.is_last and stage.key in report.materialized for stage in selection.stages)
     if is_merged and not report.errors and not run.source.keep_raw_files:
         try:
             context.purge()
-        except Exception as error:  # the month is merged all the same
+        except Exception as error:  # the month is merged nevertheless
             report.errors[raw_key(selection.taxi.table)] = error
     return report
 
 
 def _do(stage: Stage, selection: Selection, context: MonthContext, report: MonthReport) -> None:
-    """Materialize the stage's asset if it is asked for, and judge it if a check is.
+    """Materialize the stage's asset and evaluate its checks, as far as the run asks for them.
 
     Raises:
-        UnexpectedContentError: A check that blocks has failed.
-        TaxiAssetsError: The stage could not be done.
+        UnexpectedContentError: A blocking check has failed.
+        TaxiAssetsError: The stage has failed.
     """
     if stage.key in selection.assets:
         report.materialized[stage.key] = stage.run(context)
@@ -139,12 +145,12 @@ def _do(stage: Stage, selection: Selection, context: MonthContext, report: Month
         raise UnexpectedContentError(
             f"{stage.key.to_user_string()} failed {' and '.join(key.name for key in failed)} for {report.month} "
             f"({', '.join(f'{name} {value}' for name, value in numbers.items())}): "
-            "nothing downstream of it was touched; look at the raw file, then run again."
+            "nothing downstream of it was changed; look at the raw file, then run again."
         )
 
 
 class _Session:
-    """At most one warehouse that is kept open, so that a month's stages there needn't open it again and again."""
+    """Keeps at most one warehouse open, so that the stages of a month in it open it only once."""
 
     def __init__(self, run: RunContext, stack: ExitStack) -> None:
         self._run = run
@@ -152,7 +158,7 @@ class _Session:
         self._of: WarehouseKind | None = None
 
     def switch_to(self, warehouse: WarehouseKind | None) -> None:
-        """Close what is open unless it is this one, and open this one."""
+        """Make this the open warehouse; None closes the one that is open."""
         if warehouse is self._of:
             return
         self._of = None
@@ -163,7 +169,7 @@ class _Session:
 
 
 class _Progress:
-    """Tells in the log how far a range is."""
+    """Logs the progress of a range."""
 
     def __init__(self, months: int, log: logging.Logger) -> None:
         self._months, self._log = months, log

@@ -1,4 +1,4 @@
-"""The trips and the zones as a part of the project: assets, checks, and the source that they come from."""
+"""The trips and the zones as Dagster definitions: assets, checks, and the source that they come from."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from taxi_assets.warehouses.kind import WarehouseKind
 
 
 def trip_definitions(warehouses: Sequence[WarehouseKind], retries: dg.RetryPolicy) -> dg.Definitions:
-    """All taxis' trips and the zones, from the source to these warehouses.
+    """The assets of all taxis and of the zones, from the source to these warehouses.
 
     Args:
         warehouses: The warehouses to load.

@@ -1,4 +1,4 @@
-"""Metadata: what an asset's page and its plots over months show."""
+"""The metadata that Dagster shows on an asset's page and in its plots over months."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import dagster as dg
 
 from taxi_assets.progress import transfer_metadata
 from taxi_assets.source.files import LandedFile
-from taxi_assets.taxis import Column, Taxi
+from taxi_assets.taxis import ADDED_COLUMNS, Column, Taxi
 from taxi_assets.warehouses.kind import WarehouseKind
-from taxi_assets.warehouses.trip_tables import ADDED_COLUMNS, table_columns
+from taxi_assets.warehouses.trip_tables import table_columns
 from taxi_assets.zones import ZONES_COLUMNS
 
 _BYTES_PER_MIB = 1024 * 1024
 
 
 def file_metadata(landed: LandedFile) -> dict[str, Any]:
-    """About a landed file: sizes in bytes and MiB (2²⁰ bytes), rows, seconds, MiB and rows per second.
+    """Metadata of a landed file: sizes in bytes and MiB (2²⁰ bytes), rows, seconds, MiB and rows per second.
 
-    A file that had landed before took no time, and its rates are those of looking, not of fetching, so they are zero.
+    The rates of a file that had landed before are zero, because nothing was fetched.
     """
     is_measured = landed.fetched and landed.seconds > 0
     return {
@@ -31,7 +31,7 @@ def file_metadata(landed: LandedFile) -> dict[str, Any]:
         **transfer_metadata(landed.size, landed.seconds, transferred=landed.fetched),
         **_csv_size(landed.csv_size),
         "sha256": landed.sha256,
-        # With the origin, these say later whether the source has another version by now.
+        # By these and the origin, the sensor finds out later whether the source has another version.
         **({"etag": landed.version.etag} if landed.version.etag else {}),
         **({"last modified": landed.version.last_modified} if landed.version.last_modified else {}),
         "dagster/row_count": landed.rows,
@@ -46,7 +46,7 @@ def _csv_size(size: int | None) -> dict[str, Any]:
 
 
 def rows_metadata(rows: int, *, seconds: float, table: str) -> dict[str, Any]:
-    """About a month's rows, or all rows, written to a table: how many, in how many seconds, and per second."""
+    """Metadata of rows that were written to a table: how many, in how many seconds, and per second."""
     return {
         "dagster/partition_row_count": rows,
         "dagster/table_name": table,
@@ -56,7 +56,7 @@ def rows_metadata(rows: int, *, seconds: float, table: str) -> dict[str, Any]:
 
 
 def column_schema(taxi: Taxi, warehouse: WarehouseKind) -> dg.TableSchema:
-    """The columns of a taxi's tables, as the warehouse types them."""
+    """The columns of a taxi's tables, with the warehouse's types."""
     required = {*ADDED_COLUMNS, *(warehouse.dialect.spelling(c.name) for c in taxi.columns if c.required)}
     return dg.TableSchema(
         [
@@ -67,12 +67,12 @@ def column_schema(taxi: Taxi, warehouse: WarehouseKind) -> dg.TableSchema:
 
 
 def raw_column_schema(columns: Sequence[Column]) -> dg.TableSchema:
-    """The columns of a raw file, which are text."""
+    """The columns of a raw file, all of them text."""
     return dg.TableSchema([dg.TableColumn(column.name, "text", column.description) for column in columns])
 
 
 def zones_column_schema(warehouse: WarehouseKind) -> dg.TableSchema:
-    """The columns of the zones table, as the warehouse types them."""
+    """The columns of the zones table, with the warehouse's types."""
     return dg.TableSchema(
         [
             dg.TableColumn(

@@ -1,8 +1,8 @@
-"""The stages a month goes through: landed, prepared as the warehouse needs it, loaded into a monthly table, merged.
+"""The stages of a month: it is landed, prepared as the warehouse needs it, loaded into a monthly table, and merged.
 
-A stage is one asset for one month: it says what the asset is (``spec``) and what doing it means (``run``); a stage
-whose result is checked says how it is measured (``collect_evidence``) and by which checks. Warehouses differ only in
-the resource that does the work.
+A stage is one asset of a taxi: ``spec`` defines the asset, and ``run`` materializes it for one month. A stage whose
+result is checked also has ``checks``, and ``collect_evidence`` measures what they need. The stages are the same for all
+warehouses; only the resource that does the work differs.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ Metadata = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class RunContext:
-    """What stages work with during a run.
+    """The resources and the log that stages use during a run.
 
     Attributes:
         source: Where raw files come from and where they land.
-        resources: The run's resources, among them each warehouse under its name.
+        resources: The run's resources, including each warehouse under its name.
         log: The run's log.
     """
 
@@ -54,12 +54,12 @@ class RunContext:
 
 @dataclass
 class MonthContext:
-    """One taxi's month on its way through the stages. Its landed file is looked up once, however many stages ask.
+    """One taxi's month on its way through the stages. Its landed file is looked up once for all stages.
 
     Attributes:
         taxi: The taxi.
         month: The month.
-        run: What all months of the run share.
+        run: The resources and the log, which all months of the run share.
     """
 
     taxi: Taxi
@@ -69,7 +69,7 @@ class MonthContext:
 
     @cached_property
     def file(self) -> RawFile:
-        """The file that the source has of the month."""
+        """The source's file of the month."""
         return self.run.source.trip_file(self.taxi, self.month)
 
     def land(self) -> LandedFile:
@@ -93,14 +93,14 @@ class MonthContext:
 
     @cached_property
     def noted(self) -> LandedFile | None:
-        """What was noted of the month's file when it landed, even where the file itself was purged since."""
+        """What was recorded about the month's file when it landed, even if the file has been purged since."""
         return self._landed or self.run.source.landing_zone().known(self.file)
 
     def purge(self) -> None:
-        """Delete the month's raw file, unless it holds what the tables don't."""
+        """Delete the month's raw file, unless it has columns that are not in the tables."""
         if self.noted is not None and self.noted.unknown_columns:
             columns = ", ".join(self.noted.unknown_columns)
-            self.run.log.warning(f"{self.file.name} is kept, as columns of it are not loaded: {columns}.")
+            self.run.log.warning(f"{self.file.name} is kept, because some of its columns are not loaded: {columns}.")
             return
         self.run.source.landing_zone().purge(self.file)
 
@@ -109,9 +109,9 @@ class Stage(ABC):
     """One asset of one taxi, as a step on a month's way.
 
     Attributes:
-        spec: What the asset is.
-        after: Key of the asset that must be there first, if any.
-        is_last: Whether it ends a month's way in its warehouse.
+        spec: The definition of the asset.
+        after: Key of the asset that it is made from, if any.
+        is_last: Whether it is the last stage in its warehouse.
         warehouse: The warehouse that it works in, if any.
     """
 
@@ -127,20 +127,20 @@ class Stage(ABC):
 
     @property
     def checks(self) -> Sequence[MonthCheck]:
-        """What is checked about it; nothing unless it is a ``CheckedStage``."""
+        """The checks of its asset; none unless it is a ``CheckedStage``."""
         return ()
 
     @abstractmethod
     def run(self, context: MonthContext) -> Metadata:
-        """Do it for one month, and return the metadata of the materialization.
+        """Materialize the asset for one month, and return the metadata of the materialization.
 
         Raises:
-            TaxiAssetsError: It could not be done; nothing is half done.
+            TaxiAssetsError: It failed; nothing is left half done.
         """
 
 
 class CheckedStage(Stage):
-    """A stage that makes a table, whose content is checked."""
+    """A stage that creates a table whose content is checked."""
 
     @property
     @override
@@ -149,10 +149,10 @@ class CheckedStage(Stage):
 
     @abstractmethod
     def collect_evidence(self, context: MonthContext) -> Evidence:
-        """Collect what the checks need to know about one month.
+        """Collect the facts that the checks need about one month.
 
         Raises:
-            TaxiAssetsError: It could not be measured.
+            TaxiAssetsError: The month could not be measured.
         """
 
 
@@ -163,7 +163,7 @@ class Landing(Stage):
         self.spec = dg.AssetSpec(
             raw_key(taxi.table),
             description=(
-                f"{taxi.title}: the published file of a month, exactly as it is, verified and kept in the landing "
+                f"{taxi.title}: a month's raw file, exactly as it was published, verified and kept in the landing "
                 "zone. An unchanged file is not fetched again."
             ),
             metadata={
@@ -180,7 +180,7 @@ class Landing(Stage):
 
 
 class Preparing(Stage):
-    """Something that a warehouse needs of the month before it can load it."""
+    """An asset that a warehouse needs before it can load the month."""
 
     def __init__(self, taxi: Taxi, warehouse: WarehouseKind, preparation: Preparation, *, after: dg.AssetKey) -> None:
         self._preparation = preparation
@@ -207,8 +207,8 @@ class Loading(CheckedStage):
             after=after,
             table=f"{taxi.table}_<YYYY_MM>",
             description=(
-                f"{taxi.title}: a month's trips as a typed table with an id for each. Once it is merged, its name "
-                "stays as a part or a view of the main table."
+                f"{taxi.title}: a month's trips as a typed table, with an id for each trip. After the merge, the table "
+                "becomes a partition or a view of the main table."
             ),
         )
 
@@ -250,7 +250,7 @@ class Merging(CheckedStage):
             table=taxi.table,
             description=(
                 f"{taxi.title}: the trips of all months. {taxi.description} A month's rows are exactly those of its "
-                "file; materializing it again changes nothing."
+                "file. If an unchanged month is materialized again, nothing changes."
             ),
         )
 

@@ -14,7 +14,7 @@ from taxi_assets.source.resource import TripSource
 from taxi_assets.warehouses.kind import TripsWarehouse, WarehouseKind
 from taxi_assets.zones import ZONE_COUNT, ZONES_COLUMNS, ZONES_DESCRIPTION, ZONES_TABLE
 
-# What has no partitions can have no other policy, and ranges on the command line ask for one.
+# Ranges on the command line require a policy, and this is the only one for assets without partitions.
 _ONE_RUN = dg.BackfillPolicy.single_run()
 
 
@@ -31,7 +31,7 @@ def zones_checks(warehouses: Sequence[WarehouseKind]) -> Sequence[dg.AssetChecks
 def _raw_zones(retries: dg.RetryPolicy) -> dg.AssetsDefinition:
     @dg.asset(
         key=raw_key(ZONES_TABLE),
-        description="The published list of taxi zones, exactly as it is, verified and kept in the landing zone.",
+        description="The list of taxi zones, exactly as it was published, verified and kept in the landing zone.",
         metadata={"dagster/column_schema": raw_column_schema(ZONES_COLUMNS)},
         kinds={"csv", "file"},
         backfill_policy=_ONE_RUN,
@@ -74,7 +74,7 @@ def _zones_check(warehouse: WarehouseKind) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=warehouse.key(ZONES_TABLE),
         name="all_zones_are_there",
-        description=f"There are {ZONE_COUNT} zones, each with a number of its own.",
+        description=f"The table has {ZONE_COUNT} zones, and no two of them have the same number.",
         required_resource_keys={warehouse.name},
     )
     def all_zones_are_there(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:

@@ -18,6 +18,7 @@ from packaging.version import Version
 from taxi_assets import settings
 from taxi_assets.dbt import locations
 from taxi_assets.errors import DbtError
+from taxi_assets.files import make_private_folder
 from taxi_assets.months import Month
 from taxi_assets.warehouses.kind import WarehouseKind
 
@@ -179,7 +180,7 @@ def _run(arguments: Sequence[str], project: Path, target: Path, action: str, rem
 @contextmanager
 def _exclusive(target: Path, title: str, log: logging.Logger) -> Iterator[None]:
     """Let one command at a time work in a warehouse: two would replace each other's views and files."""
-    target.mkdir(parents=True, exist_ok=True)
+    make_private_folder(target)
     lock = FileLock(target / ".lock")
     try:
         lock.acquire(timeout=0)

@@ -15,7 +15,7 @@ from typing import Final
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from taxi_assets.errors import DbtError, SettingsError
-from taxi_assets.files import write_whole
+from taxi_assets.files import make_private_folder, write_whole
 
 _NOTE: Final = "synced.json"
 _SECONDS: Final = 600
@@ -64,7 +64,7 @@ class GitSource:
             SettingsError: The repository has no dbt project in that folder.
             DbtError: git is missing or could not fetch.
         """
-        state.mkdir(parents=True, exist_ok=True)
+        make_private_folder(state)
         with tempfile.TemporaryDirectory(dir=state, prefix="clone_") as temporary:
             clone = Path(temporary) / "clone"
             branch = ["--branch", self.branch] if self.branch else []

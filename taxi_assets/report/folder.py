@@ -7,7 +7,7 @@ import dagster as dg
 from pydantic import Field
 
 from taxi_assets.errors import ReportError
-from taxi_assets.files import write_whole
+from taxi_assets.files import make_private_folder, write_whole
 from taxi_assets.months import Month
 from taxi_assets.warehouses.kind import WarehouseKind
 
@@ -37,7 +37,7 @@ class ReportFolder(dg.ConfigurableResource):  # type: ignore[type-arg]
             ReportError: It can't be written.
         """
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_private_folder(path.parent)
             write_whole(path, page)
         except OSError as error:
             raise ReportError(

@@ -16,7 +16,7 @@ from typing import Final
 from filelock import FileLock, Timeout
 
 from taxi_assets.errors import DamagedFileError, LandingError, SourceUnavailableError, TaxiAssetsError
-from taxi_assets.files import flush_to_disk
+from taxi_assets.files import flush_to_disk, make_private_folder
 from taxi_assets.progress import mib
 from taxi_assets.source.files import FileVersion, LandedFile, RawFile
 from taxi_assets.source.manifest import (
@@ -167,7 +167,7 @@ class FolderLandingZone:
     @contextmanager
     def _exclusive(self, file: RawFile, log: logging.Logger) -> Iterator[None]:
         """Keep other threads and processes from landing the same file; the lock ends with its process."""
-        self.path_of(file).parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(self.path_of(file).parent)
         lock = self._lock(file)
 
         def acquire() -> None:

@@ -14,9 +14,10 @@ from importlib import resources
 
 from taxi_assets.errors import UnknownTaxiOrMonthError
 from taxi_assets.taxis.definition import read_taxi
-from taxi_assets.taxis.taxi import MEANINGS, Column, Kind, Taxi
+from taxi_assets.taxis.taxi import ADDED_COLUMNS, MEANINGS, Column, Kind, Taxi
 
 __all__ = [
+    "ADDED_COLUMNS",
     "MEANINGS",
     "Column",
     "Kind",

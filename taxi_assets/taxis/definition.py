@@ -18,10 +18,9 @@ from pydantic import BaseModel, Field, ValidationError
 
 from taxi_assets.errors import DefinitionError, UnknownTaxiOrMonthError
 from taxi_assets.months import Month
-from taxi_assets.taxis.taxi import MEANINGS, Column, Taxi
+from taxi_assets.taxis.taxi import ADDED_COLUMNS, MEANINGS, Column, Taxi
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
-_COLUMNS_OF_EVERY_TABLE: Final = ("unique_row_id", "filename", "file_month")
 
 
 class _File(BaseModel, extra="forbid"):
@@ -94,7 +93,7 @@ def _faults(taxi: Taxi) -> Iterator[str]:
 
 
 def _faults_of_column(column: Column) -> Iterator[str]:
-    if column.name.lower() in _COLUMNS_OF_EVERY_TABLE:
+    if column.name.lower() in ADDED_COLUMNS:
         yield f"{column.name} is the name of a column that is added to every table"
     if column.meaning is not None and column.meaning not in MEANINGS:
         yield f"{column.name} has the meaning “{column.meaning}”: choose from {', '.join(MEANINGS)}, or leave it out"

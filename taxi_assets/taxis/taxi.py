@@ -37,6 +37,10 @@ MEANINGS: Final[Mapping[str, Kind]] = {
 """The meanings by which checks, report and sample find a column, and the kind that such a column has."""
 
 
+ADDED_COLUMNS: Final = ("unique_row_id", "filename", "file_month")
+"""The columns that every table has before those of the file; they are never empty."""
+
+
 @dataclass(frozen=True)
 class Column:
     """One column of a published file.

@@ -1,4 +1,4 @@
-"""The warehouses as a part of the project: their resources and I/O managers, and the jobs that only one of them has."""
+"""The warehouses as Dagster definitions: their resources and I/O managers, and the jobs that only one of them has."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from taxi_assets.warehouses.kind import WarehouseKind
 
 
 def warehouse_definitions(warehouses: Sequence[WarehouseKind]) -> dg.Definitions:
-    """The resources and jobs of these warehouses; the default one keeps what an asset without I/O manager returns."""
+    """The resources and jobs of these warehouses.
+
+    The default one stores what an asset returns, if the asset does not name an I/O manager.
+    """
     resources: dict[str, Any] = {}
     for warehouse in warehouses:
         resources |= warehouse.resources()

@@ -1,4 +1,4 @@
-"""What differs in SQL from one warehouse to the next, where one statement serves them all."""
+"""The differences in SQL between warehouses, for statements that all of them share."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class Dialect:
     """One warehouse's way of writing SQL.
 
     Attributes:
-        column_types: Its type of each kind of column.
-        id_type: Its type of ``unique_row_id``.
+        column_types: Its type for each kind of column.
+        id_type: Its type for ``unique_row_id``.
         id_number: The first 60 bits of ``unique_row_id`` as a number whose sum over a month can't overflow.
-        timestamp_type: Its type of a date and time without a time zone.
-        one_day_later: The moment 24 hours after a moment.
+        timestamp_type: Its type for a date and time without a time zone.
+        one_day_later: Returns the expression for the moment 24 hours after another.
         quoting: How it quotes names and texts.
-        spelling: How it spells a column's name: PostgreSQL folds unquoted names to lower case.
+        spelling: Returns its spelling of a column's name. PostgreSQL folds unquoted names to lower case.
     """
 
     column_types: Mapping[Kind, str]
@@ -42,7 +42,7 @@ class Dialect:
         return self.quoting.identifier(self.spelling(name))
 
     def day(self, day: date) -> str:
-        """A day as a constant, by which the planner finds the one partition or the few blocks that have it."""
+        """A day as a constant, by which the planner finds the partition or the few blocks that contain it."""
         return f"DATE {self.quoting.literal(day.isoformat())}"
 
     def midnight(self, day: date) -> str:
@@ -50,5 +50,5 @@ class Dialect:
         return f"{self.timestamp_type} {self.quoting.literal(f'{day.isoformat()} 00:00:00')}"
 
     def render(self, package: str, template: str, **values: Any) -> str:
-        """A template of ``package``, with this warehouse's quotes."""
+        """Render a template of ``package`` with this warehouse's quoting."""
         return render(package, template, self.quoting, **values)

@@ -1,4 +1,4 @@
-"""What is counted about a month: the rules of the checks and of the report, stated once as conditions in SQL."""
+"""The numbers that are measured about a month: the rules of the checks and of the report, as conditions in SQL."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Rule:
     """One way in which a row can be odd.
 
     Attributes:
-        name: What is odd, as checks and figures say it, such as ``fare_amount below 0``.
-        group: The check that counts it.
-        condition: The condition over a row of the taxi's tables, in SQL; null counts as not odd.
+        name: What is odd, as it is named in checks and figures: ``fare_amount below 0``.
+        group: The group of rules whose rows one check counts.
+        condition: The condition on a row of the taxi's tables, in SQL; null counts as not odd.
     """
 
     name: str
@@ -35,8 +35,8 @@ def rules_of(taxi: Taxi, dialect: Dialect, month: Month | None = None) -> Sequen
 
     Args:
         taxi: The taxi.
-        dialect: The warehouse's way of writing SQL.
-        month: The month that all rows belong to; None where they are of several months.
+        dialect: The warehouse's SQL.
+        month: The month that all rows belong to; None if they belong to several months.
     """
     pickup, dropoff = dialect.column(taxi.pickup), dialect.column(taxi.dropoff)
     file_month = dialect.column("file_month")
@@ -63,14 +63,14 @@ def _rules_of_column(column: Column, name: str) -> Sequence[Rule]:
 
 @dataclass(frozen=True)
 class MonthProfile:
-    """The numbers about one month in one table that all checks are made of, measured by the warehouse in one query.
+    """The numbers about one month in one table, which all checks judge. The warehouse measures them in one query.
 
     Attributes:
         rows: Rows of that month's file.
-        repeated_ids: Rows whose id another row has as well.
-        id_digest: Sum of the first 60 bits of all ids: the same for the same set of ids, in whatever order.
-        odd_rows: Rows that each rule counts, by its group and name.
-        sums: Exact sum of each decimal column; null where the column is empty.
+        repeated_ids: Rows minus distinct ids, which is zero if no id is repeated.
+        id_digest: Sum of the first 60 bits of all ids: the same for the same set of ids, whatever their order.
+        odd_rows: How many rows fulfil each rule, by its group and name.
+        sums: Exact sum of each decimal column; null if the column is empty.
     """
 
     rows: int
@@ -81,7 +81,7 @@ class MonthProfile:
 
 
 def profile_statement(taxi: Taxi, dialect: Dialect, month: Month, table: str) -> str:
-    """The query that measures a month in a table, which is given as SQL writes it; ``read_profile`` reads its row."""
+    """The query that measures a month in a table, given by its quoted name; ``read_profile`` reads its row."""
     return dialect.render(
         __package__,
         "profile_month.sql",
@@ -94,7 +94,7 @@ def profile_statement(taxi: Taxi, dialect: Dialect, month: Month, table: str) ->
 
 
 def read_profile(taxi: Taxi, dialect: Dialect, row: Sequence[Any]) -> MonthProfile:
-    """The profile in the one row that the query of ``profile_statement`` gives, by the places of its values."""
+    """The profile in the one row that the query of ``profile_statement`` returns, by the position of its values."""
     values = iter(row)
     rows, repeated_ids, id_digest = (int(next(values)) for _ in range(3))
     odd_rows: dict[Group, dict[str, int]] = {}

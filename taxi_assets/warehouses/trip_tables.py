@@ -1,4 +1,4 @@
-"""What monthly and main tables have in common in every warehouse: their columns, and what is said where they differ."""
+"""The columns of monthly and main tables, which are the same in every warehouse, and the errors about such tables."""
 
 from __future__ import annotations
 
@@ -8,19 +8,16 @@ from typing import Final, NamedTuple
 from taxi_assets.errors import NoSuchTableError, WarehouseError
 from taxi_assets.months import Month
 from taxi_assets.sql import identifier
-from taxi_assets.taxis import Column, Taxi
+from taxi_assets.taxis import ADDED_COLUMNS, Column, Taxi
 from taxi_assets.trips.columns import COLUMN_TYPES
 from taxi_assets.warehouses.dialect import Dialect
 
 KEY: Final = ("unique_row_id", "file_month")
-"""The columns that tell one row of a main table from every other."""
-
-ADDED_COLUMNS: Final = ("unique_row_id", "filename", "file_month")
-"""The columns that come before the file's own, and are never empty."""
+"""The columns that identify a row of a main table."""
 
 
 class TableColumn(NamedTuple):
-    """A column of a taxi's tables, as one warehouse has it."""
+    """A column of a taxi's tables in one warehouse."""
 
     name: str
     type: str
@@ -33,9 +30,9 @@ def table_columns(taxi: Taxi, dialect: Dialect) -> Sequence[TableColumn]:
         ADDED_COLUMNS,
         (dialect.id_type, dialect.column_types["text"], "DATE"),
         (
-            "MD5 over the values that identify the trip; the same in every warehouse.",
+            "MD5 of the values that identify the trip; the same in every warehouse.",
             "Name of the published file that the trip comes from.",
-            "First day of that file's month; the pickup may lie outside of it.",
+            "First day of that file's month; the pickup may be outside the month.",
         ),
         strict=True,
     )
@@ -46,17 +43,17 @@ def table_columns(taxi: Taxi, dialect: Dialect) -> Sequence[TableColumn]:
 
 
 def column_names(taxi: Taxi, dialect: Dialect, *, without: Collection[str] = ()) -> Sequence[str]:
-    """Names of these columns, but for some."""
+    """Names of these columns, without some."""
     return [column.name for column in table_columns(taxi, dialect) if column.name not in without]
 
 
 def staging_table(taxi: Taxi, month: Month) -> str:
-    """Name of a month's table until it is whole."""
+    """Name of a month's table until it is complete."""
     return f"{taxi.month_table(month)}_staging"
 
 
 def missing_columns(taxi: Taxi, names: Collection[str]) -> Sequence[Column]:
-    """The columns that may be added to a table with columns of these names: those that only the feed's files have."""
+    """The columns that only the feed has and that are missing from a table with columns of these names."""
     there = {name.lower() for name in names}
     return [column for column in taxi.columns if column.only_in_feed and column.name.lower() not in there]
 
@@ -66,8 +63,8 @@ def require_columns(taxi: Taxi, dialect: Dialect, types: Mapping[str, str]) -> N
 
     Args:
         taxi: The taxi.
-        dialect: The warehouse's way of writing SQL.
-        types: The type of each column that is there, by its name.
+        dialect: The warehouse's SQL.
+        types: The type of each column of the table, by its name.
 
     Raises:
         WarehouseError: A column is missing or has another type.
@@ -83,30 +80,30 @@ def require_columns(taxi: Taxi, dialect: Dialect, types: Mapping[str, str]) -> N
 
 
 def no_such_table(place: str, table: str) -> NoSuchTableError:
-    """The error where an asset's table is asked for and nothing has made it yet."""
-    return NoSuchTableError(f"{place} has no table {table}: materialize the asset that makes it first.")
+    """The error for an asset's table that does not exist yet."""
+    return NoSuchTableError(f"{place} has no table {table}: materialize the asset of that table first.")
 
 
 def month_not_loaded(place: str, warehouse: str, taxi: Taxi, month: Month) -> WarehouseError:
-    """The error where a month is needed that has no table yet."""
+    """The error for a month that has no table yet."""
     return WarehouseError(
         f"{place} has no table {taxi.month_table(month)}: materialize {warehouse}/{taxi.month_asset} for {month} first."
     )
 
 
 def month_not_merged(place: str, warehouse: str, taxi: Taxi, month: Month) -> WarehouseError:
-    """The error where a main table is needed that is not there yet."""
+    """The error for a main table that does not exist yet."""
     return WarehouseError(f"{place} has no table {taxi.table}: materialize {warehouse}/{taxi.table} for {month} first.")
 
 
 def nothing_to_remove(place: str, taxi: Taxi, month: Month) -> WarehouseError:
-    """The error where a month is to be removed that is not there."""
+    """The error for a month that is to be removed and does not exist."""
     return WarehouseError(f"{place} has no {taxi.month_table(month)}: there is nothing to remove.")
 
 
 def months_are_needed(table: str) -> WarehouseError:
-    """The error where an asset that has a table for each month is asked for without months."""
-    return WarehouseError(f"{table} has one table per month: ask for a partition or a range of them.")
+    """The error for an asset with a table per month that is to be read without months."""
+    return WarehouseError(f"{table} has one table per month: read a partition of it, or a range of partitions.")
 
 
 def as_in_every_warehouse(taxi: Taxi) -> str:
@@ -117,5 +114,5 @@ def as_in_every_warehouse(taxi: Taxi) -> str:
 
 
 def _plain(type_name: str) -> str:
-    """A type's name as it can be compared: in whatever case, with whatever blanks."""
+    """A type's name for comparisons, which ignore case and blanks."""
     return type_name.replace(" ", "").upper()

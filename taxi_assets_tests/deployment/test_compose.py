@@ -122,8 +122,19 @@ def test_dagster_s_services_have_settings_that_the_project_knows(name: str):
 
 
 def test_volumes_are_named_and_all_of_them_used():
-    used = {volume.split(":")[0] for service in SERVICES.values() for volume in service.get("volumes", [])}
-    assert used == set(COMPOSE["volumes"])
+    mounts = {volume for service in SERVICES.values() for volume in service.get("volumes", [])}
+    read_only = {mount for mount in mounts if mount.endswith(":ro")}
+    assert {mount.split(":")[0] for mount in mounts - read_only} == set(COMPOSE["volumes"])
+    assert all((PROJECT / mount.split(":")[0]).exists() for mount in read_only)
+
+
+def test_the_databases_are_owned_by_a_role_that_is_not_the_superuser():
+    for name in ("metadata", "data"):
+        environment = SERVICES[name]["environment"]
+        assert environment["DATABASE_OWNER"] != environment["POSTGRES_USER"] == "postgres"
+        assert "./deploy/postgres:/docker-entrypoint-initdb.d:ro" in SERVICES[name]["volumes"]
+    script = (PROJECT / "deploy" / "postgres" / "create_owner.sh").read_text("utf-8")
+    assert "ALTER ROLE CURRENT_USER PASSWORD NULL" in script
 
 
 def test_pgadmin_knows_the_server_and_its_password():
@@ -131,10 +142,10 @@ def test_pgadmin_knows_the_server_and_its_password():
     (server,) = json.loads(filled_in(COMPOSE["configs"]["servers"]["content"], variables))["Servers"].values()
     data = read_services(variables)["data"]
     assert (server["Host"], server["Port"]) == ("data", data.port) == ("data", 5555)
-    assert server["Username"] == data.environment["POSTGRES_USER"]
-    assert server["MaintenanceDB"] == data.environment["POSTGRES_DB"]
+    assert server["Username"] == data.environment["DATABASE_OWNER"]
+    assert server["MaintenanceDB"] == data.environment["DATABASE_NAME"]
     pgpass = filled_in(COMPOSE["configs"]["pgpass"]["content"], variables).strip().split(":")
-    assert pgpass == ["data", "*", "*", "taxi", data.environment["POSTGRES_PASSWORD"]]
+    assert pgpass == ["data", "*", "*", "taxi", data.environment["DATABASE_PASSWORD"]]
     targets = {each["source"]: each["target"] for each in SERVICES["pgadmin"]["configs"]}
     assert targets["pgpass"] == SERVICES["pgadmin"]["environment"]["PGPASS_FILE"]
 

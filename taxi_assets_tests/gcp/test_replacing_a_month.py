@@ -153,7 +153,7 @@ def test_a_table_of_somebody_else_is_left_alone(project: GcpProject, name: str):
     project.put(made_trips(GREEN, JANUARY, 5))
     project.query(f"CREATE TABLE {name} AS SELECT 42 AS theirs")
     outcome = project.run(checks=False)
-    assert f"{name} that this project did not make: nothing was changed" in outcome.failure
+    assert f"{name} that this project did not create: nothing was changed" in outcome.failure
     assert project.query(f"SELECT theirs FROM {name}") == [(42,)]
 
 

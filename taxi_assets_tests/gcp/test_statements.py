@@ -28,8 +28,16 @@ def all_statements(taxi: Taxi) -> dict[str, str]:
     of_csv = {"header": taxi.header, "filename": taxi.csv_name(MONTH), "is_parquet": False}
     parquet_columns = [("VendorID", "INT64"), ("Airport_fee", "FLOAT64"), (taxi.pickup, "TIMESTAMP")]
     values: dict[str, dict[str, Any]] = {
-        "create_external_table": {"columns": [(name, "STRING") for name in taxi.header], "uri": "gs://a/b.csv.gz"},
-        "create_external_parquet_table": {"columns": parquet_columns, "uri": "gs://a-bucket/month.parquet"},
+        "create_external_table": {
+            "columns": [(name, "STRING") for name in taxi.header],
+            "uri": "gs://a/b.csv.gz",
+            "is_parquet": False,
+        },
+        "create_external_table of Parquet": {
+            "columns": parquet_columns,
+            "uri": "gs://a-bucket/month.parquet",
+            "is_parquet": True,
+        },
         "create_month_table": of_csv,
         "create_month_table of Parquet": {**of_csv, "filename": "month.parquet", "is_parquet": True},
         "rename_table": {"old_name": staging_table(taxi, MONTH), "new_name": taxi.month_table(MONTH)},
@@ -146,6 +154,7 @@ def test_names_and_texts_cannot_break_out_of_their_quotes(taxi: Taxi):
             month=MONTH,
             columns=[(name, "STRING") for name in taxi.header],
             uri=uri,
+            is_parquet=False,
             labels={"a": "b'c\\"},
         )
     )

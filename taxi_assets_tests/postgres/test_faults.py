@@ -164,7 +164,9 @@ def test_a_role_that_may_not_create_tables_is_told_what_to_grant(loaded: Postgre
     loaded.put(made_trips(GREEN, JANUARY, NEW_ROWS))
     outcome = restricted.run(checks=False)
     assert "permission denied for schema" in outcome.failure
-    assert outcome.failure.endswith("grant the user CREATE on the schema, or name another one in TAXI_POSTGRES_SCHEMA.")
+    assert outcome.failure.endswith(
+        "grant the user CREATE on the schema, or set TAXI_POSTGRES_SCHEMA to another schema."
+    )
     assert loaded.everything() == before
     restricted.put_zones()
     assert not restricted.run_zones().success

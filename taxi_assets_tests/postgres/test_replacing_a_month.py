@@ -235,7 +235,7 @@ def test_a_table_of_that_name_that_is_not_ours_is_refused_and_untouched(project:
     project.query(f'CREATE SCHEMA "{project.schema}"')
     project.query(f"CREATE TABLE {name} AS SELECT 42 AS answer")
     outcome = project.run()
-    assert f"There is a table {name} that this project did not make: nothing was changed" in outcome.failure
+    assert f"There is a table {name} that this project did not create: nothing was changed" in outcome.failure
     assert "TAXI_POSTGRES_SCHEMA" in outcome.failure
     assert project.query(f"SELECT answer FROM {name}") == [(42,)]
 
@@ -246,7 +246,7 @@ def test_zones_that_are_not_ours_are_refused_and_untouched(project: PostgresProj
     project.query("CREATE TABLE taxi_zones AS SELECT 42 AS answer")
     result = project.run_zones()
     (failure,) = [event for event in result.all_events if event.is_step_failure]
-    assert "There is a table taxi_zones that this project did not make" in str(failure.step_failure_data)
+    assert "There is a table taxi_zones that this project did not create" in str(failure.step_failure_data)
     assert project.query("SELECT answer FROM taxi_zones") == [(42,)]
 
 

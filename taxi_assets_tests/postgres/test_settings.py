@@ -121,7 +121,7 @@ def test_a_missing_part_is_named(configure: Configure, settings: dict[str, str],
     del settings[f"TAXI_POSTGRES_{missing}"]
     outcome = configure(settings).run()
     assert outcome.failure.endswith(
-        f"TAXI_POSTGRES_{missing} is not set: set it, or TAXI_POSTGRES_URL in place of all parts."
+        f"TAXI_POSTGRES_{missing} is not set: set it, or set TAXI_POSTGRES_URL instead of all parts."
     )
     assert "\n" not in outcome.failure
 

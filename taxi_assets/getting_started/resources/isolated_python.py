@@ -16,6 +16,7 @@ from filelock import FileLock
 from pydantic import Field
 
 from taxi_assets.errors import IsolatedPythonError
+from taxi_assets.files import make_private_folder
 
 _DONE: Final = "installed.txt"
 
@@ -42,7 +43,7 @@ class IsolatedPython(dg.ConfigurableResource):  # type: ignore[type-arg]
         name = hashlib.sha256(f"{sys.version}\n{version('dagster-pipes')}\n{wanted}".encode()).hexdigest()[:12]
         environment = Path(self.folder).absolute() / name
         try:
-            environment.parent.mkdir(parents=True, exist_ok=True)
+            make_private_folder(environment.parent)
             # Where two runs need it at the same time, the second waits and finds it made.
             with FileLock(f"{environment}.lock"):
                 if not (environment / _DONE).is_file():

@@ -1,4 +1,4 @@
-"""BigQuery: the raw file goes to Cloud Storage as it is, and BigQuery itself types it and gives the trips their ids."""
+"""BigQuery: the raw file is uploaded to Cloud Storage unchanged, and BigQuery types its values and computes the ids."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from taxi_assets.warehouses.kind import WarehouseKind
 
 
 def _resources() -> Mapping[str, Any]:
-    # Google's client libraries take a while to import, so they are imported only where a project is set.
+    # Google's client libraries take a while to import, so they are imported only if a project is set.
     from taxi_assets.gcp.io_manager import GcsIOManager  # noqa: PLC0415
     from taxi_assets.gcp.resources import GcsBucket  # noqa: PLC0415
     from taxi_assets.warehouses.bigquery.io_manager import BigQueryIOManager  # noqa: PLC0415

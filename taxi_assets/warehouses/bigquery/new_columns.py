@@ -1,4 +1,4 @@
-"""Columns that a taxi's definition has got since its tables were made: added to them without loading anything again."""
+"""Adds new columns of a taxi's definition to tables that were created before, without loading any month again."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from taxi_assets.warehouses.trip_tables import missing_columns
 def add_new_columns(
     client: bigquery.Client, dataset: str, taxi: Taxi, month: Month | None, make_view: Callable[[Month], object]
 ) -> None:
-    """Add those columns that may be empty to the main table, and let the views of its months have them.
+    """Add the new columns that may be empty to the main table, and to the tables and views of its months.
 
-    Trips that are there have no value in them. Where nothing is new this looks at two tables and no more.
+    They are null for the trips that are loaded already. If there are no new columns, at most two tables are looked up.
 
     Args:
         client: The client.
         dataset: Project and dataset.
         taxi: The taxi.
-        month: The month in hand, whose own table or view is looked at too; None for none.
-        make_view: Makes the view of a month again.
+        month: The month that is used, whose own table or view is looked up too; None for no month.
+        make_view: Replaces the view of a month.
 
     Raises:
         WarehouseError: A table with such a name belongs to another program.
@@ -58,7 +58,7 @@ def _add_columns(client: bigquery.Client, table: bigquery.Table, taxi: Taxi) -> 
             for column in missing
         ]
         table.schema = [*table.schema, *new]
-        # Another run may have changed the table since it was looked at, perhaps in the same way.
+        # Another run may have changed the table since it was looked up, perhaps in the same way.
         with suppress(PreconditionFailed):
             client.update_table(table, ["schema"])
         table = client.get_table(table.reference)

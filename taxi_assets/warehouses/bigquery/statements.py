@@ -1,4 +1,4 @@
-"""Every SQL text that is sent to BigQuery is a template of the folder ``sql``, rendered here."""
+"""Renders the templates of the folder ``sql``, from which all statements for BigQuery are made."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from typing import Any, Final
 
 from taxi_assets.months import Month
 from taxi_assets.ownership import COMMENT_PREFIX
-from taxi_assets.taxis import Taxi
+from taxi_assets.taxis import ADDED_COLUMNS, Taxi
 from taxi_assets.trips.columns import NOISE
 from taxi_assets.warehouses.bigquery.dialect import DIALECT
-from taxi_assets.warehouses.trip_tables import ADDED_COLUMNS, KEY, column_names, staging_table, table_columns
+from taxi_assets.warehouses.trip_tables import KEY, column_names, staging_table, table_columns
 
 REFUSAL: Final = "no value of column "
-"""How the error begins with which the monthly table's statement fails on a value; column and value follow."""
+"""Beginning of the error with which the monthly table's statement fails on a value; column and value follow."""
 
 
 def render_statement(template: str, dataset: str, **values: Any) -> str:
-    """A template of the folder ``sql``, which can name the dataset's tables and a taxi's columns.
+    """Render a template of the folder ``sql``, with functions for the dataset's tables and a taxi's columns.
 
     Args:
         template: Name of the template, without ``.sql``.
         dataset: Project and dataset.
-        values: What the template is about: mostly ``taxi``, ``month`` and ``labels``.
+        values: Values for the template, mostly ``taxi``, ``month`` and ``labels``.
     """
 
     def table(name: str) -> str:
@@ -58,6 +58,6 @@ def external_table(taxi: Taxi, month: Month) -> str:
 
 
 def _cluster(taxi: Taxi) -> list[str]:
-    """What rows are kept by within a month: when a trip began, and its zones."""
+    """The columns by which rows are clustered within a month: the pickup and the zones."""
     columns = (taxi.column_for(meaning) for meaning in ("pickup", "pickup_zone", "dropoff_zone"))
     return [column.name for column in columns if column is not None]

@@ -1,4 +1,4 @@
-"""Tables as assets read and write them, through Arrow: by months where there are months, whole where there are none."""
+"""Reads and writes whole tables, or some months of a table, for assets, through Arrow."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from taxi_assets.warehouses.bigquery.catalog import find
 from taxi_assets.warehouses.bigquery.connection import BigQueryConnection
 from taxi_assets.warehouses.bigquery.dialect import DIALECT
 from taxi_assets.warehouses.bigquery.statements import external_asset, external_table, render_statement
-from taxi_assets.warehouses.rows import arrow_stream
+from taxi_assets.warehouses.rows import FetchedRows, arrow_stream
 from taxi_assets.warehouses.trip_tables import as_in_every_warehouse, column_names, months_are_needed
 
 _INCOMING_LASTS: Final = timedelta(days=1)
 
 
 def tables_to_read(table: str, months: Sequence[Month] | None) -> Sequence[str]:
-    """Names of the tables that an asset's table stands for: one per month for the assets that have that.
+    """Names of the tables of an asset: one per month for the assets that have a table per month.
 
     Raises:
-        WarehouseError: Such tables are asked for without months.
+        WarehouseError: The asset has a table per month, and no months are given.
     """
     monthly = taxi_of_month_asset(table)
     external = next((taxi for taxi in all_taxis().values() if external_asset(taxi) == table), None)
@@ -50,9 +50,9 @@ def tables_to_read(table: str, months: Sequence[Month] | None) -> Sequence[str]:
 def read_rows(
     dataset: BigQueryConnection, table: str, found: Sequence[bigquery.Table], months: Sequence[Month] | None
 ) -> duckdb.DuckDBPyRelation:
-    """A DuckDB relation over those tables, whose rows are fetched as they are needed, and anew for each reading.
+    """A DuckDB relation over those tables, whose rows are fetched when they are needed, and again for each reading.
 
-    Trips look as they do in every warehouse.
+    Trips look the same as from every warehouse.
     """
     taxi = taxi_of_main_table(table) or taxi_of_month_asset(table)
     days = [month.first_day for month in months] if months and len(found) == 1 and _has_months(found[0]) else None
@@ -62,33 +62,23 @@ def read_rows(
         names = column_names(taxi, DIALECT) if taxi else [field.name for field in one.schema]
         statement = render_statement("read_table", dataset.place, name=one.table_id, columns=names, days=days)
         fields = [field for name in names for field in one.schema if field.name == name]
-        rows = connection.from_arrow(_QueryRows(dataset, table, statement, fields))
+        rows = connection.from_arrow(_fetched(dataset, table, statement, fields))
         parts.append(rows.select(as_in_every_warehouse(taxi)) if taxi else rows)
     return reduce(lambda left, right: left.union(right), parts)
 
 
-class _QueryRows:
-    """The rows of a statement as Arrow's stream interface wants them; each reading is a job of its own."""
+def _fetched(
+    dataset: BigQueryConnection, table: str, statement: str, fields: Sequence[bigquery.SchemaField]
+) -> FetchedRows:
+    """The rows of a statement; each reading is a job of its own."""
+    columns = pa.schema([pa.field(field.name, _ARROW_TYPES.get(field.field_type, pa.string())) for field in fields])
 
-    def __init__(
-        self, dataset: BigQueryConnection, table: str, statement: str, fields: Sequence[bigquery.SchemaField]
-    ) -> None:
-        self._dataset, self._table, self._statement = dataset, table, statement
-        self._columns = pa.schema(
-            [pa.field(field.name, _ARROW_TYPES.get(field.field_type, pa.string())) for field in fields]
-        )
+    def batches() -> Iterator[pa.RecordBatch]:
+        with dataset.connection(f"read {table}") as client:
+            for batch in dataset.run_sql(client, statement).result().to_arrow_iterable():
+                yield batch.cast(columns)
 
-    def __arrow_c_schema__(self) -> object:
-        return self._columns.__arrow_c_schema__()
-
-    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        reader = pa.RecordBatchReader.from_batches(self._columns, self._batches())
-        return reader.__arrow_c_stream__(requested_schema)
-
-    def _batches(self) -> Iterator[pa.RecordBatch]:
-        with self._dataset.connection(f"read {self._table}") as client:
-            for batch in self._dataset.run_sql(client, self._statement).result().to_arrow_iterable():
-                yield batch.cast(self._columns)
+    return FetchedRows(columns, batches)
 
 
 _ARROW_TYPES: Final = {
@@ -105,7 +95,7 @@ _ARROW_TYPES: Final = {
     "TIMESTAMP": pa.timestamp("us", tz="UTC"),
     "BYTES": pa.binary(),
 }
-"""Arrow's types of what BigQuery sends, by the type's name in either of its ways."""
+"""Arrow's types for BigQuery's, by both names that BigQuery uses for a type."""
 
 
 def _has_months(table: bigquery.Table) -> bool:
@@ -121,16 +111,16 @@ def write_rows(
     *,
     description: str,
 ) -> int:
-    """Replace a table, or those months of it, with the rows at once, and return their number.
+    """Replace a table, or those months of it, with the rows in one statement, and return their number.
 
     The rows go through a file on this machine, in bounded memory.
 
     Raises:
-        WarehouseError: The rows are not a table, or it is not known which months they belong to.
-        google.api_core.exceptions.GoogleAPICallError: BigQuery refused.
+        WarehouseError: The rows are not a table, or their months are not known.
+        google.api_core.exceptions.GoogleAPICallError: BigQuery refused the rows.
     """
     stream = arrow_stream(table, rows, months)
-    # Two writers of one table don't meet: each has a name of its own, which ends by itself if its writer is killed.
+    # Each writer has an incoming table of its own, which expires if the writer is killed.
     incoming = f"{table}_incoming_{uuid.uuid4().hex[:8]}"
     with spill_folder() as folder:
         path = folder / "rows.parquet"
@@ -148,7 +138,7 @@ def write_rows(
 def _load(dataset: BigQueryConnection, client: bigquery.Client, incoming: str, path: Path, schema: pa.Schema) -> int:
     """Load a Parquet file into a table of its own, and return the number of rows."""
     made = bigquery.Table(f"{dataset.place}.{incoming}", schema=_fields(schema))
-    made.description = f"{COMMENT_PREFIX}Rows on their way."
+    made.description = f"{COMMENT_PREFIX}Rows that are about to be written to a table."
     made.expires = datetime.now(tz=UTC) + _INCOMING_LASTS
     client.create_table(made)
     config = bigquery.LoadJobConfig(
@@ -173,7 +163,7 @@ def _put(
     months: Sequence[Month] | None,
     description: str,
 ) -> None:
-    """Put the rows that were loaded in the place of the table, or of those months of it, by one statement."""
+    """Replace the table, or those months of it, with the rows that were loaded, in one statement."""
     values: dict[str, Any] = {"name": table, "incoming": incoming, "columns": names}
     if months is None or find(client, dataset.place, table) is None:
         dataset.run(client, "replace_table", **values, description=description)
@@ -186,15 +176,17 @@ def _fields(schema: pa.Schema) -> list[bigquery.SchemaField]:
 
 
 def _type_name(field: pa.Field) -> str:
-    """BigQuery's type of a column of Arrow's.
+    """BigQuery's type for a column of Arrow's.
 
     Raises:
-        WarehouseError: There is none.
+        WarehouseError: There is no such type.
     """
     for fits, name in _TYPE_NAMES:
         if fits(field.type):
             return name if name != "DATETIME" or field.type.tz is None else "TIMESTAMP"
-    raise WarehouseError(f"The column {field.name} can't be kept in BigQuery as {field.type}: cast it to a plain type.")
+    raise WarehouseError(
+        f"The column {field.name} can't be stored in BigQuery as {field.type}: cast it to a simple type."
+    )
 
 
 _TYPE_NAMES: Final = (

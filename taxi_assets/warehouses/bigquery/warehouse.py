@@ -1,8 +1,9 @@
 """Trips in BigQuery.
 
-The raw file is put into Cloud Storage as it is. BigQuery reads it through an external table, types it and gives the
-trips their ids, all in one statement that makes the monthly table, and merges that into the month's partition of the
-main table; then the monthly table's name becomes a view of main, so that nothing is stored twice.
+The raw file is uploaded to Cloud Storage unchanged. One statement creates the monthly table: it reads the file through
+an external table, converts its values and gives the trips their ids. Another one merges the monthly table into the
+month's partition of the main table. Then the monthly table's name becomes a view of the main table, so that nothing is
+stored twice.
 """
 
 import logging
@@ -54,33 +55,33 @@ from taxi_assets.zones import ZONES_DESCRIPTION, ZONES_TABLE
 _REFUSED_VALUE: Final = re.compile(re.escape(REFUSAL) + r"(?P<column>.+?): “(?P<value>.*?)”", re.DOTALL)
 
 _log = logging.getLogger(__name__)
-# A run has several months in progress, of which one makes the main table.
+# A run has several months in progress, and only one of them creates the main table.
 _creating: Final = threading.Lock()
 
 
 class BigQueryWarehouse(BigQueryConnection):
-    """A dataset as a warehouse, with a bucket that its raw files are kept in."""
+    """A dataset as a warehouse, with a bucket for its raw files."""
 
-    objects: GcsBucket = Field(description="The bucket that raw files are kept in.")
+    objects: GcsBucket = Field(description="The bucket for raw files.")
     keep_tables: bool = Field(
-        default=False, description="Whether a month's external and monthly table stay once the month is merged."
+        default=False, description="Whether a month's external and monthly table are kept after the month is merged."
     )
     lease_seconds: float = Field(
         default=60.0,
         gt=0,
-        description="Seconds without a sign of life after which another load counts as dead.",
+        description="Seconds without a renewal of its lease after which another load counts as dead.",
     )
-    lock_wait_seconds: float = Field(default=3600.0, description="How long to wait for other loads of the same month.")
+    lock_wait_seconds: float = Field(default=3600.0, description="Seconds to wait for other loads of the same month.")
 
     def session(self, log: logging.Logger) -> AbstractContextManager[None]:  # noqa: ARG002 - part of the interface
-        """See :class:`taxi_assets.warehouses.kind.TripsWarehouse`: nothing here is costly to open."""
+        """See :class:`taxi_assets.warehouses.kind.TripsWarehouse`: opening a client is cheap here."""
         return nullcontext()
 
     def store_object(self, taxi: Taxi, landed: LandedFile, log: logging.Logger) -> Mapping[str, Any]:
-        """Put a month's raw file into the bucket as it is, and return the metadata.
+        """Upload a month's raw file to the bucket unchanged, and return the metadata.
 
         Raises:
-            WarehouseError: The bucket refuses, or has an object of that name that is not ours.
+            WarehouseError: The bucket can't store it, or another program has an object of that name.
         """
         name = _object_name(taxi, landed)
         with translated_errors(f"store {name}", f"gs://{self.objects.bucket_name}"):
@@ -99,10 +100,10 @@ class BigQueryWarehouse(BigQueryConnection):
     def create_external_table(
         self, taxi: Taxi, month: Month, landed: LandedFile, log: logging.Logger
     ) -> Mapping[str, Any]:
-        """Make the external table over a month's object, and return the metadata.
+        """Create the external table over a month's object, and return the metadata.
 
         Raises:
-            WarehouseError: There is no such object, it holds another file, or BigQuery refuses.
+            WarehouseError: There is no such object, it contains another file, or BigQuery can't create the table.
         """
         table = external_table(taxi, month)
         with self._exclusive_month(taxi, month, f"create {table}", log) as client:
@@ -125,7 +126,7 @@ class BigQueryWarehouse(BigQueryConnection):
         with self._exclusive_month(taxi, month, f"load {table}", log) as client:
             start = time.monotonic()
             if find_own(client, self.place, external) is None:
-                # Another run has dropped it after its merge, or it was never asked for by itself.
+                # Another run has dropped it after its merge, or its asset was not selected.
                 self._create_external_table(client, taxi, month, landed)
             for name in (table, staging):
                 find_own(client, self.place, name)
@@ -134,7 +135,7 @@ class BigQueryWarehouse(BigQueryConnection):
                 drop_own(client, self.place, table)
                 self.run(client, "rename_table", labels=self._labels(taxi, month), old_name=staging, new_name=table)
             except BaseException:
-                # Where even this fails the next load does it, and the first error is the one to see.
+                # If this fails too, the next load does it, and the first error is the one to show.
                 with suppress(GoogleAPICallError, TaxiAssetsError):
                     drop_own(client, self.place, staging)
                 raise
@@ -153,7 +154,7 @@ class BigQueryWarehouse(BigQueryConnection):
             inserted = updated = deleted = 0
             facts: Mapping[str, Any] = {}
             if found.table_type == "VIEW":
-                log.info(f"{table} is a view of {taxi.table} already: there is nothing to merge")
+                log.info(f"{table} is already merged into {taxi.table}: there is nothing to do")
             else:
                 self._create_main_table(client, taxi)
                 job = self._run(client, "merge_month", taxi, month)
@@ -233,7 +234,7 @@ class BigQueryWarehouse(BigQueryConnection):
 
     @contextmanager
     def _exclusive_month(self, taxi: Taxi, month: Month, action: str, log: logging.Logger) -> Iterator[bigquery.Client]:
-        """A client that alone writes this month; other months don't wait."""
+        """A client that alone writes this month; loads of other months do not wait."""
         with self.connection(action) as client:
             held = lease(
                 self._bucket(),
@@ -248,7 +249,7 @@ class BigQueryWarehouse(BigQueryConnection):
     def _run(
         self, client: bigquery.Client, template: str, taxi: Taxi, month: Month, **values: Any
     ) -> bigquery.QueryJob:
-        """Run a statement about a taxi's month."""
+        """Run a statement for a taxi's month, with its labels."""
         return self.run(client, template, labels=self._labels(taxi, month), taxi=taxi, month=month, **values)
 
     def _labels(self, taxi: Taxi, month: Month) -> Mapping[str, str]:
@@ -267,11 +268,16 @@ class BigQueryWarehouse(BigQueryConnection):
         return f"gs://{self.objects.bucket_name}/{_object_name(taxi, landed)}"
 
     def _require_object(self, taxi: Taxi, month: Month, landed: LandedFile) -> None:
-        """Make sure that the month's object holds the landed file."""
+        """Make sure that the month's object contains the landed file.
+
+        Raises:
+            WarehouseError: There is no such object.
+            WarehouseBusyError: The object contains another file.
+        """
         blob = self._bucket().get_blob(_object_name(taxi, landed))
         if blob is None:
             raise WarehouseError(
-                f"There is no {self._uri(taxi, landed)}: materialize gcs/{taxi.table} for {month} first."
+                f"{self._uri(taxi, landed)} does not exist: materialize gcs/{taxi.table} for {month} first."
             )
         if not holds(blob, landed.path):
             raise WarehouseBusyError(
@@ -285,11 +291,18 @@ class BigQueryWarehouse(BigQueryConnection):
         require_even_rows(landed, taxi)
         self._require_object(taxi, month, landed)
         find_own(client, self.place, external_table(taxi, month))
-        template = "create_external_parquet_table" if landed.is_parquet else "create_external_table"
-        return self._run(client, template, taxi, month, columns=raw_columns(landed), uri=self._uri(taxi, landed))
+        return self._run(
+            client,
+            "create_external_table",
+            taxi,
+            month,
+            columns=raw_columns(landed),
+            uri=self._uri(taxi, landed),
+            is_parquet=landed.is_parquet,
+        )
 
     def _type_month(self, client: bigquery.Client, taxi: Taxi, month: Month, landed: LandedFile) -> bigquery.QueryJob:
-        """Make the monthly table under the name it has until it is known to be whole."""
+        """Create the monthly table under the name that it has until it is known to be complete."""
         require_even_rows(landed, taxi)
         self._require_object(taxi, month, landed)
         try:
@@ -310,7 +323,7 @@ class BigQueryWarehouse(BigQueryConnection):
         return job
 
     def _create_main_table(self, client: bigquery.Client, taxi: Taxi) -> None:
-        """Create the main table unless it is there, and make sure that it is ours and has the taxi's columns."""
+        """Create the main table unless it exists, and make sure that it is ours and has the taxi's columns."""
         with _creating:
             if find(client, self.place, taxi.table) is None:
                 labels = {**self.run_labels(), "taxi": taxi.name}
@@ -335,12 +348,12 @@ def _object_name(taxi: Taxi, landed: LandedFile) -> str:
 
 
 def _standard(field: bigquery.SchemaField) -> str:
-    """A column's type as SQL names it; the interface has older names for some."""
+    """A column's type as it is named in SQL; BigQuery's API uses older names for some types."""
     return {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL"}.get(field.field_type, field.field_type)
 
 
 def _explain_refusal(taxi: Taxi, landed: LandedFile, error: BadRequest) -> TaxiAssetsError | BadRequest:
-    """The error to raise instead of BigQuery's: about the file where the file is at fault, else BigQuery's own."""
+    """The error to raise: one about the file if the file is the cause, otherwise BigQuery's own."""
     problem = describe_problems(landed, taxi)
     if problem is not None:
         return problem
@@ -348,6 +361,6 @@ def _explain_refusal(taxi: Taxi, landed: LandedFile, error: BadRequest) -> TaxiA
     if refused is None:
         return error
     return UnexpectedContentError(
-        f"{landed.path.name} has a value that {taxi.table} can't hold unchanged: column {refused['column']}: "
-        f"“{refused['value']}”. Nothing was loaded; correct the file at its source or fetch it again."
+        f"{landed.path.name} has a value that can't be stored unchanged in {taxi.table}: column {refused['column']}: "
+        f"“{refused['value']}”. Nothing was loaded; correct the file at its source, or fetch it again."
     )

@@ -1,4 +1,4 @@
-"""The embedded warehouse: a DuckDB file in the project's home folder, no server and no settings."""
+"""The embedded warehouse: a DuckDB file in the project's home folder, without a server and without settings."""
 
 from __future__ import annotations
 

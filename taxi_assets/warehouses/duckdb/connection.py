@@ -1,4 +1,4 @@
-"""Opening the DuckDB file: waiting while another process holds it, and only if the file is ours."""
+"""Opens the DuckDB file: waits while another process has it open, and refuses a file of another program."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from typing import Any, Final
 import duckdb
 
 from taxi_assets.errors import TaxiAssetsError, WarehouseError, WarehouseUnavailableError
+from taxi_assets.files import make_private_folder
 from taxi_assets.ownership import COMMENT_PREFIX
 from taxi_assets.waiting import InUse, wait_for
 
 _HELD_BY = re.compile(r"Conflicting lock is held in (.*?)\. ")
-# Threads that open the same file at once while another process holds it make DuckDB lose track of its own instances.
+# If threads open the same file at once while another process has it, DuckDB loses track of its own instances.
 _connecting: Final = threading.Lock()
 _NO_ROOM: Final = ("No space left", "Disk quota exceeded", "File too large")
 _DAMAGED: Final = ("Corrupt database file", "does not match block checksum", "computed checksum")
@@ -30,7 +31,7 @@ REBUILD: Final = "run the job rebuild_duckdb, which makes it again from the land
 def open_database(
     path: Path, config: Mapping[str, Any], wait_seconds: float, log: logging.Logger, *, read_only: bool = False
 ) -> duckdb.DuckDBPyConnection:
-    """Open the database, waiting while another process has it open, since DuckDB lets one process write at a time.
+    """Open the database. Wait while another process has it open, because DuckDB lets only one process write.
 
     Args:
         path: The file, which is created where it is missing.
@@ -40,18 +41,21 @@ def open_database(
         read_only: Whether to open it for reading only, which keeps writers out and lets readers in.
 
     Raises:
-        WarehouseBusyError: Another process held it for longer than ``wait_seconds``.
+        WarehouseBusyError: Another process had it open for longer than ``wait_seconds``.
         WarehouseError: It can't be opened, is damaged, or belongs to another program.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(path.parent)
     except OSError as error:
         raise WarehouseError(
-            f"The folder {path.parent} for the DuckDB warehouse can't be made ({error.strerror}): "
+            f"The folder {path.parent} for the DuckDB warehouse can't be created ({error.strerror}): "
             "set TAXI_HOME to a folder that can be written."
         ) from error
+    is_new = not path.exists()
     connection = _wait_and_connect(path, config, wait_seconds, log, read_only=read_only)
     try:
+        if is_new:
+            path.chmod(0o600)
         # A progress bar would fill the log of a service with control characters.
         connection.execute("SET enable_progress_bar = false")
         _require_own_database(connection, path)
@@ -86,9 +90,9 @@ def _wait_and_connect(
 
 
 def _holder(error: duckdb.Error) -> str | None:
-    """Who has the file open, or None where the error is another one."""
+    """What has the file open, for messages; None if the error has another cause."""
     if isinstance(error, duckdb.ResourceInUseException):
-        # DuckDB says so for a moment where the file is just being closed by another thread.
+        # DuckDB raises this for a moment while another thread closes the file.
         return "another thread of this process"
     if "Could not set lock" not in str(error):
         return None
@@ -107,7 +111,11 @@ def _cannot_open(path: Path, error: duckdb.Error) -> WarehouseError:
 
 
 def _require_own_database(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """A database with tables of which none is ours belongs to another program."""
+    """Make sure that the database is empty or has a table of this project.
+
+    Raises:
+        WarehouseError: It has only tables that this project did not create.
+    """
     tables = connection.execute(
         """
         SELECT "table_name", coalesce(starts_with("comment", $prefix), false)
@@ -122,14 +130,18 @@ def _require_own_database(connection: duckdb.DuckDBPyConnection, path: Path) -> 
     if tables and not any(ours for _, ours in tables):
         names = ", ".join(sorted(name for name, _ in tables)[:3])
         raise WarehouseError(
-            f"{path} is a DuckDB database that this project did not make (it holds {names}): "
+            f"{path} is a DuckDB database that this project did not create (it contains {names}): "
             "nothing was changed; set TAXI_HOME to another folder or move the file away."
         )
 
 
 @contextmanager
 def translated_errors(path: Path, action: str) -> Iterator[None]:
-    """Turn DuckDB's errors into a sentence that says what could not be done, where and what to do."""
+    """Translate DuckDB's errors into one sentence: what could not be done, where, and what to do.
+
+    Raises:
+        WarehouseError: What went wrong in the block.
+    """
     try:
         yield
     except TaxiAssetsError:

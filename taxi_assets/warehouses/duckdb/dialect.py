@@ -1,4 +1,4 @@
-"""How DuckDB writes SQL."""
+"""DuckDB's SQL and column types."""
 
 from __future__ import annotations
 

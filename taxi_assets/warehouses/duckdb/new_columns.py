@@ -1,4 +1,4 @@
-"""Columns that a taxi's definition has got since its tables were made: added to them without loading anything again."""
+"""Adds new columns of a taxi's definition to tables that were created before, without loading any month again."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from taxi_assets.warehouses.trip_tables import column_names, missing_columns
 
 
 def add_new_columns(connection: duckdb.DuckDBPyConnection, taxi: Taxi) -> None:
-    """Add those columns that may be empty to the main table, to months that are not merged yet, and to months' views.
+    """Add the new columns that may be empty to the main table, to months that are not merged yet, and to views.
 
-    Trips that are there have no value in them. Where nothing is new this reads the catalog and no more.
+    They are null for the trips that are loaded already. If there are no new columns, only the catalog is read.
 
     Raises:
         WarehouseError: A table with such a name belongs to another program.
@@ -40,7 +40,7 @@ def add_new_columns(connection: duckdb.DuckDBPyConnection, taxi: Taxi) -> None:
 
 
 def create_month_view(connection: duckdb.DuckDBPyConnection, taxi: Taxi, month: Month) -> None:
-    """Make the month's name a view of the main table."""
+    """Create the month's view of the main table."""
     view = taxi.month_table(month)
     statement = render(
         __package__,
@@ -55,7 +55,7 @@ def create_month_view(connection: duckdb.DuckDBPyConnection, taxi: Taxi, month: 
 
 
 def _missing_columns(connection: duckdb.DuckDBPyConnection, taxi: Taxi) -> dict[str, Sequence[Column]]:
-    """The columns that each of the taxi's tables and views is to get."""
+    """The columns that are missing from each of the taxi's tables and views, by the name of the table."""
     tables = connection.execute(
         """
         SELECT "table_name", list("column_name")

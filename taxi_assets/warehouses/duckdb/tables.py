@@ -1,4 +1,4 @@
-"""Tables as assets read and write them: by months where there are months, whole where there are none."""
+"""Reads and writes whole tables, or some months of a table, for assets."""
 
 from __future__ import annotations
 
@@ -42,13 +42,14 @@ def write_table(
     """Replace a table, or those months of it, with the rows, and return their number.
 
     Raises:
-        WarehouseError: The rows are not a table, it is not known which months they belong to, or the table is not ours.
+        WarehouseError: The rows are not a table, their months are not known, or another program has a table of that
+            name.
     """
     stream = arrow_stream(table, rows, months)
     if months is None:
         drop_own(connection, table)
     if kind_of(connection, table) is None:
-        # Made from the names and types alone, since a stream can be read only once.
+        # Created from the names and types alone, because a stream can be read only once.
         connection.register(_INCOMING, stream.schema.empty_table())
         connection.execute(f"CREATE TABLE {identifier(table)} AS FROM {_INCOMING}")
         comment(connection, "TABLE", table, description)

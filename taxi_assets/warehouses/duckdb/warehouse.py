@@ -1,7 +1,7 @@
 """Trips in an embedded DuckDB file.
 
-A month is staged as a table of its own and merged into the main table by three statements in one transaction; then
-its own name becomes a view of the main table, so that nothing is stored twice.
+A month is staged as a table of its own, and merged into the main table by three statements in one transaction. Then its
+own name becomes a view of the main table, so that nothing is stored twice.
 """
 
 import logging
@@ -53,17 +53,17 @@ from taxi_assets.warehouses.trip_tables import (
 from taxi_assets.zones import ZONES_DESCRIPTION, ZONES_TABLE
 
 _log = logging.getLogger(__name__)
-# One month at a time in this process: a load keeps all cores busy, and two would share one memory limit.
+# A process works on one month at a time: a load keeps all cores busy, and two would share one memory limit.
 _writers: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
 # The connection by which a session keeps a file open.
 _sessions: dict[str, duckdb.DuckDBPyConnection] = {}
 
 
 class DuckDBWarehouse(DuckDBResource):
-    """The embedded warehouse, and Dagster's own DuckDB resource for assets that want a plain connection.
+    """The embedded warehouse. Assets can also use it as Dagster's own DuckDB resource, to get a plain connection.
 
-    Unlike the library's, its connections wait while another process has the file, refuse a file that is not ours,
-    are bounded in memory, and are closed after an error too.
+    Unlike those of Dagster's resource, its connections wait while another process has the file open, refuse a file of
+    another program, use a limited amount of memory, and are closed after an error.
     """
 
     memory_limit: str = Field(
@@ -72,7 +72,7 @@ class DuckDBWarehouse(DuckDBResource):
     )
     lock_wait_seconds: float = Field(
         default=3600.0,
-        description="How long to wait for another process that has the database open.",
+        description="Seconds to wait while another process has the database open.",
     )
 
     @property
@@ -84,8 +84,8 @@ class DuckDBWarehouse(DuckDBResource):
         """Open a connection that the caller closes, or that closes when the last result read from it is gone.
 
         Raises:
-            WarehouseBusyError: Another process held the file for longer than ``lock_wait_seconds``.
-            WarehouseError: The file can't be opened, is damaged, or is not ours.
+            WarehouseBusyError: Another process had the file open for longer than ``lock_wait_seconds``.
+            WarehouseError: The file can't be opened, is damaged, or belongs to another program.
         """
         # All connections of a process must use the same settings, or DuckDB refuses the second one.
         config = {
@@ -98,7 +98,7 @@ class DuckDBWarehouse(DuckDBResource):
 
     @contextmanager
     def get_connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A connection for the length of a ``with`` block, as Dagster's DuckDBResource gives it."""
+        """A connection for the duration of a ``with`` block, as from Dagster's DuckDBResource."""
         with self._connection(_log) as connection:
             yield connection
 
@@ -144,7 +144,7 @@ class DuckDBWarehouse(DuckDBResource):
                     with transaction(connection):
                         inserted, updated, deleted = _merge(connection, taxi, month)
                 case "VIEW":
-                    log.info(f"{month_table} is a view of {taxi.table} already: there is nothing to merge")
+                    log.info(f"{month_table} is already merged into {taxi.table}: there is nothing to do")
                 case _:
                     raise month_not_loaded(str(self.path), "duckdb", taxi, month)
             return MonthMerge(
@@ -200,7 +200,7 @@ class DuckDBWarehouse(DuckDBResource):
     def read(self, table: str, months: Sequence[Month] | None, log: logging.Logger = _log) -> duckdb.DuckDBPyRelation:
         """See :class:`taxi_assets.warehouses.io_manager.Tables`.
 
-        The database stays open until the relation, and whatever was made from it, is gone.
+        The database stays open until the relation, and everything derived from it, is garbage-collected.
         """
         with translated_errors(self.path, f"read {table}"):
             connection = self.connect(log)
@@ -254,7 +254,11 @@ class DuckDBWarehouse(DuckDBResource):
 
 
 def _merge(connection: duckdb.DuckDBPyConnection, taxi: Taxi, month: Month) -> tuple[int, int, int]:
-    """Make main's slice exactly the monthly table; the numbers of rows inserted, updated and deleted."""
+    """Make the main table's slice equal to the monthly table.
+
+    Returns:
+        The numbers of rows inserted, updated and deleted.
+    """
     month_table = taxi.month_table(month)
     _create_main_table(connection, taxi)
     values: dict[str, Any] = {
@@ -278,7 +282,7 @@ def _merge(connection: duckdb.DuckDBPyConnection, taxi: Taxi, month: Month) -> t
 
 
 def _create_main_table(connection: duckdb.DuckDBPyConnection, taxi: Taxi) -> None:
-    """Create the main table unless it is there, and make sure that it is ours and has the taxi's columns."""
+    """Create the main table unless it exists, and make sure that it is ours and has the taxi's columns."""
     columns = table_columns(taxi, DIALECT)
     if kind_of(connection, taxi.table) is None:
         connection.execute(render(__package__, "create_main_table.sql", taxi=taxi, table=taxi.table, columns=columns))

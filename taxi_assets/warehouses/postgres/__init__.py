@@ -11,7 +11,7 @@ from taxi_assets.warehouses.postgres.dialect import DIALECT
 
 
 def _resources() -> Mapping[str, Any]:
-    # Drivers are imported where a server is configured, and nowhere else.
+    # The drivers are imported only if a server is configured.
     from taxi_assets.warehouses.postgres.io_manager import PostgresIOManager  # noqa: PLC0415
     from taxi_assets.warehouses.postgres.warehouse import PostgresWarehouse  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""How PostgreSQL writes SQL: unquoted names are folded to lower case, so the tables' names are lower case."""
+"""PostgreSQL's SQL and column types. Unquoted names are folded to lower case, so the columns' names are lower case."""
 
 from __future__ import annotations
 

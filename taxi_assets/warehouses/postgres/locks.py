@@ -1,4 +1,4 @@
-"""Waiting for others on the server: with a limit, with messages, and without blocking other readers."""
+"""Waits for other sessions of the server: with a limit, with messages, and without blocking readers."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ def exclusive(
     log: logging.Logger,
     abandoned_seconds: float = ABANDONED_SECONDS,
 ) -> Iterator[None]:
-    """Hold the name for the length of the block, while other sessions wait for it; a lost session releases it.
+    """Hold the name for the duration of a block, while other sessions wait for it; a lost session releases it.
 
-    The schema is named, not looked up, since it may come into being meanwhile.
+    The schema is given by its name, because it may not exist yet.
 
     Raises:
         WarehouseBusyError: Another session held it for longer than ``wait_seconds``.
@@ -110,11 +110,11 @@ def in_short_transaction(
 ) -> None:
     """Lock a table, but not its partitions, and run the statements in one transaction.
 
-    A session that waits for a lock makes all later sessions wait too; so each attempt is short, and the pauses between
-    attempts let readers through.
+    A session that waits for a lock makes all later sessions wait too. So each attempt is short, and readers can use the
+    table between attempts.
 
     Raises:
-        WarehouseBusyError: Others used the table for longer than ``wait_seconds``.
+        WarehouseBusyError: Other sessions used the table for longer than ``wait_seconds``.
     """
 
     def attempt() -> None:
@@ -136,7 +136,7 @@ def _wait_for(attempt: Callable[[], None], *, what: str, wait_seconds: float, lo
         log=log,
         pause_seconds=_PAUSE_SECONDS,
         timeout_seconds=wait_seconds,
-        remedy="end that, or raise the PostgreSQL resource's lock_wait_seconds",
+        remedy="end it, or raise the PostgreSQL resource's lock_wait_seconds",
     )
 
 

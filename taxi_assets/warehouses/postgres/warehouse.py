@@ -1,8 +1,8 @@
 """Trips in PostgreSQL.
 
-The main table is partitioned by the file's month, and the monthly table is that partition: it is filled and indexed
-beside the main table, and swapped in by one short transaction. So merging copies nothing, nothing is stored twice,
-and what users put on the main table (views, grants, indexes) stays.
+The main table is partitioned by the file's month, and the monthly table is that partition. It is filled and indexed
+beside the main table, and swapped in by one short transaction. So merging copies nothing, nothing is stored twice, and
+views, grants and indexes that users have put on the main table stay.
 """
 
 import logging
@@ -63,7 +63,8 @@ class PostgresWarehouse(PostgresResource):
     """The PostgreSQL server as a warehouse."""
 
     lock_wait_seconds: float = Field(
-        default=3600.0, description="How long to wait for other loads of the same month, or for readers of main."
+        default=3600.0,
+        description="Seconds to wait for other loads of the same month, or for readers of the main table.",
     )
     abandoned_seconds: float = Field(
         default=ABANDONED_SECONDS,
@@ -71,11 +72,11 @@ class PostgresWarehouse(PostgresResource):
         description="Seconds without a row after which another load that waits for its client is ended.",
     )
     memory_limit: str = Field(
-        default="256MiB", description="Memory that DuckDB may use while it types a month, before it spills to disk."
+        default="256MiB", description="Memory that DuckDB may use while it reads a month, before it spills to disk."
     )
 
     def session(self, log: logging.Logger) -> AbstractContextManager[None]:  # noqa: ARG002 - part of the interface
-        """See :class:`taxi_assets.warehouses.kind.TripsWarehouse`: connections come about in a moment here."""
+        """See :class:`taxi_assets.warehouses.kind.TripsWarehouse`: opening a connection is cheap here."""
         return nullcontext()
 
     def load_month(self, taxi: Taxi, month: Month, landed: LandedFile, log: logging.Logger) -> MonthLoad:
@@ -105,7 +106,7 @@ class PostgresWarehouse(PostgresResource):
                 case "table", "partition":
                     inserted, updated, deleted = self._replace_partition(connection, taxi, month, log)
                 case _, "partition":
-                    log.info(f"{table} is a partition of {taxi.table} already: there is nothing to merge")
+                    log.info(f"{table} is already merged into {taxi.table}: there is nothing to do")
                 case _, "table":
                     inserted = self._add_partition(connection, taxi, month, log)
                 case _:
@@ -216,7 +217,7 @@ class PostgresWarehouse(PostgresResource):
 
     @contextmanager
     def _exclusive_month(self, taxi: Taxi, month: Month, action: str, log: logging.Logger) -> Iterator[Connection]:
-        """A connection that alone writes this month; other months don't wait."""
+        """A connection that alone writes this month; loads of other months do not wait."""
         with (
             self.translated_errors(action),
             self.get_connection() as connection,
@@ -239,12 +240,12 @@ class PostgresWarehouse(PostgresResource):
     def _create_schema(self, connection: Connection, log: logging.Logger) -> None:
         found = connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", (self.schema_name,)).fetchone()
         if not found:
-            # Even with IF NOT EXISTS, one of two sessions that create it at once would fail.
+            # Even with IF NOT EXISTS, one of two sessions that create it at the same time would fail.
             with self._exclusive(connection, f"the schema {self.schema_name}", log):
                 connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(self.schema_name)))
 
     def _create_main_table(self, connection: Connection, taxi: Taxi, log: logging.Logger) -> None:
-        """Create the main table unless it is there, and make sure that it is ours and has the taxi's columns."""
+        """Create the main table unless it exists, and make sure that it is ours and has the taxi's columns."""
         if catalog.kind_of(connection, taxi.table) is None:
             with self._exclusive(connection, taxi.table, log), connection.transaction():
                 if catalog.kind_of(connection, taxi.table) is None:
@@ -259,13 +260,13 @@ class PostgresWarehouse(PostgresResource):
     def _change_main(
         self, connection: Connection, taxi: Taxi, mode: str, statements: Callable[[], None], log: logging.Logger
     ) -> None:
-        """Change which partitions main has, as soon as those who use it allow the lock."""
+        """Change the partitions of the main table, as soon as other sessions allow the lock."""
         in_short_transaction(
             connection, taxi.table, mode, statements=statements, wait_seconds=self.lock_wait_seconds, log=log
         )
 
     def _add_partition(self, connection: Connection, taxi: Taxi, month: Month, log: logging.Logger) -> int:
-        """Make a month's table a partition of main, and return its number of rows."""
+        """Make a month's table a partition of the main table, and return its number of rows."""
         table = taxi.month_table(month)
         rows = count(connection, table)
         build_secondary_indexes(connection, taxi, table)
@@ -275,7 +276,11 @@ class PostgresWarehouse(PostgresResource):
     def _replace_partition(
         self, connection: Connection, taxi: Taxi, month: Month, log: logging.Logger
     ) -> tuple[int, int, int]:
-        """Put the staged month in its partition's place; the numbers of rows inserted, updated and deleted."""
+        """Replace the month's partition by the staged month.
+
+        Returns:
+            The numbers of rows inserted, updated and deleted.
+        """
         old, new = taxi.month_table(month), staging_table(taxi, month)
         values = column_names(taxi, DIALECT, without=KEY)
         statement = render(__package__, "count_changes.sql", old=old, new=new, value_columns=values)

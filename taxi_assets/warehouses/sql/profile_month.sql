@@ -1,4 +1,4 @@
--- Everything that the checks want to know about one month, in one pass. The values are read by their places.
+-- All numbers that the checks need about one month, in one pass. The values are read by their position.
 SELECT
     count(*),
     count(*) - count(DISTINCT {{ dialect.column("unique_row_id") }}),

@@ -1,4 +1,4 @@
--- Rows of the zones table, and distinct zone numbers in it.
+-- Counts the rows and the distinct zones of the zones table.
 SELECT
     COUNT(*),
     COUNT(DISTINCT `LocationID`)

@@ -1,5 +1,6 @@
 {% from "tables.sql" import ours with context %}
--- A month's raw file where it lies, every field as text: a value of another kind can't become null or be rounded here.
+-- An external table over a month's raw file. The fields of a CSV are text, so that no value becomes null or is rounded;
+-- those of a Parquet file have its types.
 CREATE OR REPLACE EXTERNAL TABLE {{ table(external_table(taxi, month)) }} (
 {% for name, type in columns %}
     {{ name | identifier }} {{ type }}{{ "," if not loop.last }}
@@ -7,8 +8,11 @@ CREATE OR REPLACE EXTERNAL TABLE {{ table(external_table(taxi, month)) }} (
 )
 OPTIONS (
     {{ ours(taxi.title ~ " trips of " ~ month ~ ", as they are in the raw file.") }},
-    format = 'CSV',
     uris = [{{ uri | literal }}],
+{% if is_parquet %}
+    format = 'PARQUET'
+{% else %}
+    format = 'CSV',
     compression = 'GZIP',
     field_delimiter = ',',
     quote = '"',
@@ -18,4 +22,5 @@ OPTIONS (
     ignore_unknown_values = FALSE,
     max_bad_records = 0,
     encoding = 'UTF-8'
+{% endif %}
 )

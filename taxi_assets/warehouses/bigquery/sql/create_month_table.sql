@@ -2,10 +2,10 @@
 {% from "values.sql" import is_unchanged, shortest_text, text_in_csv, text_in_parquet, typed %}
 -- One month of {{ taxi.title | lower }} trips, typed and with ids, from the external table over its raw file.
 --
--- Values of a Parquet file have types already, and go through the text that a CSV would have.
--- A number must come out of its final type unchanged, and a date and time must read back as it was written; a value
--- that doesn't fails the statement with its column. The texts that ids are made of are put together from whole numbers,
--- since how a fraction is cast to text is not the same everywhere.
+-- Values of a Parquet file have types already, and are converted to the text that a CSV would have.
+-- A number must be unchanged in its final type, and a date and time must read back as it was written. Otherwise the
+-- statement fails, with the column and the value. The texts for ids are composed from integers, because systems differ
+-- in how they cast a fraction to text.
 CREATE OR REPLACE TABLE {{ table(staging_table(taxi, month)) }} (
 {{ column_definitions(columns_of(taxi)) }})
 OPTIONS (
@@ -46,8 +46,8 @@ WITH `texts` AS (
         *
     FROM `trips`
 ),
--- Trips of one file that agree in everything the id is made of get ids of their own: the first keeps the plain id, the
--- n-th gets md5(id || '#n'), in the order of all columns.
+-- Trips of one file that agree in all values of the id get different ids: in the order of all columns, the first keeps
+-- the plain id, and the n-th gets md5(id || '#n').
 `numbered` AS (
     SELECT
         ROW_NUMBER() OVER (

@@ -1,5 +1,5 @@
 {% from "tables.sql" import ours with context %}
--- Once merged, the month is kept in the main table only; its own name stays as a view.
+-- After the merge, the month is stored in the main table only, and its own name is a view.
 CREATE OR REPLACE VIEW {{ table(taxi.month_table(month)) }}
 OPTIONS (
     {{ ours(taxi.title ~ " trips of " ~ month ~ ", a part of " ~ taxi.table ~ ".") }}

@@ -1,5 +1,5 @@
--- Makes the month's partition of main exactly the monthly table. Every clause names the month as a constant, so that
--- BigQuery reads and bills this one partition, however many there are.
+-- Makes the month's partition of the main table equal to the monthly table. Every clause contains the month as a
+-- constant, so that BigQuery reads and bills only this partition, however many there are.
 MERGE INTO {{ table(taxi.table) }} AS `main`
 USING {{ table(taxi.month_table(month)) }} AS `month`
 ON `main`.`file_month` = {{ day(month.first_day) }}

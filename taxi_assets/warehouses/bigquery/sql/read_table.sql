@@ -1,4 +1,4 @@
--- What an asset asked for.
+-- Reads a table, or some months of it, for an asset.
 SELECT
 {% for column in columns %}
     {{ column | identifier }}{{ "," if not loop.last }}

@@ -1,4 +1,4 @@
--- Puts rows in the place of some months of a table, in one statement.
+-- Replaces some months of a table with the incoming rows, in one statement.
 MERGE INTO {{ table(name) }} AS `kept`
 USING {{ table(incoming) }} AS `incoming`
 ON FALSE

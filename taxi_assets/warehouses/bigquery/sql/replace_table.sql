@@ -1,4 +1,4 @@
--- Puts rows in the place of a whole table, at once.
+-- Replaces a whole table with the incoming rows, in one statement.
 CREATE OR REPLACE TABLE {{ table(name) }}
 OPTIONS (description = {{ (comment_prefix ~ description) | literal }})
 AS

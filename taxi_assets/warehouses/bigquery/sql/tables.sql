@@ -1,4 +1,4 @@
-{# What statements that make tables have in common; imported with context. #}
+{# Macros that all statements which create tables share; imported with context. #}
 
 {% macro column_definitions(columns) %}
 {% for column in columns %}

@@ -1,11 +1,11 @@
-{# How the text of a field becomes a value, and a value the text that enters a trip's id; by kind of column. #}
+{# Converts the text of a field to a value, and a value to its text in a trip's id, by kind of column. #}
 
-{# The text of a field of a CSV, where nothing stands for null. #}
+{# The text of a field of a CSV; an empty field is null. #}
 {% macro text_in_csv(field) %}
 NULLIF({{ field }}, '')
 {%- endmacro %}
 
-{# The text that stands for a value of a Parquet file. A date and time is read as DATETIME or as TIMESTAMP in UTC. #}
+{# The text of a value of a Parquet file. A date and time is read as DATETIME or as TIMESTAMP in UTC. #}
 {% macro text_in_parquet(kind, value) %}
 {% if kind == "timestamp" %}
 CAST(CAST({{ value }} AS DATETIME) AS STRING)
@@ -14,8 +14,8 @@ CAST({{ value }} AS STRING)
 {%- endif %}
 {% endmacro %}
 
-{# Whether the final type holds what the text says, as DuckDB judges it too: numbers are compared as FLOAT64, of which
-computed ones may be off by a part that is noise. #}
+{# Whether the final type holds the value of the text unchanged, by the same rules as in DuckDB: numbers are compared as
+FLOAT64, and may differ by the rounding noise of computed numbers. #}
 {% macro is_unchanged(kind, text, noise) %}
 {% if kind == "integer" %}
 {{ is_number(text) }}
@@ -31,7 +31,7 @@ FORMAT_DATETIME('%F %T', SAFE_CAST({{ text }} AS DATETIME)) = {{ text }}
 {%- endif %}
 {% endmacro %}
 
-{# The value in its final type, where the text is known to be one. #}
+{# The value in its final type; the text must be one that is unchanged by it. #}
 {% macro typed(kind, text) %}
 {% if kind == "integer" %}
 CAST({{ float64(text) }} AS INT64)
@@ -42,8 +42,8 @@ SAFE_CAST({{ text }} AS DATETIME)
 {%- endif %}
 {% endmacro %}
 
-{# The text with which a value enters a trip's id: 5, 0.79, -83.53. How a fraction is cast to text is not the same
-everywhere, so it is put together from whole numbers. #}
+{# The text of a value in a trip's id: 5, 0.79, -83.53. It is composed from integers, because systems differ in how they
+cast a fraction to text. #}
 {% macro shortest_text(kind, value) %}
 {% if kind == "integer" %}
 CAST({{ value }} AS STRING)

@@ -1,4 +1,4 @@
--- Once merged, the month is kept in the main table only; its own name stays as a view.
+-- After the merge, the month is stored in the main table only, and its own name is a view.
 CREATE VIEW {{ month_table | identifier }} AS
 SELECT
 {% for name in all_columns %}
