@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from taxi_assets.errors import UnexpectedContentError
 from taxi_assets.months import Month
-from taxi_assets.source.files import LONGEST_LINE, LandedFile
+from taxi_assets.source.files import LandedFile
+from taxi_assets.source.plain import LONGEST_LINE
 from taxi_assets.sql import render
 from taxi_assets.taxis import Taxi
 from taxi_assets.trips.columns import (
