@@ -127,7 +127,8 @@ class LandedFile:
         csv_size: Length of the CSV in bytes, uncompressed; None for a Parquet file.
         rows: Data rows, without the header.
         header: Names of the columns that the definition knows, spelt as there, in the order of the file.
-        is_plain: Whether counting alone proves that no row has a field too many or too few, and no value is quoted.
+        is_plain: Whether counting alone proves that a lenient reader can't misread it; see
+            :class:`taxi_assets.source.plain.PlainRows`.
         notes: Findings that don't stop the load, as sentences.
         fetched: Whether this call fetched it; False when what had landed before was still current.
         seconds: How long fetching and verifying took.

@@ -13,6 +13,7 @@ from typing import BinaryIO, Final
 
 from taxi_assets.errors import DamagedFileError, UnexpectedContentError
 from taxi_assets.source.files import RawFile
+from taxi_assets.source.plain import PlainRows
 
 _CHUNK: Final = 256 * 1024
 _LONGEST_OUTPUT: Final = 4 * 1024 * 1024
@@ -33,8 +34,8 @@ class Contents:
         csv_size: Length of the CSV in bytes, uncompressed; None for a Parquet file.
         rows: Lines after the header that are not blank.
         header: Names of the columns that the definition knows, spelled as there, in the order of the file.
-        is_plain: Whether its rows hold exactly as many separators as so many columns need, and neither quotes nor
-            underscores, so that a reader that is lenient about either can't have misread it.
+        is_plain: Whether its rows are plain, so that a lenient reader can't misread them; see
+            :class:`taxi_assets.source.plain.PlainRows`.
         unknown_columns: How many values there are in each column that the definition doesn't know.
     """
 
@@ -77,7 +78,7 @@ def verify(path: Path, file: RawFile, *, source: str, announced_size: int | None
         csv_size=lines.size,
         rows=rows,
         header=header,
-        is_plain=lines.is_plain(rows, len(header)),
+        is_plain=lines.is_plain,
     )
 
 
@@ -158,8 +159,7 @@ class _Lines:
         self._header: tuple[str, ...] | None = None
         self._rows = 0
         self._line_is_open = False
-        self._separators = 0
-        self._has_marks = False
+        self._plain = PlainRows(0, b"")
 
     def feed(self, chunk: bytes) -> None:
         """Take the next piece of the CSV."""
@@ -171,6 +171,7 @@ class _Lines:
         first_line, line_end, rest = self._start.partition(b"\n")
         if line_end or len(first_line) > _LONGEST_HEADER:
             self._header = self._checked_header(first_line)
+            self._plain = PlainRows(len(self._header), b"\r\n" if first_line.endswith(b"\r") else b"\n")
             self._start = b""
             self._count(rest)
 
@@ -187,9 +188,10 @@ class _Lines:
             )
         return self._header, rows
 
-    def is_plain(self, rows: int, columns: int) -> bool:
+    @property
+    def is_plain(self) -> bool:
         """See :class:`Contents`."""
-        return not self._has_marks and self._separators == rows * (columns - 1)
+        return self._plain.finish()
 
     def _checked_header(self, first_line: bytes) -> tuple[str, ...]:
         if is_web_page(self._start):
@@ -197,8 +199,10 @@ class _Lines:
         return _header(first_line, self._file, self._where)
 
     def _count(self, chunk: bytes) -> None:
-        self._separators += chunk.count(b",")
-        self._has_marks = self._has_marks or b'"' in chunk or b"_" in chunk
+        if self._plain.take(chunk):
+            # Plain rows are counted on the way; there are no blank lines among them.
+            self._rows, self._line_is_open = self._plain.whole_rows, self._plain.has_open_row
+            return
         first_end = chunk.find(b"\n")
         if first_end < 0:
             self._line_is_open = self._line_is_open or not _is_blank(chunk)

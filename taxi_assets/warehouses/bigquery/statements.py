@@ -10,7 +10,7 @@ from taxi_assets.months import Month
 from taxi_assets.ownership import COMMENT_PREFIX
 from taxi_assets.sql import backticks, render
 from taxi_assets.taxis import Column, Taxi
-from taxi_assets.trips.columns import NOISE
+from taxi_assets.trips.columns import NOT_TEXT, ROUNDING_ERROR
 from taxi_assets.warehouses.bigquery.columns import COLUMN_TYPES, ID_TYPE
 from taxi_assets.warehouses.kind import table_columns
 
@@ -101,7 +101,8 @@ def create_month_table(
         is_parquet=filename.endswith(".parquet"),
         filename=filename,
         file_month=str(month.first_day),
-        noise=NOISE,
+        rounding_error=ROUNDING_ERROR,
+        not_text=NOT_TEXT,
         refusal=REFUSAL,
         description=f"{COMMENT_PREFIX}{taxi.title} trips of {month}, not merged yet.",
         labels=labels,

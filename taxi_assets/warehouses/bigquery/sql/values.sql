@@ -14,20 +14,30 @@ CAST({{ value }} AS STRING)
 {%- endif %}
 {% endmacro %}
 
-{# Whether the final type holds what the text says, as DuckDB judges it too: numbers are compared as FLOAT64, of which
-computed ones may be off by a part that is noise. #}
-{% macro is_unchanged(kind, text, noise) %}
+{# Whether the final type holds what the text says, by the rules that taxi_assets/trips/columns.py states: numbers are
+compared as FLOAT64, and a computed one may be off by a rounding error. #}
+{% macro is_unchanged(kind, text, rounding_error, not_text) %}
 {% if kind == "integer" %}
 {{ is_number(text) }}
+                AND {{ digits(text) }} <= 15
+                AND ({{ float64(text) }} != 0 OR {{ digits(text) }} = 0)
                 AND {{ float64(text) }} = TRUNC({{ float64(text) }})
                 AND {{ float64(text) }} BETWEEN -2147483648 AND 2147483647
 {%- elif kind == "decimal" %}
 {{ is_number(text) }}
                 AND ABS({{ float64(text) }}) < 1e10
-                AND ABS(CAST(ROUND(SAFE_CAST({{ float64(text) }} AS NUMERIC), 4) AS FLOAT64) - {{ float64(text) }})
-                    <= {{ noise }} * ABS({{ float64(text) }})
+                AND ({{ rounded(text) }} != 0 OR {{ digits(text) }} = 0)
+                AND CASE
+                    WHEN {{ digits(text) }} <= 15 AND CAST({{ rounded(text) }} AS FLOAT64) = {{ float64(text) }} THEN TRUE
+                    ELSE {{ digits(text) }} <= {{ rounding_error.digits }}
+                        AND ABS({{ float64(text) }}) < {{ rounding_error.limit }}
+                        AND ABS(CAST({{ rounded(text) }} AS FLOAT64) - {{ float64(text) }})
+                            <= {{ rounding_error.part }} * ABS({{ float64(text) }})
+                END
 {%- elif kind == "timestamp" %}
 FORMAT_DATETIME('%F %T', SAFE_CAST({{ text }} AS DATETIME)) = {{ text }}
+{%- else %}
+NOT REGEXP_CONTAINS({{ text }}, {{ not_text | escaped }})
 {%- endif %}
 {% endmacro %}
 
@@ -36,9 +46,11 @@ FORMAT_DATETIME('%F %T', SAFE_CAST({{ text }} AS DATETIME)) = {{ text }}
 {% if kind == "integer" %}
 CAST({{ float64(text) }} AS INT64)
 {%- elif kind == "decimal" %}
-ROUND(SAFE_CAST({{ float64(text) }} AS NUMERIC), 4)
+{{ rounded(text) }}
 {%- elif kind == "timestamp" %}
 SAFE_CAST({{ text }} AS DATETIME)
+{%- else %}
+{{ text }}
 {%- endif %}
 {% endmacro %}
 
@@ -66,6 +78,15 @@ REGEXP_CONTAINS({{ text }}, r'^ *[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+
 
 {% macro float64(text) %}
 SAFE_CAST(TRIM({{ text }}) AS FLOAT64)
+{%- endmacro %}
+
+{% macro rounded(text) %}
+ROUND(SAFE_CAST({{ float64(text) }} AS NUMERIC), 4)
+{%- endmacro %}
+
+{# How many digits a number is written with, from the first that isn't zero to the last that isn't. #}
+{% macro digits(text) %}
+LENGTH(TRIM(REGEXP_REPLACE(REGEXP_REPLACE({{ text }}, '[eE].*', ''), '[^0-9]', ''), '0'))
 {%- endmacro %}
 
 {% macro ten_thousandths(value) %}
