@@ -6,8 +6,8 @@ import pytest
 from google.api_core.exceptions import BadRequest
 
 from taxi_assets.sql import _environment
-from taxi_assets.trips.columns import NOISE
-from taxi_assets.trips.diagnosis import _fault
+from taxi_assets.trips.columns import NOT_TEXT, ROUNDING_ERROR
+from taxi_assets.trips.values import fault_of
 from taxi_assets.warehouses.bigquery import statements
 from taxi_assets_tests.csv_files import csv_bytes, made_trips, put_csv
 from taxi_assets_tests.gcp.project import GcpProject
@@ -35,6 +35,15 @@ TEXTS = {
         "inf",
         " ",
         "1e400",
+        "1e-400",
+        "0e5",
+        "+-5",
+        "\t5",
+        "5\f",
+        "5.0000000000000000001",
+        "2147483647.0000000001",
+        "0000000000000000000005",
+        "1e1000000000000",
     ],
     "decimal": [
         "0",
@@ -61,6 +70,28 @@ TEXTS = {
         "nan",
         "-inf",
         "0x1p3",
+        "+-5",
+        "-5\t",
+        "\v5",
+        "1e-400",
+        "-1e-5",
+        "1e1000000000000",
+        "5.0000000000000000001",
+        "5.00000000000000000000",
+        "1234567890.12345",
+        "1234567890.1235",
+        "1234567890.1234001",
+        "999999.10000000009",
+        "1000000.1000000001",
+        "9999999999.99999",
+        "8.800000000000001",
+        "8.80000000000001",
+        "17.999999999999996",
+        "98765.4321000001",
+        "0.0000999999999999999",
+        "0.00009999999999999999",
+        "4.440892098500626e-16",
+        "-0.30000000000000004e0",
     ],
     "timestamp": [
         "2019-01-02 03:04:05",
@@ -76,14 +107,19 @@ TEXTS = {
         "2019-1-2 03:04:05",
         "2019-01-02 03:04:60",
         "2019-01-02 03:04:05 UTC",
+        "0000-01-01 00:00:00",
+        "0001-01-01 00:00:00",
+        "9999-12-31 23:59:59",
+        "10000-01-01 00:00:00",
     ],
+    "text": ["N", "é", "a b", "\u00a0", "Y\t", "\x7f", "\u0085", "a\nb"],
 }
-COLUMNS = {"integer": "VendorID", "decimal": "fare_amount", "timestamp": GREEN.pickup}
+COLUMNS = {"integer": "VendorID", "decimal": "fare_amount", "timestamp": GREEN.pickup, "text": "store_and_fwd_flag"}
 
 # What the monthly table's statement asks of one text, asked of many at once.
 JUDGE = """
 {% from "values.sql" import is_unchanged %}
-SELECT `text`, COALESCE({{ is_unchanged(kind, "`text`", noise) }}, FALSE)
+SELECT `text`, COALESCE({{ is_unchanged(kind, "`text`", rounding_error, not_text) }}, FALSE)
 FROM UNNEST([{% for text in texts %}{{ text | escaped }}{{ ", " if not loop.last }}{% endfor %}]) AS `text`
 """
 
@@ -91,9 +127,13 @@ FROM UNNEST([{% for text in texts %}{{ text | escaped }}{{ ", " if not loop.last
 @pytest.mark.parametrize("kind", TEXTS)
 def test_bigquery_takes_the_same_texts_for_values_as_duckdb(project: GcpProject, kind: str):
     texts = TEXTS[kind]
-    query = _environment(statements.__package__).from_string(JUDGE).render(kind=kind, texts=texts, noise=NOISE)
+    query = (
+        _environment(statements.__package__)
+        .from_string(JUDGE)
+        .render(kind=kind, texts=texts, rounding_error=ROUNDING_ERROR, not_text=NOT_TEXT)
+    )
     column = GREEN.column(COLUMNS[kind])
-    assert dict(project.query(query)) == {text: _fault(column, text) is None for text in texts}
+    assert dict(project.query(query)) == {text: fault_of(column, text) is None for text in texts}
 
 
 def test_a_bad_value_is_shown_with_line_and_column_and_nothing_changes(project: GcpProject):
@@ -116,7 +156,7 @@ def test_a_bad_value_is_shown_with_line_and_column_and_nothing_changes(project: 
 
 def test_bigquery_itself_names_column_and_value(project: GcpProject):
     trips = made_trips(GREEN, JANUARY, 5)
-    trips[3]["PULocationID"] = "1.5; it's “odd”"
+    trips[3]["PULocationID"] = "1.5; it's odd"
     put_csv(project.source, GREEN, JANUARY, csv_bytes(GREEN.header, trips))
     assert project.run(stages=("raw", "object", "external"), checks=False).success
     warehouse = project.bigquery()

@@ -35,7 +35,8 @@ compared as FLOAT64, and a computed one may be off by a rounding error. #}
                             <= {{ rounding_error.part }} * ABS({{ float64(text) }})
                 END
 {%- elif kind == "timestamp" %}
-FORMAT_DATETIME('%F %T', SAFE_CAST({{ text }} AS DATETIME)) = {{ text }}
+CAST(SAFE_CAST({{ text }} AS DATETIME) AS STRING) = {{ text }}
+                AND LENGTH({{ text }}) = 19
 {%- else %}
 NOT REGEXP_CONTAINS({{ text }}, {{ not_text | escaped }})
 {%- endif %}
@@ -66,7 +67,7 @@ CONCAT(
                 RTRIM(CONCAT('.', LPAD(CAST(MOD({{ ten_thousandths(value) }}, 10000) AS STRING), 4, '0')), '.0')
             )
 {%- elif kind == "timestamp" %}
-FORMAT_DATETIME('%F %T', {{ value }})
+CAST({{ value }} AS STRING)
 {%- else %}
 {{ value }}
 {%- endif %}
