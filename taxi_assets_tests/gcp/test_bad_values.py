@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dagster as dg
 import pytest
 from google.api_core.exceptions import BadRequest
 
@@ -177,3 +178,22 @@ def test_a_row_with_a_field_too_few_is_shown_with_its_line(project: GcpProject):
     put_csv(project.source, GREEN, JANUARY, b"\r\n".join(lines))
     assert "line 5 has 19 fields instead of 20" in project.run(checks=False).failure
     assert "green_tripdata" not in project.tables()
+
+
+def test_zones_that_are_not_right_leave_the_good_ones(project: GcpProject):
+    def load(zones: bytes) -> dg.ExecuteInProcessResult:
+        path = project.source / "misc" / "taxi_zone_lookup.csv"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(zones)
+        selection = dg.AssetSelection.assets(["raw", "taxi_zones"], ["bigquery", "taxi_zones"])
+        job = dg.define_asset_job("zones", selection).resolve(asset_graph=project.definitions().resolve_asset_graph())
+        return job.execute_in_process(instance=project.instance, raise_on_error=False)
+
+    lines = ['"LocationID","Borough","Zone","service_zone"', *(f'{number},"B","Z","S"' for number in range(1, 266)), ""]
+    good = "\n".join(lines).encode()
+    assert load(good).success
+    before = project.query("SELECT * FROM taxi_zones ORDER BY LocationID")
+    assert len(before) == 265
+    for bad in (good.replace(b"\n5,", b"\n5.5,"), good[: good.index(b"\n101,") + 1]):
+        assert not load(bad).success
+        assert project.query("SELECT * FROM taxi_zones ORDER BY LocationID") == before
