@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: measure all subjects, show the table, and write it to docs/benchmarks.md."""
+"""``python -m benchmarks``: measures all subjects, shows the table, and writes it to docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from benchmarks.subjects import SUBJECTS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the benchmarks, and return the exit code: 0, or 1 where something could not be measured."""
+    """Run the benchmarks, and return the exit code: 0, or 1 if something could not be measured."""
     options = _options(arguments)
     console = Console(width=None if sys.stdout.isatty() else 140)
     bench = Bench(QUICK if options.quick else FULL, console)
@@ -37,20 +37,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     page.write_text(markdown(sections, machine(), bench.scale), encoding="utf-8")
     console.print(terminal_table(sections))
     if not bench.scale.is_full:
-        console.print("A quick try with small months: not to be held against the goals.")
+        console.print("A quick run with small months: do not compare it with the goals.")
     console.print(f"Measured in {time.monotonic() - start:.0f} s; written to {page}", highlight=False)
     return 0
 
 
 def _target(*, is_whole: bool) -> Path:
-    """Only a whole run replaces the page that the documentation shows."""
+    """Return where to write the page: only a whole run replaces the one in docs/."""
     return (PROJECT / "docs" if is_whole else CACHE) / "benchmarks.md"
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="small months, measured once: to see whether it works")
-    parser.add_argument("--only", action="append", choices=list(SUBJECTS), help="one subject; may be given again")
+    parser.add_argument("--quick", action="store_true", help="small months, measured once: to check that it works")
+    parser.add_argument("--only", action="append", choices=list(SUBJECTS), help="one subject; can be repeated")
     return parser.parse_args(arguments)
 
 

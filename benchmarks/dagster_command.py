@@ -1,4 +1,4 @@
-"""``dagster asset materialize``, as a person would call it, measured from outside."""
+"""Runs ``dagster asset materialize`` as a user does, and measures it from outside."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def materialize(
     home: Path,
     settings: Mapping[str, str] | None = None,
 ) -> Measurement:
-    """Materialize everything up to the taxis' main tables in DuckDB.
+    """Materialize all assets up to the taxis' main tables in DuckDB.
 
     Args:
         taxis: Names of the taxis.
         months: A month, or a range with three dots.
         source: Folder with the raw files.
-        home: An empty folder for everything that the run keeps.
-        settings: More of the project's settings.
+        home: An empty folder for everything that the run writes.
+        settings: Further settings of the project.
 
     Returns:
         Wall time and memory peak of the whole command, and what the run recorded (``dagster_runs.recorded``).

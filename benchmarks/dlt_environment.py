@@ -1,4 +1,4 @@
-"""An environment of its own for dlt, whose demands must not bind the project's."""
+"""Installs dlt into an environment of its own, because its requirements must not restrict the project's."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PACKAGES: Final = ("dlt[postgres]", "adbc-driver-postgresql", "duckdb", "pyarro
 
 
 def dlt_python(bench: Bench) -> Path:
-    """The Python that has dlt; its environment is made where it is missing, or is one of other versions.
+    """Return the Python that has dlt. Its environment is created if it is missing or has other versions.
 
     Raises:
         BenchmarkError: pip could not install dlt.

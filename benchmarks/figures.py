@@ -13,7 +13,7 @@ _BYTES_PER_MIB = 2**20
 
 @dataclass(frozen=True)
 class Figure:
-    """A median and the range of what was measured, in whatever unit."""
+    """A median and the range of the measured values, in any unit."""
 
     median: float
     lowest: float
@@ -21,12 +21,12 @@ class Figure:
 
     @classmethod
     def of(cls, values: Iterable[float]) -> Figure:
-        """The figure of these values, of which there is at least one."""
+        """Return the figure of these values; there must be at least one."""
         known = list(values)
         return cls(median(known), min(known), max(known))
 
     def text(self, unit: str = "", digits: int = 2) -> str:
-        """As people read it: ``1.75 (1.70 to 1.92) s``."""
+        """Format it: ``1.75 (1.70 to 1.92) s``."""
         spread = f" ({self.lowest:,.{digits}f} to {self.highest:,.{digits}f})" if self.lowest < self.highest else ""
         return f"{self.median:,.{digits}f}{spread}{unit}"
 
@@ -42,10 +42,10 @@ def peak_mib(measurements: Sequence[Measurement]) -> Figure:
 
 
 def ratio(measured: Sequence[Measurement], reference: Sequence[Measurement]) -> Figure:
-    """How many times as long one took as the other, round by round."""
+    """How many times as long one took as the other, by round."""
     return Figure.of(mine.seconds / other.seconds for mine, other in zip(measured, reference, strict=True))
 
 
 def peak_ratio(measured: Sequence[Measurement], reference: Sequence[Measurement]) -> Figure:
-    """How many times as much memory one held as the other, round by round."""
+    """How many times as much memory one used as the other, by round."""
     return Figure.of(mine.peak_bytes / other.peak_bytes for mine, other in zip(measured, reference, strict=True))

@@ -1,4 +1,4 @@
-"""The bench that all subjects share: fresh processes, alternating variants, and a folder for what they need."""
+"""The bench that all subjects share: fresh processes, alternating variants, and a folder for their files."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ CACHE: Final = PROJECT / ".bench"
 
 @dataclass(frozen=True)
 class Measurement:
-    """What one run of a variant came to.
+    """The result of one run of a variant.
 
     Attributes:
-        seconds: The time that the variant was measured for, in seconds.
+        seconds: The measured time in seconds.
         peak_bytes: The memory peak of the whole process.
-        facts: What else was found out, such as row counts or the seconds of single parts.
+        facts: Other results, such as row counts or the seconds of single parts.
     """
 
     seconds: float
@@ -40,10 +40,10 @@ Variant = Callable[[], Measurement]
 
 
 class Bench:
-    """Measures variants, and keeps what they need in a folder that git ignores.
+    """Measures variants, and keeps their files in a folder that git ignores.
 
     Attributes:
-        scale: How large and how often.
+        scale: Size of the months and number of repetitions.
     """
 
     def __init__(self, scale: Scale, console: Console) -> None:
@@ -56,7 +56,7 @@ class Bench:
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
-        """An empty folder on the same disk as everything else, gone at the end of the ``with`` block."""
+        """An empty folder on the same disk as everything else, deleted at the end of the ``with`` block."""
         CACHE.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=CACHE, prefix="scratch-") as folder:
             yield Path(folder)
@@ -73,8 +73,8 @@ class Bench:
 
         Args:
             name: ``module.function`` in ``benchmarks.tasks``.
-            settings: Environment variables, for what other people on the machine must not see among its arguments.
-            python: Whose Python runs it.
+            settings: Environment variables, for values that must not be visible among the process's arguments.
+            python: The Python that runs it.
             arguments: The function's arguments.
 
         Raises:
@@ -86,12 +86,12 @@ class Bench:
         return Measurement(facts.pop("seconds", finished.seconds), finished.peak_bytes, facts)
 
     def source(self, taxis: Sequence[str], months: Sequence[str], rows: int | None = None) -> Path:
-        """A folder, laid out as a source, with those months of those taxis in it; each is made once and kept.
+        """Return a folder, laid out as a source, with those months of those taxis. Each file is made once and kept.
 
         Args:
             taxis: Names of the taxis.
             months: The months.
-            rows: Rows of each file; the sample's own numbers unless given.
+            rows: Rows of each file; by default the sample's own numbers.
         """
         made = self.task("files.make_months", cache=CACHE, taxis=taxis, months=months, rows=rows)
         if made.facts["files"]:
@@ -101,16 +101,16 @@ class Bench:
     def side_by_side(
         self, variants: Mapping[str, Variant], repetitions: int | None = None
     ) -> dict[str, list[Measurement]]:
-        """Measure all variants in turn, again and again, so that a slow moment of the machine hits all of them alike.
+        """Measure all variants in turn, in several rounds, so that a slow moment of the machine affects all alike.
 
         Returns:
-            The measurements by the variants' names; those at the same place belong to the same round.
+            The measurements of each variant, by name and in the order of the rounds.
         """
         rounds = self.scale.repetitions if repetitions is None else repetitions
         results: dict[str, list[Measurement]] = {name: [] for name in variants}
         names = list(variants)
         for turn in range(rounds):
-            # Nobody always goes first, or always after the same one.
+            # Each round starts with another variant, so that none always goes first.
             start = turn % len(names)
             for name in names[start:] + names[:start]:
                 measurement = variants[name]()
@@ -123,7 +123,7 @@ class Bench:
 
 
 def copy_to_disk(source: Path, target: Path) -> Path:
-    """Copy a file and wait until it is on the disk, so that writing it back disturbs nobody's measurement."""
+    """Copy a file and wait until it is on the disk, so that writing it back does not disturb a measurement."""
     shutil.copyfile(source, target)
     with target.open("r+b") as stream:
         os.fsync(stream.fileno())

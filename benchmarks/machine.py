@@ -1,4 +1,4 @@
-"""The machine and the versions that figures depend on; nothing that tells whose machine it is."""
+"""Describes the machine and the versions that figures depend on, without anything that identifies its owner."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _BYTES_PER_GIB = 2**30
 
 
 def machine() -> Mapping[str, str]:
-    """What the figures were measured with, by the name of each fact."""
+    """Return the facts about the machine by their names."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {
         "date": str(datetime.now(UTC).date()),
@@ -26,7 +26,7 @@ def machine() -> Mapping[str, str]:
 
 
 def _processor() -> str:
-    """The processor's model, as far as the system tells it."""
+    """The processor's model, as far as the system reports it."""
     facts = Path("/proc/cpuinfo")
     if facts.is_file():
         for line in facts.read_text(encoding="utf-8").splitlines():

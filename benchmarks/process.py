@@ -20,17 +20,17 @@ _SHOWN_CHARACTERS: Final = 4_000
 
 
 class BenchmarkError(Exception):
-    """A measured process failed, or did not do the work that it was measured at."""
+    """A measured process failed, or did not do its work."""
 
 
 @dataclass(frozen=True)
 class Finished:
-    """A process that has ended well.
+    """A process that has ended without an error.
 
     Attributes:
         seconds: Wall time from its start to its end.
-        peak_bytes: The most memory that it held at once (maximum resident set size).
-        output: What it wrote to its standard output.
+        peak_bytes: The largest amount of memory that it held at once (maximum resident set size).
+        output: Its standard output.
     """
 
     seconds: float
@@ -41,7 +41,7 @@ class Finished:
 def run_python(
     arguments: Sequence[str], settings: Mapping[str, str] | None = None, *, python: str | Path = sys.executable
 ) -> Finished:
-    """Run Python with these arguments in the project's folder, with no project settings but the given ones.
+    """Run Python with these arguments in the project's folder. Of the project's settings, only the given ones are set.
 
     Raises:
         BenchmarkError: It ended with an error.
@@ -57,7 +57,7 @@ def run_python(
             stderr=errors,
         )
         try:
-            # Unlike Popen.wait, this also tells what this very process used.
+            # Unlike Popen.wait, this also returns the resources that this process used.
             _, status, usage = os.wait4(process.pid, 0)
         except BaseException:
             process.kill()

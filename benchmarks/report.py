@@ -1,4 +1,4 @@
-"""What a subject reports: lines that are held against a goal, tables with details, and how it was measured."""
+"""The report of a subject: lines that are compared with a goal, tables with details, and how it was measured."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class Line:
 
     Attributes:
         what: What was measured.
-        figure: What came out, with its unit.
-        goal: What was aimed at; empty where the figure stands for itself.
-        is_met: Whether the goal is met; None where there is none.
+        figure: The result, with its unit.
+        goal: The goal; empty if there is none.
+        is_met: Whether the goal is met; None if there is none.
     """
 
     what: str
@@ -41,13 +41,13 @@ class Details:
 
 @dataclass(frozen=True)
 class Section:
-    """All about one subject.
+    """The section of the page about one subject.
 
     Attributes:
         title: Its heading.
-        how: In plain words, how it was measured and what is not in the figures.
-        lines: What came out.
-        details: Tables that explain it.
+        how: How it was measured, and what is not included in the figures.
+        lines: The results.
+        details: Tables that explain them.
     """
 
     title: str
@@ -57,10 +57,10 @@ class Section:
 
 
 def at_most(limit: float, what: str, figure: Figure, *, unit: str = "", digits: int = 2) -> Line:
-    """A line whose median must not exceed a limit; the verdict follows the median as it was measured, unrounded."""
+    """A line whose median must not exceed a limit; the unrounded median decides."""
     return Line(what, figure.text(unit, digits), f"≤ {limit:,g}{unit}", figure.median <= limit)
 
 
 def at_least(limit: float, what: str, figure: Figure, *, unit: str = "", digits: int = 2) -> Line:
-    """A line whose median must reach a limit."""
+    """A line whose median must reach a limit; the unrounded median decides."""
     return Line(what, figure.text(unit, digits), f"≥ {limit:,g}{unit}", figure.median >= limit)

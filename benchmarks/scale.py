@@ -13,10 +13,10 @@ class Scale:
     Attributes:
         rows: Rows of an ordinary month.
         large_rows: Rows of a large month; published months have up to eight million.
-        repetitions: How often short measurements are repeated.
-        long_repetitions: How often measurements are repeated that take many seconds each.
+        repetitions: Rounds of short measurements.
+        long_repetitions: Rounds of measurements that take many seconds each.
         first_month: First month of the long range of small months.
-        is_full: Whether the figures may be held against the goals.
+        is_full: Whether the figures can be compared with the goals.
     """
 
     rows: int

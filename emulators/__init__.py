@@ -1,5 +1,5 @@
-"""Google Cloud Storage and BigQuery on one machine: emulators in an environment of their own, started as servers.
+"""Emulators of Cloud Storage and BigQuery on this machine, started as servers from an environment of their own.
 
-Used by the tests and by `make demo-gcp`, and part of neither. `environment` installs the emulators, `running` starts
-and stops them, and the modules in `servers` are run inside their environment, never imported here.
+The tests and `make demo-gcp` use them. `environment` installs the emulators, `running` starts and stops them, and the
+modules in `servers` run inside that environment and are never imported here.
 """

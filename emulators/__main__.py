@@ -11,7 +11,7 @@ from emulators.running import running_emulators
 
 
 def main() -> int:
-    """Do what the command line says, and return the exit code."""
+    """Run the command, and return the exit code."""
     try:
         if sys.argv[1:] == ["run"]:
             return _run()
@@ -24,11 +24,11 @@ def main() -> int:
 
 def _run() -> int:
     with running_emulators() as emulators:
-        print(f"Emulators only ({emulators.bigquery_name}): nothing goes to Google Cloud. In another terminal:")
+        print(f"Emulators only ({emulators.bigquery_name}): nothing goes to Google Cloud. In another terminal, run:")
         for name, value in emulators.variables().items():
             print(f"export {name}={shlex.quote(value)}")
         try:
-            input("Enter ends them, and deletes what they hold.\n")
+            input("Press Enter to stop them and delete their data.\n")
         except (KeyboardInterrupt, EOFError):
             return 0
     return 0

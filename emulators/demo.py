@@ -1,4 +1,4 @@
-"""`make demo-gcp`: the whole way to BigQuery for both taxis, on emulators, without an account or a network."""
+"""`make demo-gcp`: loads some months of all taxis into BigQuery, on emulators, without an account or network."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from emulators.errors import EmulatorError
 from emulators.running import Emulators, running_emulators
 from taxi_assets.demo import parsed_options, run_demo
 
-_SETTINGS_OF_THE_REAL_ONE = (
+_CLOUD_SETTINGS = (
     "GCP_PROJECT_ID",
     "GCP_BUCKET_NAME",
     "GCP_DATASET",
@@ -24,18 +24,18 @@ _SETTINGS_OF_THE_REAL_ONE = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the demo, and return the exit code: 0, or 1 where something failed or Google Cloud is configured."""
+    """Run the demo, and return the exit code: 0, or 1 if something failed or Google Cloud is configured."""
     options = parsed_options(arguments, "python -m emulators.demo", __doc__)
-    found = [name for name in _SETTINGS_OF_THE_REAL_ONE if os.environ.get(name)]
+    found = [name for name in _CLOUD_SETTINGS if os.environ.get(name)]
     if found:
         print(
-            f"This demo runs on emulators only, and there are settings for something else ({', '.join(found)}): unset "
-            "them for it, or load into your project as docs/gcp.md says.",
+            f"This demo runs on emulators only, but there are settings for something else ({', '.join(found)}): unset "
+            "them for the demo, or load into your own project as docs/gcp.md explains.",
             file=sys.stderr,
         )
         return 1
     try:
-        # What the emulators hold ends with them, so Dagster must not remember it either.
+        # The emulators keep nothing when they end, so Dagster must not remember their months either.
         with tempfile.TemporaryDirectory(prefix="taxi_demo_gcp_") as home, running_emulators(_say) as emulators:
             os.environ.update({**emulators.variables(), "TAXI_HOME": home})
             for name in ("TAXI_LANDING", "DAGSTER_HOME", "GCP_LOCATION"):
@@ -44,14 +44,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except EmulatorError as error:
         print(error, file=sys.stderr)
         return 1
-    _say("The emulators have ended. What the table shows is what they answered, not Google Cloud: see docs/gcp.md.")
+    _say("The emulators have ended. The table shows their answers, not Google Cloud's: see docs/gcp.md.")
     return code
 
 
 def _load(options: argparse.Namespace, emulators: Emulators) -> int:
     _say(
         f"EMULATORS ONLY: gcp-storage-emulator at {emulators.storage} and {emulators.bigquery_name} at "
-        f"{emulators.bigquery}. Nothing goes to Google Cloud, and nothing of this stays."
+        f"{emulators.bigquery}. Nothing goes to Google Cloud, and nothing is kept."
     )
     if not _set_up():
         return 1
@@ -59,8 +59,8 @@ def _load(options: argparse.Namespace, emulators: Emulators) -> int:
 
 
 def _set_up() -> bool:
-    """Run the job ``gcp_setup`` as the graph has it."""
-    import dagster as dg  # noqa: PLC0415 - takes seconds, during which there is something to read already
+    """Run the graph's job ``gcp_setup``."""
+    import dagster as dg  # noqa: PLC0415 - after the first message, as it takes seconds
 
     from taxi_assets.build import build_definitions  # noqa: PLC0415
 

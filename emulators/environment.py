@@ -1,8 +1,8 @@
-"""The environment of the emulators: which Python, which emulator of BigQuery, and their installation.
+"""Installs the emulators into an environment of their own, and chooses its Python and its emulator of BigQuery.
 
-The emulators need libraries in versions that the project can't have beside its own, so they get a virtual environment
-of their own, made once. Of the two emulators of BigQuery the more faithful one, local-bigquery, needs Python 3.13;
-where none is found, bqemulator runs on the Python that runs this.
+The emulators need libraries in versions that conflict with the project's, so they have a virtual environment of their
+own, which is created once. Of the two emulators of BigQuery, local-bigquery is closer to the service but needs Python
+3.13; without it, bqemulator runs on the Python that runs this code.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from filelock import FileLock
 from emulators.errors import EmulatorError
 
 PYTHON_VARIABLE: Final = "TAXI_EMULATORS_PYTHON"
-"""Names the Python that the emulators' environment is made with."""
+"""The variable that names the Python for the emulators' environment."""
 
 FOLDER: Final = Path(__file__).resolve().parents[1] / ".venv-emulators"
 
@@ -37,7 +37,7 @@ class BigQueryEmulator:
         name: Name of its package, and of its constraints file.
         launcher: File in ``emulators/servers`` that starts it.
         pythons: Versions of Python that its constraints were tested with.
-        packages: What to install for it.
+        packages: Packages to install for it.
     """
 
     name: str
@@ -47,7 +47,7 @@ class BigQueryEmulator:
 
     @property
     def constraints(self) -> Path:
-        """File of the versions that were tested."""
+        """The file of the tested versions."""
         return _CONSTRAINTS / f"{self.name}.txt"
 
 
@@ -76,13 +76,13 @@ class Environment:
 
 
 def environment(say: Callable[[str], None] = print) -> Environment:
-    """The emulators' environment, which is made if it isn't there or is of other versions.
+    """Return the emulators' environment. It is created if it is missing or has other versions.
 
     Args:
-        say: What to do with a line about what is going on.
+        say: Gets each line about the progress.
 
     Raises:
-        EmulatorError: None could be made.
+        EmulatorError: It could not be created.
     """
     FOLDER.mkdir(exist_ok=True)
     with FileLock(FOLDER / ".lock"):
@@ -118,7 +118,7 @@ def _install(say: Callable[[str], None]) -> Environment:
 
 
 def _try_to_install(emulator: BigQueryEmulator, python: Path) -> str | None:
-    """None if it worked, else the reason why not."""
+    """Install into the folder; return None if it worked, else the reason why not."""
     for entry in FOLDER.iterdir():
         if entry.name != ".lock":
             shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
@@ -144,7 +144,7 @@ def _python() -> Path:
 
 
 def _pythons(emulator: BigQueryEmulator) -> Iterator[Path]:
-    """Pythons of the versions that the emulator was tested with, the likeliest first, at most one of each version."""
+    """Pythons of the versions that the emulator was tested with, the most likely first, at most one of each version."""
     seen = set()
     for candidate in _candidates(emulator):
         version = _version(candidate)
@@ -166,7 +166,7 @@ def _candidates(emulator: BigQueryEmulator) -> Iterator[Path]:
 
 
 def _version(python: Path) -> tuple[int, int] | None:
-    """The version of a Python that can make virtual environments, or None where it is none such."""
+    """The version of a Python, or None if it can't create virtual environments."""
     code = "import ensurepip, sys, venv; print(*sys.version_info[:2])"
     try:
         done = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603

@@ -1,4 +1,4 @@
-"""What can go wrong with the emulators, as sentences for people."""
+"""The error of the emulators, whose message is a sentence for the user."""
 
 
 class EmulatorError(Exception):

@@ -1,4 +1,4 @@
-"""Starts the emulators for the length of a block, and says how clients find them."""
+"""Starts the emulators for the length of a block, and returns the settings for their clients."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ PROJECT: Final = "emulated-project"
 BUCKET: Final = "emulated-taxi-bucket"
 DATASET: Final = "emulated_taxi_dataset"
 FOREIGN_BUCKET: Final = "somebody-elses-bucket"
-"""A bucket that the emulator keeps from its clients, as one of another account."""
+"""A bucket that clients can't access, like one of another account."""
 READ_ONLY_BUCKET: Final = "read-only-bucket"
-"""A bucket that clients may read and not change, as with too few permissions."""
+"""A bucket that clients can read but not change, as with missing permissions."""
 
 _SERVERS: Final = Path(__file__).parent / "servers"
 _START_SECONDS: Final = 120.0
@@ -36,9 +36,9 @@ class Emulators:
     """Emulators that are running.
 
     Attributes:
-        storage: Address of the one of Cloud Storage, ``http://127.0.0.1:<port>``.
-        bigquery: Address of the one of BigQuery.
-        bigquery_name: ``local-bigquery`` or ``bqemulator``, which is less faithful.
+        storage: Address of the emulator of Cloud Storage, ``http://127.0.0.1:<port>``.
+        bigquery: Address of the emulator of BigQuery.
+        bigquery_name: ``local-bigquery`` or ``bqemulator``, which differs more from the service.
         objects: Folder with a folder for each bucket.
     """
 
@@ -48,7 +48,7 @@ class Emulators:
     objects: Path
 
     def variables(self) -> Mapping[str, str]:
-        """Environment variables that lead clients here; bucket and dataset don't exist yet."""
+        """Environment variables that point clients to them. The bucket and the dataset do not exist yet."""
         return {
             "STORAGE_EMULATOR_HOST": self.storage,
             "BIGQUERY_EMULATOR_HOST": self.bigquery,
@@ -60,13 +60,13 @@ class Emulators:
 
 @contextmanager
 def running_emulators(say: Callable[[str], None] = print) -> Iterator[Emulators]:
-    """Both emulators, empty, for the length of the block. They end with this process, however it ends.
+    """Run both emulators, empty, for the length of the block. They end with this process, however it ends.
 
     Args:
-        say: What to do with a line about what is going on.
+        say: Gets each line about the progress.
 
     Raises:
-        EmulatorError: They can't be installed or don't start.
+        EmulatorError: They can't be installed, or do not start.
     """
     installed = environment(say)
     folder = Path(tempfile.mkdtemp(prefix="taxi_emulators_"))
@@ -100,7 +100,7 @@ def running_emulators(say: Callable[[str], None] = print) -> Iterator[Emulators]
 
 
 class _Server:
-    """One launcher as a process."""
+    """A launcher, running as a process."""
 
     def __init__(self, process: subprocess.Popen[str], name: str, log: Path) -> None:
         self._process, self._name, self._log = process, name, log
@@ -116,20 +116,20 @@ class _Server:
         data: Path,
         variables: Mapping[str, str],
     ) -> Iterator[Mapping[str, Any]]:
-        """A server for the length of the block, and what it reports about itself."""
+        """Run a server for the length of the block, and yield what it reports about itself."""
         data.mkdir(parents=True)
         log = data / "log"
         arguments = [text for option in options.items() for text in option]
         with log.open("wb") as stream:
             process = subprocess.Popen(  # noqa: S603
                 [installed.python, _SERVERS / launcher, "--data", data, *arguments],
-                # As long as this end of its input is open the server lives.
+                # The server ends when this end of its input is closed.
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stream,
                 env={**_without_settings_of_ours(), **variables},
                 text=True,
-                start_new_session=True,  # a Ctrl-C is for the parent, which then ends the servers
+                start_new_session=True,  # Ctrl-C reaches only the parent, which then stops the servers
             )
         server = cls(process, launcher, log)
         try:
@@ -138,12 +138,12 @@ class _Server:
             server.stop()
 
     def report(self) -> Mapping[str, Any]:
-        """What the server says once it listens."""
+        """Wait until the server listens, and return its report."""
         reports: list[str] = []
 
         def wait_for_report() -> None:
             assert self._process.stdout is not None  # noqa: S101
-            # A library may print while it is imported.
+            # Libraries may print other lines while they are imported.
             reports.extend(islice((line for line in self._process.stdout if line.startswith("{")), 1))
 
         reader = threading.Thread(target=wait_for_report, daemon=True)
@@ -152,14 +152,14 @@ class _Server:
         if not reports:
             said = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
             raise EmulatorError(
-                f"The emulator {self._name} did not start ({said[-1] if said else 'it said nothing'}): delete "
+                f"The emulator {self._name} did not start ({said[-1] if said else 'it wrote no message'}): delete "
                 f".venv-emulators and try again, or name another Python in {PYTHON_VARIABLE}."
             )
         report: Mapping[str, Any] = json.loads(reports[0])
         return report
 
     def stop(self) -> None:
-        """Let go of it, and make sure that it has ended."""
+        """Tell it to end, and kill it if it does not."""
         assert self._process.stdin is not None  # noqa: S101
         assert self._process.stdout is not None  # noqa: S101
         self._process.stdin.close()
@@ -172,6 +172,6 @@ class _Server:
 
 
 def _without_settings_of_ours() -> dict[str, str]:
-    """The environment without what is meant for clients of Google Cloud, or for Python in our own environment."""
+    """The environment without the variables for clients of Google Cloud and for this project's own Python."""
     foreign = ("GCP_", "GOOGLE_", "STORAGE_", "BIGQUERY_", "BQEMU_", "PYTHON")
     return {name: value for name, value in os.environ.items() if not name.startswith(foreign)}

@@ -1,4 +1,4 @@
-"""The processes of docker-compose.yml on this machine without containers: ``make up``, ``make down``, ``make status``.
+"""The services of docker-compose.yml as processes of this machine: ``make up``, ``make down`` and ``make status``.
 
-The settings are read from docker-compose.yml itself, so that there is one place for them.
+Their settings are read from docker-compose.yml itself, so that they are written once.
 """

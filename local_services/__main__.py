@@ -17,7 +17,7 @@ _console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command, and return the exit code: 0, or 1 where it failed or, with ``status``, something is down."""
+    """Run a command and return its exit code: 1 if it failed or, with ``status``, if a service is down, else 0."""
     parser = argparse.ArgumentParser(prog="python -m local_services", description=__doc__)
     parser.add_argument("command", choices=["up", "down", "status"])
     command: str = parser.parse_args(arguments).command
@@ -36,8 +36,8 @@ def _up(machine: Machine) -> int:
     _console.print(
         f"""
 The UI is at [bold]{webserver.address}[/bold], the data database at {data.address} (user taxi). Next:
-  make status    what runs, and where its log is
-  make down      end it; everything is kept in {machine.home}"""
+  make status    show what runs, and where its logs are
+  make down      stop it; all data stays in {machine.home}"""
     )
     return 0
 

@@ -1,8 +1,9 @@
-"""A process in the background: it outlives the command that starts it, and is known by its pid file."""
+"""A process in the background, which outlives the command that starts it and is found again by its pid file."""
 
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,7 @@ from typing import Any, Final
 
 import psutil
 
-# A process that got the pid of an earlier one did not start within this many seconds of it.
+# A process that has the pid of an earlier one did not start within this many seconds of it.
 _SAME_START_SECONDS: Final = 2.0
 _SHOWN_LINES: Final = 5
 
@@ -23,8 +24,8 @@ class Background:
     """A process that may or may not be running.
 
     Attributes:
-        name: What people call it.
-        folder: Where its pid file and its log are.
+        name: Its name, for the files.
+        folder: The folder of its pid file and its log.
     """
 
     name: str
@@ -32,16 +33,16 @@ class Background:
 
     @property
     def pid_file(self) -> Path:
-        """Says which process it is, and since when, as JSON."""
+        """The file with its pid and the time of its start, as JSON."""
         return self.folder / f"{self.name}.pid"
 
     @property
     def log(self) -> Path:
-        """What it writes."""
+        """The file with its output."""
         return self.folder / f"{self.name}.log"
 
     def process(self) -> psutil.Process | None:
-        """The running process, or None; a pid file whose process has gone, or whose pid is another's now, is stale."""
+        """The running process; None if it has ended, also where its pid belongs to another process by now."""
         try:
             noted = json.loads(self.pid_file.read_text(encoding="utf-8"))
             process = psutil.Process(noted["pid"])
@@ -58,15 +59,16 @@ class Background:
         environment: Mapping[str, str],
         account: Mapping[str, Any] | None = None,
     ) -> psutil.Process:
-        """Start it in a session of its own, where no Ctrl-C of the terminal reaches it.
+        """Start it in a session of its own, which Ctrl-C in the terminal does not reach.
 
         Args:
             command: The program and its arguments.
             folder: Its working directory.
-            environment: Its environment variables, all of them.
-            account: ``Popen``'s words for the account to run it as; the caller's unless given.
+            environment: All its environment variables.
+            account: ``Popen``'s arguments for the account to run it as; the caller's account unless given.
         """
-        with self.log.open("wb") as log:
+        # What services log may be for their owner only.
+        with open(self.log, "wb", opener=lambda path, flags: os.open(path, flags, mode=0o600)) as log:
             started = subprocess.Popen(  # noqa: S603 - our own programs
                 list(command),
                 cwd=folder,
@@ -82,12 +84,12 @@ class Background:
         return process
 
     def stop(self, how: signal.Signals, *, seconds: float, with_children: bool) -> None:
-        """End it, first politely and in the end for certain, and remove the pid file.
+        """End it with a signal, kill it if that takes too long, and remove the pid file.
 
         Args:
-            how: The polite signal.
-            seconds: How long it may take.
-            with_children: Whether the processes that it has started are ended with it.
+            how: The first signal.
+            seconds: Seconds that it has to end.
+            with_children: Whether the processes that it has started are ended too.
         """
         process = self.process()
         if process is not None:
@@ -98,8 +100,8 @@ class Background:
             psutil.wait_procs(alive, timeout=seconds)
         self.pid_file.unlink(missing_ok=True)
 
-    def last_words(self) -> str:
-        """The last lines of its log, in one."""
+    def end_of_log(self) -> str:
+        """The last lines of its log, as one line."""
         text = self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         return " / ".join(lines[-_SHOWN_LINES:])

@@ -1,4 +1,4 @@
-"""docker-compose.yml as data: what each service runs, with which settings, on which port, and after which others."""
+"""docker-compose.yml as data: the command, settings and port of each service, and the services that it needs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from taxi_assets.errors import SettingsError
 PROJECT: Final = Path(__file__).resolve().parents[1]
 COMPOSE_FILE: Final = PROJECT / "docker-compose.yml"
 
-# What tells each kind of program where to listen.
+# The variables by which each kind of program gets its port.
 _LISTENS: Final = ("PGPORT", "DAGSTER_GRPC_PORT", "DAGSTER_WEBSERVER_PORT")
 
 
@@ -27,10 +27,10 @@ class Service:
 
     Attributes:
         name: Its name, which is also its host name among containers.
-        command: The command with its arguments; empty where it is the image's own.
+        command: The command with its arguments; empty if it is the image's own.
         environment: Its environment variables, with the user's settings filled in.
         starts_after: Names of the services that must be healthy first.
-        port: Where it listens, where that is a setting.
+        port: The port that it listens on, if a setting gives it.
         port_variable: The name of that setting.
     """
 
@@ -43,20 +43,20 @@ class Service:
 
 
 def user_settings(project: Path = PROJECT) -> dict[str, str]:
-    """The variables that the user has set: in ``.env``, and over it in the environment; empty ones don't count."""
+    """The variables that the user has set in ``.env`` or in the environment, which wins; without empty ones."""
     chosen = {**dotenv_values(project / ".env"), **os.environ}
     return {name: value for name, value in chosen.items() if value}
 
 
 def read_services(variables: Mapping[str, str], file: Path = COMPOSE_FILE) -> dict[str, Service]:
-    """All services by their names.
+    """All services by name.
 
     Args:
-        variables: What ``${NAME:-default}`` stands for, where it is set.
+        variables: Values for ``${NAME:-default}`` in the file.
         file: The file to read.
 
     Raises:
-        SettingsError: A port is no number.
+        SettingsError: A port is not a number.
     """
     services: Mapping[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))["services"]
     return {name: _service(name, fields, variables) for name, fields in services.items()}
@@ -87,5 +87,5 @@ def _variables_in(text: str) -> Sequence[str]:
 
 
 def filled_in(text: str, variables: Mapping[str, str]) -> str:
-    """A text with every ``${NAME:-default}`` replaced by what it stands for."""
+    """A text with every ``${NAME:-default}`` replaced by its value."""
     return "".join(atom.resolve(variables) for atom in parse_variables(text))

@@ -1,7 +1,7 @@
-"""What can go wrong with the services of this machine, as sentences for people."""
+"""The error of the services of this machine."""
 
 from taxi_assets.errors import TaxiAssetsError
 
 
 class LocalServiceError(TaxiAssetsError):
-    """A process of ``make up`` does not start, does not answer, or finds its port taken."""
+    """A service does not start or does not answer, or its port is not free."""

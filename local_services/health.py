@@ -1,4 +1,4 @@
-"""Whether a service answers, asked from outside as a client would."""
+"""Whether a service answers a client."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SECONDS: Final = 5
 
 
 def postgres_answers(port: int, *, database: str, user: str, password: str) -> bool:
-    """Whether the server lets us into the database."""
+    """Whether the server accepts a connection to the database."""
     try:
         psycopg.connect(
             host=HOST, port=port, dbname=database, user=user, password=password, connect_timeout=_SECONDS
@@ -25,8 +25,8 @@ def postgres_answers(port: int, *, database: str, user: str, password: str) -> b
 
 
 def code_server_answers(port: int) -> bool:
-    """Whether the code server has loaded the code and takes calls."""
-    # gRPC takes a moment to import, and the other questions do without.
+    """Whether the code server has loaded the code and accepts calls."""
+    # gRPC takes a moment to import, and the other questions don't need it.
     import grpc  # noqa: PLC0415
     from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse  # noqa: PLC0415
     from grpc_health.v1.health_pb2_grpc import HealthStub  # noqa: PLC0415
@@ -40,7 +40,7 @@ def code_server_answers(port: int) -> bool:
 
 
 def webserver_answers(port: int) -> bool:
-    """Whether the UI is there."""
+    """Whether the UI answers."""
     try:
         return httpx.get(f"http://{HOST}:{port}/server_info", timeout=_SECONDS).is_success
     except httpx.HTTPError:
@@ -48,7 +48,7 @@ def webserver_answers(port: int) -> bool:
 
 
 def daemons_are_well(webserver_port: int) -> bool:
-    """Whether the webserver has heard lately from all daemons that the instance needs."""
+    """Whether all daemons that the instance requires have reported to it lately, as the webserver knows."""
     query = "{ instance { daemonHealth { allDaemonStatuses { healthy required } } } }"
     try:
         answer = httpx.post(f"http://{HOST}:{webserver_port}/graphql", json={"query": query}, timeout=_SECONDS)

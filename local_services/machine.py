@@ -1,7 +1,9 @@
-"""All services of docker-compose.yml on this machine, started in their order and ended in the reverse one."""
+"""All services of docker-compose.yml on this machine: started in order, and ended in reverse order."""
 
 from __future__ import annotations
 
+import os
+import stat
 import time
 from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
@@ -15,8 +17,9 @@ from local_services.errors import LocalServiceError
 from local_services.services import CodeServer, Daemon, LocalService, PostgresService, Webserver
 from taxi_assets.dagster_home import put_instance_settings
 from taxi_assets.errors import SettingsError
+from taxi_assets.files import make_private_folder
 
-# pgAdmin is no part of it: whoever has no containers has clients of their own.
+# Without pgAdmin, for which any client of the user's own will do.
 _KINDS: Final[Mapping[str, type[LocalService]]] = {
     "metadata": PostgresService,
     "data": PostgresService,
@@ -32,19 +35,19 @@ Say = Callable[[str], None]
 
 
 class Machine:
-    """What ``make up`` starts and ``make down`` ends.
+    """All that ``make up`` starts and ``make down`` ends.
 
     Attributes:
         home: The folder of all state, TAXI_HOME.
-        folder: Where pid files, logs, the databases and Dagster's folder are, below home.
+        folder: The folder in home for pid files, logs, the databases and Dagster's own state.
     """
 
     def __init__(self, home: Path, variables: Mapping[str, str]) -> None:
-        """Know the services, and start none.
+        """Describe the services, without starting any.
 
         Args:
             home: The folder of all state.
-            variables: The user's settings, handed on to all processes under those of docker-compose.yml.
+            variables: The user's settings. All processes get them, below those of docker-compose.yml.
         """
         self.home = home
         self.folder = home / "up"
@@ -52,10 +55,10 @@ class Machine:
 
     @cached_property
     def services(self) -> Mapping[str, LocalService]:
-        """The services by their names, each after those that it needs.
+        """The services by name, each after those that it needs.
 
         Raises:
-            SettingsError: A port is no number, or is given twice.
+            SettingsError: A port is not a number, or two services have the same one.
         """
         known = {name: service for name, service in read_services(self._variables).items() if name in _KINDS}
         _require_different_ports(known.values())
@@ -65,13 +68,13 @@ class Machine:
         }
 
     def up(self, say: Say) -> None:
-        """Start what does not run yet, and wait until all of it is healthy.
+        """Start the services that don't run, and wait until all are healthy.
 
         Args:
-            say: Told what happens.
+            say: Gets a line for each service.
 
         Raises:
-            LocalServiceError: A port is taken, or a service does not start; those that have started are left running.
+            LocalServiceError: A port is not free, or a service does not start. Those that have started keep running.
         """
         down = {name: service for name, service in self.services.items() if not service.process.process()}
         for name, service in self.services.items():
@@ -93,7 +96,7 @@ class Machine:
                 waiting.done(service.service.name)
 
     def down(self, say: Say) -> None:
-        """End what runs, in the reverse order; nothing that is kept is touched."""
+        """End the services that run, in reverse order. Their data stays."""
         running = [service for service in self.services.values() if service.process.process()]
         for service in reversed(running):
             service.stop()
@@ -102,7 +105,7 @@ class Machine:
             say("Nothing was running")
 
     def _environment(self, of_service: Mapping[str, str]) -> Mapping[str, str]:
-        """A service's environment: as in its container, but on this machine's address and in its folders."""
+        """A service's environment: as in its container, but with this machine's address and folders."""
         here = {name: health.HOST for name in of_service if name.endswith("_HOST")}
         folders = {"TAXI_HOME": str(self.home), "DAGSTER_HOME": str(self.folder / "dagster")}
         return {**self._variables, **of_service, **here, **folders}
@@ -110,11 +113,16 @@ class Machine:
     def _make_folders(self) -> None:
         dagster_home = self.folder / "dagster"
         try:
-            dagster_home.mkdir(parents=True, exist_ok=True)
+            make_private_folder(dagster_home)
+            if os.geteuid() == 0:
+                # PostgreSQL's account must get to its own folder; it can't list these.
+                for folder in (self.home, self.folder):
+                    folder.chmod(folder.stat().st_mode | stat.S_IXOTH)
             put_instance_settings(_INSTANCE_SETTINGS, dagster_home)
         except OSError as error:
             raise LocalServiceError(
-                f"The folder {self.folder} can't be written ({error.strerror}): set TAXI_HOME to a folder that can."
+                f"The folder {self.folder} can't be written ({error.strerror}): set TAXI_HOME to a folder that can be "
+                "written."
             ) from error
 
 
@@ -135,12 +143,12 @@ def _wait_for(service: LocalService) -> None:
     while not service.is_healthy():
         if service.process.process() is None:
             raise LocalServiceError(
-                f"{service.title} has ended while it was starting: correct what it says at the end of "
-                f"{service.process.log}, “{service.process.last_words()}”, and run make up again."
+                f"{service.title} ended while it was starting (“{service.process.end_of_log()}”): correct the cause, "
+                f"which is in {service.process.log}, and run make up again."
             )
         if time.monotonic() > deadline:
             raise LocalServiceError(
-                f"{service.title} does not answer after {_START_SECONDS:.0f} seconds: see {service.process.log}, "
-                "and run make down and make up again."
+                f"{service.title} has not answered for {_START_SECONDS:.0f} seconds: see {service.process.log}, then "
+                "run make down and make up again."
             )
         time.sleep(_POLL_SECONDS)

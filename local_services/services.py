@@ -1,4 +1,4 @@
-"""The services of docker-compose.yml as processes of this machine: how each is started, asked and ended."""
+"""The services of docker-compose.yml as processes of this machine: how each is started, checked and ended."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ _STOP_SECONDS: Final = 30.0
 
 @dataclass(frozen=True)
 class LocalService(ABC):
-    """A service that runs, or could run, as a process of this machine.
+    """A service as a process of this machine, running or not.
 
     Attributes:
-        service: What docker-compose.yml says about it.
+        service: Its description in docker-compose.yml.
         environment: All environment variables of its process.
-        folder: Where its pid file, its log and what it keeps are.
+        folder: The folder of its pid file, its log and its data.
     """
 
     service: Service
@@ -47,7 +47,7 @@ class LocalService(ABC):
     @property
     @abstractmethod
     def title(self) -> str:
-        """What people call it."""
+        """Its name for people."""
 
     @property
     def process(self) -> Background:
@@ -56,7 +56,7 @@ class LocalService(ABC):
 
     @abstractmethod
     def start(self) -> None:
-        """Start its process, and don't wait.
+        """Start its process, without waiting for it.
 
         Raises:
             LocalServiceError: It can't be started.
@@ -64,7 +64,7 @@ class LocalService(ABC):
 
     @abstractmethod
     def is_healthy(self) -> bool:
-        """Whether it does its work."""
+        """Whether it works."""
 
     @abstractmethod
     def stop(self) -> None:
@@ -72,20 +72,20 @@ class LocalService(ABC):
 
     @property
     def address(self) -> str:
-        """Where it is, for people."""
+        """Its address for people; empty if it has none."""
         return f"{health.HOST}:{self.service.port}" if self.service.port else ""
 
     def require_free_port(self) -> None:
-        """Make sure that nobody else has its port.
+        """Make sure that its port is free.
 
         Raises:
-            LocalServiceError: Somebody has.
+            LocalServiceError: Another program has the port.
         """
         port = self.service.port
         if port is None:
             return
         with socket.socket() as listener:
-            # As servers do it, for whom the rests of an ended connection are no hindrance.
+            # As servers do, so that the remains of a closed connection don't count.
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 listener.bind((health.HOST, port))
@@ -97,7 +97,7 @@ class LocalService(ABC):
 
 
 class PostgresService(LocalService):
-    """A PostgreSQL server, whose cluster is made at the first start."""
+    """A PostgreSQL server. Its cluster is made at the first start."""
 
     @property
     @override
@@ -110,7 +110,7 @@ class PostgresService(LocalService):
         home = self.folder / self.service.name
         if not is_whole(home):
             shutil.rmtree(home, ignore_errors=True)
-            home.mkdir(parents=True)
+            home.mkdir(mode=0o700, parents=True)
             require_reachable(home)
             make_cluster(programs, home, **self._access)
         self.process.start(
@@ -126,25 +126,25 @@ class PostgresService(LocalService):
 
     @override
     def stop(self) -> None:
-        # PostgreSQL's own mode “fast”, in which it rolls back what is open, and ends its children itself.
+        # PostgreSQL's mode “fast”: it rolls back open transactions, and ends its children itself.
         self.process.stop(signal.SIGINT, seconds=_STOP_SECONDS, with_children=False)
 
     @property
     def _access(self) -> dict[str, str]:
         return {
-            "database": self.environment["POSTGRES_DB"],
-            "user": self.environment["POSTGRES_USER"],
-            "password": self.environment["POSTGRES_PASSWORD"],
+            "database": self.environment["DATABASE_NAME"],
+            "user": self.environment["DATABASE_OWNER"],
+            "password": self.environment["DATABASE_PASSWORD"],
         }
 
 
 class DagsterService(LocalService):
-    """One of Dagster's own programs, started by the command that its container has."""
+    """One of Dagster's own programs, started by its container's command."""
 
     @override
     def start(self) -> None:
         program, *arguments = self.service.command
-        # The programs of this very virtual environment, whatever the PATH says.
+        # The program of this virtual environment, whatever the PATH says.
         command = [str(Path(sys.executable).parent / program), *arguments]
         self.process.start(command, folder=PROJECT, environment=self.environment)
 
@@ -154,7 +154,7 @@ class DagsterService(LocalService):
 
 
 class CodeServer(DagsterService):
-    """Serves the definitions, and starts runs as its children."""
+    """Serves the definitions, and starts runs as its child processes."""
 
     @property
     @override
@@ -185,7 +185,7 @@ class Webserver(DagsterService):
 
 
 class Daemon(DagsterService):
-    """Schedules, sensors, backfills, and the queue of runs."""
+    """Runs schedules, sensors, backfills, and the queue of runs."""
 
     @property
     @override

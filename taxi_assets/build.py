@@ -1,37 +1,28 @@
-"""Puts the asset graph together, for Dagster's entry point and for tests alike."""
+"""Puts the parts of the project together, for Dagster's entry point and for tests."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import dagster as dg
 
-from taxi_assets import settings
-from taxi_assets.assets.trips import trip_assets
-from taxi_assets.assets.zones import zones_assets, zones_checks
-from taxi_assets.automation.alerts import alert_sensors
-from taxi_assets.automation.jobs import load_jobs
-from taxi_assets.automation.remove_month import remove_month_job
-from taxi_assets.automation.schedules import monthly_schedule
-from taxi_assets.automation.sensors import new_files_sensor
-from taxi_assets.automation.webhook import Webhook
+from taxi_assets.assets.definitions import trip_definitions
+from taxi_assets.automation.definitions import automation_definitions
 from taxi_assets.dagster_errors import RETRIES
-from taxi_assets.dbt import dbt_definitions
-from taxi_assets.getting_started.parts import (
-    getting_started_assets,
-    getting_started_jobs,
-    getting_started_resources,
-    getting_started_schedules,
-)
-from taxi_assets.report.assets import report_assets
-from taxi_assets.report.folder import ReportFolder
-from taxi_assets.source.resource import TripSource
-from taxi_assets.taxis import all_taxis
+from taxi_assets.dbt.definitions import dbt_definitions
+from taxi_assets.getting_started.definitions import getting_started_definitions
+from taxi_assets.report.definitions import report_definitions
 from taxi_assets.warehouses import configured_warehouses
+from taxi_assets.warehouses.definitions import warehouse_definitions
 from taxi_assets.warehouses.kind import WarehouseKind
+
+_OWNERS: Final = ("team:taxi-data",)
+_CODE_VERSION: Final = "1"
+_NO_GROUP: Final = "default"
+"""Dagster's name for the group of an asset that names none."""
 
 
 def build_definitions(
@@ -44,62 +35,52 @@ def build_definitions(
     """All assets, checks, jobs, schedules, sensors and resources.
 
     Args:
-        warehouses: The warehouses to include; those whose settings are there unless given.
+        warehouses: The warehouses to include; unless given, those that are configured by settings.
         resources: Resources to use instead of those that the settings describe.
         loggers: Loggers that a run may name in its configuration, beside Dagster's own.
-        retries: How often steps are tried again when what stopped them may pass.
+        retries: How often a step is tried again when its failure may be temporary.
     """
     included = configured_warehouses() if warehouses is None else warehouses
-    loads = load_jobs(included)
-    from_settings: dict[str, Any] = {
-        "source": TripSource(
-            address=settings.source(),
-            feed=settings.feed(),
-            landing=str(settings.landing_folder()),
-            landing_bucket=settings.landing_bucket(),
-            keep_raw_files=settings.keep_raw_files(),
-        ),
-        "webhook": Webhook(address=settings.alert_webhook()),
-        "report_folder": ReportFolder(folder=str(settings.home() / "report")),
-        **getting_started_resources(settings.home() / "getting_started"),
-    }
-    for warehouse in included:
-        from_settings |= warehouse.resources()
-    default = next((warehouse for warehouse in included if warehouse.is_default), included[0])
-    from_settings["io_manager"] = from_settings[default.io_manager_key]
     with _without_labels():
-        dbt = dbt_definitions(included)
+        whole = dg.Definitions.merge(
+            warehouse_definitions(included),
+            trip_definitions(included, retries),
+            automation_definitions(included),
+            report_definitions(included),
+            dbt_definitions(included),
+            getting_started_definitions(),
+        ).map_asset_specs(func=_with_defaults)
         return dg.Definitions(
-            assets=[
-                *(trip_assets(taxi, included, retries) for taxi in all_taxis().values()),
-                *zones_assets(included, retries),
-                *report_assets(included),
-                *getting_started_assets(),
-                *dbt.assets,
-            ],
-            asset_checks=zones_checks(included),
-            jobs=[
-                *loads.each,
-                loads.everywhere,
-                remove_month_job(included),
-                *(job for warehouse in included for job in warehouse.jobs()),
-                *getting_started_jobs(),
-                *dbt.jobs,
-            ],
-            schedules=[monthly_schedule(included, loads.everywhere), *getting_started_schedules()],
-            sensors=[new_files_sensor(included, loads.everywhere), *alert_sensors()],
-            resources={**from_settings, **(resources or {})},
+            assets=whole.assets,
+            asset_checks=whole.asset_checks,
+            jobs=whole.jobs,
+            schedules=whole.schedules,
+            sensors=whole.sensors,
+            resources={**(whole.resources or {}), **(resources or {})},
             loggers=loggers,
             # A step of these assets takes seconds, and a process of its own would cost as much again.
             executor=dg.in_process_executor,
         )
 
 
+def _with_defaults(spec: dg.AssetSpec) -> dg.AssetSpec:
+    """The owners, the version of the code, and the group that an asset has unless it names others.
+
+    The group is the first part of the asset's key. A key of one part has none, and stays in Dagster's own group.
+    """
+    has_group = spec.group_name not in (None, _NO_GROUP)
+    return spec.replace_attributes(
+        owners=spec.owners or _OWNERS,
+        code_version=spec.code_version or _CODE_VERSION,
+        group_name=spec.group_name if has_group or len(spec.key.path) == 1 else spec.key.path[0],
+    )
+
+
 @contextmanager
 def _without_labels() -> Iterator[None]:
-    """Without the warnings that backfill policies are beta and checks per month a preview.
+    """Without the warnings that backfill policies are beta, and checks per month and mapped specs previews.
 
-    They are tested here, and would greet every user at every command.
+    They are tested here, and every command would show them to every user.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.BetaWarning)

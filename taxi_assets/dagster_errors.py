@@ -1,4 +1,4 @@
-"""How an error that is written for people reaches Dagster's run page, and when Dagster tries its step again."""
+"""How an error of ours reaches Dagster's run page, and when Dagster runs its step again."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import dagster as dg
 from taxi_assets.errors import TaxiAssetsError
 
 RETRIES: Final = dg.RetryPolicy(max_retries=3, delay=15, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
-"""After some 15, 45 and 105 seconds. What a source or a warehouse waits for by itself comes on top."""
+"""After about 15, 45 and 105 seconds. Waits inside a source or a warehouse come on top of that."""
 
 NO_RETRIES: Final = dg.RetryPolicy(max_retries=0)
-"""For somebody who is there to try again."""
+"""For a user who watches the run, and starts it again."""
 
 
 @contextmanager
 def as_dagster_failures() -> Iterator[None]:
-    """Turn a TaxiAssetsError into a Failure whose description is its sentence; a transient one may be retried."""
+    """Turn a TaxiAssetsError into a Failure with its sentence as the description; a transient one may be retried."""
     try:
         yield
     except TaxiAssetsError as error:
@@ -28,9 +28,9 @@ def as_dagster_failures() -> Iterator[None]:
 
 @contextmanager
 def retried_later(context: dg.AssetExecutionContext, retries: dg.RetryPolicy) -> Iterator[None]:
-    """Ask Dagster to run the step again later where it fails with a Failure that allows it.
+    """Ask Dagster to run the step again later if it fails with a Failure that allows it.
 
-    The policy is not given to the step itself, as Dagster would then also retry a run that somebody cancels.
+    The step itself has no retry policy, because Dagster would then also retry a run that is cancelled.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""`make demo`: runs the real asset graph for both taxis and several months, prints a table, and draws the report."""
+"""`make demo`: loads some months of all taxis with the real asset graph, prints a table, and draws the report."""
 
 from __future__ import annotations
 
@@ -21,16 +21,19 @@ from taxi_assets.dagster_home import dagster_home
 from taxi_assets.errors import TaxiAssetsError
 from taxi_assets.months import Month, last_ended_month, parse_month_range
 from taxi_assets.taxis import Taxi, all_taxis, get_taxi
+from taxi_assets.words import listed
+from taxi_assets.zones import ZONES_TABLE
 
 _WAREHOUSE = "duckdb"
+_MONTHS = 6
 
-# Wide enough for the table and for whole paths where the output is no terminal, such as a log of CI.
+# Wide enough for the table and for whole paths where the output is not a terminal, such as a CI log.
 _console = Console(width=None if sys.stdout.isatty() else 160)
 
 
 @dataclass(frozen=True)
 class Line:
-    """One month of one taxi in the table: what the materializations of its assets say."""
+    """One month of one taxi in the table, from the metadata of its assets' materializations."""
 
     taxi: str
     month: str
@@ -43,12 +46,12 @@ class Line:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the demo, and return the exit code: 0, or 1 where a month failed."""
+    """Run the demo, and return the exit code: 0, or 1 if a month failed."""
     options = parsed_options(arguments, "python -m taxi_assets.demo", __doc__)
     code = run_demo(options, _WAREHOUSE, into=str(settings.home()))
     if code == 0:
         report = _report(_WAREHOUSE)
-        _print_next_steps()
+        _print_next_steps(_chosen_taxis(options))
         if report:
             _console.print(f"The report is in [bold]{report}[/bold]", highlight=False, soft_wrap=True)
     return code
@@ -60,14 +63,14 @@ def run_demo(options: argparse.Namespace, warehouse: str, *, into: str) -> int:
     Args:
         options: See ``parsed_options``.
         warehouse: Name of the warehouse.
-        into: What to call the place that the months are loaded into.
+        into: How to name the warehouse in the first message.
 
     Returns:
-        The exit code: 0, or 1 where a month failed.
+        The exit code: 0, or 1 if a month failed.
     """
     try:
-        taxis = [get_taxi(name) for name in options.taxi] or list(all_taxis().values())
-        os.environ["TAXI_SOURCE"] = options.source
+        taxis = _chosen_taxis(options)
+        os.environ[settings.SOURCE.name] = options.source
         months = _known_months(options.months, taxis)
         os.environ["DAGSTER_HOME"] = str(dagster_home())
         return _run(taxis, months, warehouse, into)
@@ -80,13 +83,30 @@ def parsed_options(arguments: Sequence[str] | None, program: str, description: s
     """The options of a demo: source, months and taxis."""
     parser = argparse.ArgumentParser(prog=program, description=description)
     parser.add_argument("--source", default="sample", help="sample, release, feed, auto, a folder or a base URL")
-    parser.add_argument("--months", default="2019-01...2019-06", help="a month, or a range such as 2019-01...2019-03")
-    parser.add_argument("--taxi", action="append", default=[], help="a taxi; all of them unless given")
+    parser.add_argument(
+        "--months", help="a month, or a range such as 2019-01...2019-03; by default the first half year of the taxis"
+    )
+    parser.add_argument(
+        "--taxi", action="append", default=[], help="a taxi, may be given more than once; all of them by default"
+    )
     return parser.parse_args(arguments)
 
 
-def _known_months(text: str, taxis: Sequence[Taxi]) -> Sequence[Month]:
-    months = parse_month_range(text)
+def _chosen_taxis(options: argparse.Namespace) -> Sequence[Taxi]:
+    return [get_taxi(name) for name in options.taxi] or list(all_taxis().values())
+
+
+def _first_months(taxis: Sequence[Taxi], count: int) -> str:
+    """The first months that all of the taxis have in the release, as a range: at most ``count``."""
+    months = [max(taxi.first_month for taxi in taxis)]
+    last = min(taxi.last_month for taxi in taxis)
+    while len(months) < count and months[-1] < last:
+        months.append(months[-1].next())
+    return f"{months[0]}...{months[-1]}"
+
+
+def _known_months(text: str | None, taxis: Sequence[Taxi]) -> Sequence[Month]:
+    months = parse_month_range(text or _first_months(taxis, _MONTHS))
     last = last_ended_month(datetime.now(UTC)) if settings.source_continues() else None
     for taxi in taxis:
         taxi.require_month(months[0], last=last)
@@ -95,10 +115,10 @@ def _known_months(text: str, taxis: Sequence[Taxi]) -> Sequence[Month]:
 
 
 def _run(taxis: Sequence[Taxi], months: Sequence[Month], warehouse: str, into: str) -> int:
-    names = " and ".join(taxi.name for taxi in taxis)
+    names = listed([taxi.name for taxi in taxis])
     _console.print(f"Loading {months[0]} to {months[-1]} of {names} from {_source_name()} into {into}")
     with _console.status("Starting Dagster") as status:
-        # Imports Dagster, which takes a second, during which there is something to read already.
+        # Dagster is imported only now, so that something can be read while that takes a second.
         result, seconds = _materialize(taxis, months, warehouse, status)
     materializations = [
         event.materialization for event in result.get_asset_materialization_events() if event.materialization.partition
@@ -106,14 +126,14 @@ def _run(taxis: Sequence[Taxi], months: Sequence[Month], warehouse: str, into: s
     lines = _lines(taxis, months, warehouse, materializations)
     _console.print(_table(lines))
     _console.print(f"{sum(line.rows_in_main for line in lines):,} trips in {seconds:.1f} s")
-    # A mirror may lack the zones, which is worth a word but no failure of the months.
+    # A mirror may not have the zones: that is worth a message, but the months have not failed.
     is_complete = len(lines) == len(taxis) * len(months)
     _print_failures(result, style="yellow" if is_complete else "red")
     return 0 if is_complete else 1
 
 
 def _materialize(taxis: Sequence[Taxi], months: Sequence[Month], warehouse: str, status: Status) -> tuple[Any, float]:
-    """Materialize the taxis' assets and the zones in one run, as Dagster's own commands do for a range."""
+    """Materialize the taxis' assets and the zones in one run, as Dagster's own commands do with a range."""
     import dagster as dg  # noqa: PLC0415
 
     from taxi_assets.build import build_definitions  # noqa: PLC0415
@@ -140,7 +160,7 @@ def _materialize(taxis: Sequence[Taxi], months: Sequence[Month], warehouse: str,
 
 
 def _report(warehouse: str) -> str | None:
-    """Materialize the report over all months, and return the path of its page if it could be written."""
+    """Materialize the report of all months, and return the path of its page if it could be written."""
     import dagster as dg  # noqa: PLC0415
 
     from taxi_assets.build import build_definitions  # noqa: PLC0415
@@ -163,7 +183,7 @@ def _report(warehouse: str) -> str | None:
 
 
 def _print_failures(result: Any, *, style: str) -> None:
-    """Print what the run's failed steps say."""
+    """Print the messages of the run's failed steps."""
     import dagster as dg  # noqa: PLC0415
 
     for event in result.all_events:
@@ -213,7 +233,7 @@ def _lines(
                         taxi=taxi.name,
                         month=month,
                         rows_in_file=raw["dagster/row_count"],
-                        rows_in_main=merged["dagster/row_count"],
+                        rows_in_main=merged["dagster/partition_row_count"],
                         inserted=merged["inserted"],
                         updated=merged["updated"],
                         deleted=merged["deleted"],
@@ -235,26 +255,27 @@ def _table(lines: Sequence[Line]) -> Table:
     return table
 
 
-def _print_next_steps() -> None:
+def _print_next_steps(taxis: Sequence[Taxi]) -> None:
+    tables = listed([*(taxi.table for taxi in taxis), ZONES_TABLE])
+    published = f"make demo SOURCE=release MONTHS={_first_months(taxis, 3)}"
     _console.print(
         f"""
-The trips are in [bold]{settings.home() / "warehouse.duckdb"}[/bold] (tables green_tripdata, yellow_tripdata, \
-taxi_zones). Next:
-  make demo                                             once more: nothing changes
-  make dev                                              Dagster's UI on http://127.0.0.1:3000
-  make demo SOURCE=release MONTHS=2019-01...2019-03     the same with the published files""",
+The trips are in [bold]{settings.home() / "warehouse.duckdb"}[/bold] (tables {tables}). Next:
+  make demo                                             load the same months again: nothing changes
+  make dev                                              open Dagster's UI on http://127.0.0.1:3000
+  {published:<53} load published files""",
         highlight=False,
+        soft_wrap=True,
     )
 
 
 def _source_name() -> str:
     from taxi_assets.source.resource import TripSource  # noqa: PLC0415
 
-    return TripSource(
-        address=os.environ["TAXI_SOURCE"],
-        feed=os.environ.get("TAXI_FEED_URL", ""),
-        landing=str(settings.home() / "landing"),
-    ).name
+    source = TripSource(
+        address=settings.SOURCE.read(), feed=settings.FEED.read(), landing=str(settings.landing_folder())
+    )
+    return source.name
 
 
 if __name__ == "__main__":

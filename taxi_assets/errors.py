@@ -1,8 +1,8 @@
-"""What can go wrong, as sentences for people.
+"""The errors that a user can meet, as sentences for people.
 
-Every error a user can meet is raised as one of these classes. The message is one sentence that names what
-happened, where (file, line, column, value) and the remedy; the technical cause stays chained as ``__cause__``.
-``is_transient`` says whether trying again later may help (a network, a lock) or never will (bad data, a wrong setting).
+Each is raised as one of these classes. The message is one sentence that names what happened, where (file, line,
+column, value) and the remedy. The technical cause is chained as ``__cause__``. ``is_transient`` is true if trying again
+later may help (a network, a lock), and false if it can't (bad data, a wrong setting).
 """
 
 
@@ -16,6 +16,10 @@ class SettingsError(TaxiAssetsError):
     """A setting is missing, malformed or names something unknown."""
 
 
+class DefinitionError(TaxiAssetsError):
+    """Something in the file that defines a taxi is missing, unknown or contradictory."""
+
+
 class UnknownTaxiOrMonthError(TaxiAssetsError):
     """A taxi or a month that the project does not know, or an empty or reversed range of months."""
 
@@ -25,21 +29,27 @@ class NotPublishedError(TaxiAssetsError):
 
 
 class SourceUnavailableError(TaxiAssetsError):
-    """The source did not answer, or broke off more often than we are willing to try."""
+    """The source did not answer, or the connection broke more often than it is retried."""
 
     is_transient = True
 
 
 class DamagedFileError(TaxiAssetsError):
-    """What arrived is not the file: truncated, corrupted, not gzip, a web page, empty, or not the published bytes."""
+    """The received file is damaged: truncated, corrupted, not gzip, a web page, empty, or not the published bytes."""
 
 
 class UnexpectedContentError(TaxiAssetsError):
-    """The file is whole, but its content is not what the taxi's definition says: header, fields or values."""
+    """The file is complete, but its header, fields or values do not match the taxi's definition."""
 
 
 class LandingError(TaxiAssetsError):
-    """The landing zone can't be written, is full, or lacks the file that a later step needs."""
+    """The landing zone can't be written, is full, or is missing the file that a later step needs."""
+
+
+class LandingInterruptedError(LandingError):
+    """The verification of a file was ended from outside, for example because the machine had no memory left."""
+
+    is_transient = True
 
 
 class ReportError(TaxiAssetsError):
@@ -47,28 +57,28 @@ class ReportError(TaxiAssetsError):
 
 
 class IsolatedPythonError(TaxiAssetsError):
-    """An environment of Python's own packages can't be made, or what runs in it does not do its part."""
+    """An isolated Python environment can't be created, or the script that runs in it fails."""
 
 
 class WarehouseError(TaxiAssetsError):
-    """The warehouse refuses: not ours, damaged, full, or without the table that a step needs."""
+    """The warehouse is not this project's, damaged, full, or missing the table that a step needs."""
 
 
 class NoSuchTableError(WarehouseError):
-    """The warehouse has no such table, because nothing has made it yet."""
+    """The warehouse has no such table, because no asset has created it yet."""
 
 
 class WarehouseBusyError(WarehouseError):
-    """Somebody else held the warehouse for longer than we are willing to wait."""
+    """Another program held the warehouse for longer than the waiting time that is set."""
 
     is_transient = True
 
 
 class WarehouseUnavailableError(WarehouseError):
-    """The warehouse, or the network on the way to it, did not answer or answered that it can't just now."""
+    """The warehouse or the network did not answer, or the warehouse is temporarily unable to work."""
 
     is_transient = True
 
 
 class DbtError(TaxiAssetsError):
-    """dbt or its project could not do what was asked: a model or test failed, or the project can't be read."""
+    """A dbt command failed: a model or a test failed, or the project can't be read."""

@@ -1,4 +1,4 @@
-"""Months: the unit that files are published, partitioned, loaded and replaced in."""
+"""Months: the unit in which files are published, partitioned, loaded and replaced."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from datetime import date, datetime
 from taxi_assets.errors import UnknownTaxiOrMonthError
 
 _MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])", re.ASCII)
+_SUFFIX = re.compile(r"(\d{4})_(0[1-9]|1[0-2])", re.ASCII)
 
 
 @dataclass(frozen=True, order=True)
@@ -43,6 +44,12 @@ class Month:
         """The month in a table's name: ``2020_10``."""
         return f"{self.year:04d}_{self.number:02d}"
 
+    @classmethod
+    def of_suffix(cls, suffix: str) -> Month | None:
+        """The month in a table's name; None if the suffix is not a month."""
+        match = _SUFFIX.fullmatch(suffix)
+        return cls(int(match[1]), int(match[2])) if match else None
+
     def next(self) -> Month:
         """The month after this one."""
         return Month(self.year + self.number // 12, self.number % 12 + 1)
@@ -53,7 +60,7 @@ class Month:
 
 
 def last_ended_month(at: datetime) -> Month:
-    """The last month that was over at that moment, in the moment's own time zone."""
+    """The last month that had ended at that moment, in the moment's own time zone."""
     return Month(at.year, at.month).previous()
 
 

@@ -1,7 +1,7 @@
-"""The one partitions definition: months as people write them, ``2020-10``.
+"""The partitions definition of all taxis' assets: months, written as ``2020-10``.
 
-All assets of a taxi share it, and the policy by which a range of months becomes runs, so that a backfill over any
-selection of them shares its runs too.
+All assets of a taxi share it and the policy that divides a range of months into runs. So a backfill over any selection
+of them shares its runs.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ from taxi_assets.taxis import Taxi, all_taxis
 
 
 def months_partitions() -> dg.MonthlyPartitionsDefinition:
-    """Every month that the source may have of any taxi.
+    """Every month for which the source may have a file of any taxi.
 
-    These are the months of the release, or with the feed all months that have ended: a new one joins by itself on the
-    first of each month, and its file comes some weeks later.
+    Without the feed, these are the months of the release. With the feed, they are all months that have ended: a month
+    is added on the first day of the next one, some weeks before its file is published.
     """
-    return _months_partitions(goes_on=settings.source_continues())
+    return _months_partitions(continues=settings.source_continues())
 
 
 @cache
-def _months_partitions(*, goes_on: bool) -> dg.MonthlyPartitionsDefinition:
+def _months_partitions(*, continues: bool) -> dg.MonthlyPartitionsDefinition:
     first = min(taxi.first_month for taxi in all_taxis().values())
     last = max(taxi.last_month for taxi in all_taxis().values())
-    end = None if goes_on else str(last.next())
+    end = None if continues else str(last.next())
     return dg.MonthlyPartitionsDefinition(start_date=str(first), end_date=end, fmt="%Y-%m")
 
 
 TRIPS_POOL: Final = "trips"
-"""Pool of the steps that carry trips: each works on a source and on warehouses, which many at once would overload."""
+"""Pool of the steps that load trips. Its limit is how many of them use the source and the warehouses at a time."""
 
 
 def runs_of_a_range() -> dg.BackfillPolicy:
-    """How a backfill over a range of months becomes runs: one for all of them, unless the settings say otherwise.
+    """The policy that divides a backfill over a range of months into runs: one run, unless the settings say otherwise.
 
     Assets with the same policy share their runs.
 
@@ -53,18 +53,24 @@ def runs_of_a_range() -> dg.BackfillPolicy:
 
 
 def months_of_taxi(taxi: Taxi, at: datetime) -> Sequence[Month]:
-    """The months of a taxi that are partitions at that moment, in their order."""
+    """The months of a taxi that are partitions at that moment, in order."""
     months = [Month.parse(key) for key in months_partitions().get_partition_keys(current_time=at)]
     last = months[-1] if months and settings.source_continues() else None
     return [month for month in months if taxi.has_month(month, last=last)]
 
 
 def months_of_run(context: dg.AssetExecutionContext) -> Sequence[Month]:
-    """The months that a run is about, in their order.
+    """The months of a run's partitions, in order.
 
     Raises:
-        UnknownTaxiOrMonthError: There are none, because the range runs backwards; Dagster itself lets that pass.
+        UnknownTaxiOrMonthError: There are none, or the range is reversed and therefore empty, which Dagster accepts.
     """
+    if not context.has_partition_key and not context.has_partition_key_range:
+        raise UnknownTaxiOrMonthError(
+            "This run does not say which months to load: choose a partition or a range of them, as in "
+            "--partition 2020-10 or --partition-range 2019-01...2019-12; a job takes them as the run's tags, as in "
+            '--tags \'{"dagster/partition": "2020-10"}\'.'
+        )
     if not context.partition_keys:
         raise UnknownTaxiOrMonthError(
             "The range of months is empty: write the earlier month first, for example 2019-01...2019-12."

@@ -1,10 +1,10 @@
-"""How far a transfer is, said every few seconds so that a long one is seen to move."""
+"""Logs every few seconds how far a transfer is."""
 
 from __future__ import annotations
 
 import time
 from logging import Logger
-from typing import Final
+from typing import Any, Final
 
 _MIB: Final = 1024 * 1024
 
@@ -14,11 +14,25 @@ def mib(size: int) -> str:
     return f"{size / _MIB:.1f}"
 
 
+def transfer_metadata(size: int, seconds: float, *, transferred: bool) -> dict[str, Any]:
+    """About a file that was transferred: its size in bytes and MiB (2²⁰ bytes), seconds, and MiB per second.
+
+    A file that was there before took no time, and its rate would be that of looking, so it is zero.
+    """
+    is_measured = transferred and seconds > 0
+    return {
+        "size (bytes)": size,
+        "size (MiB)": round(size / _MIB, 2),
+        "seconds": round(seconds, 3),
+        "MiB per second": round(size / _MIB / seconds, 2) if is_measured else 0.0,
+    }
+
+
 class Progress:
-    """Counts the bytes of one transfer and logs them now and then.
+    """Counts the bytes of one transfer and logs every few seconds how far it is.
 
     Attributes:
-        done: Bytes that are there, with those from before this transfer.
+        done: Bytes that are there, those from before this transfer included.
     """
 
     def __init__(self, what: str, *, total: int | None, log: Logger, done: int = 0, every_seconds: float = 5.0) -> None:
@@ -28,14 +42,14 @@ class Progress:
         self._log = log
         self._done_before = done
         self._every_seconds = every_seconds
-        self._started = self._last_said = time.monotonic()
+        self._started = self._last_message = time.monotonic()
 
     def advance(self, size: int) -> None:
-        """Count ``size`` more bytes, and log where a few seconds have passed since the last time."""
+        """Count ``size`` more bytes, and log if a few seconds have passed since the last message."""
         self.done += size
         now = time.monotonic()
-        if now - self._last_said >= self._every_seconds:
-            self._last_said = now
+        if now - self._last_message >= self._every_seconds:
+            self._last_message = now
             self._log.info("%s: %s", self._what, self._state(now - self._started))
 
     def _state(self, seconds: float) -> str:

@@ -1,8 +1,8 @@
-"""What is known of the published files: row counts, sizes and hashes, each with how sure it is.
+"""The known row counts, sizes and hashes of the published files, and how certain they are.
 
-The figures stand in ``published_files.csv``. ``rows_known_from`` says where a row count of the release comes from:
-``counted`` (counted from its CSV), ``parquet`` (the feed's month has as many), ``derived`` (from yearly sums) or
-``unsourced``. Row counts of the feed are those in the footers of its files.
+The figures are in ``published_files.csv``. ``rows_known_from`` is where a row count of the release comes from:
+``counted`` (counted from its CSV), ``parquet`` (the feed's file of that month has the same count), ``derived`` (from
+yearly sums) or ``unsourced``. Row counts of the feed are those in the footers of its files.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class PublishedCount:
 
     Attributes:
         rows: Its data rows.
-        known_from: Where that figure comes from, see the module's text.
+        known_from: Where that figure comes from; see the module's docstring.
     """
 
     rows: int
@@ -40,14 +40,14 @@ class PublishedCount:
 
 @dataclass(frozen=True)
 class PublishedMonth:
-    """One taxi's month as it was published.
+    """The published files of one taxi and month.
 
     Attributes:
-        release: Rows of the file of the CSV release, where there is one.
-        feed: Rows of the feed's file, where known.
-        gz_size: Compressed length of the release's file in bytes, where known.
-        gz_sha256: SHA-256 of that file in hexadecimal, where known.
-        csv_size: Its uncompressed length in bytes, where known.
+        release: Rows of the release's file, if there is one.
+        feed: Rows of the feed's file, if known.
+        gz_size: Compressed length of the release's file in bytes, if known.
+        gz_sha256: SHA-256 of that file in hexadecimal, if known.
+        csv_size: Its uncompressed length in bytes, if known.
     """
 
     release: PublishedCount | None = None
@@ -57,12 +57,12 @@ class PublishedMonth:
     csv_size: int | None = None
 
     def count_of(self, filename: str) -> PublishedCount | None:
-        """The count of the source whose files have such names: ``….csv`` the release, ``….parquet`` the feed."""
+        """The count of the file with that name: ``….csv`` is the release's, ``….parquet`` the feed's."""
         return self.feed if filename.endswith(".parquet") else self.release
 
 
 def published_month(taxi: Taxi, month: Month) -> PublishedMonth:
-    """What is known of that taxi's files of that month, which may be nothing."""
+    """The known figures of that taxi's files of that month; all are None if nothing is known."""
     return _published_months().get((taxi.name, str(month)), PublishedMonth())
 
 

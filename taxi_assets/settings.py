@@ -1,8 +1,8 @@
-"""Every setting: the environment variable, what it means, its default, and the function that reads it.
+"""Every setting: the environment variable, its meaning, its default, and the function that reads it.
 
-``SETTINGS`` is the table that ``docs/guide.md`` shows. Nothing else in the package reads the project's environment
-variables. Values that may hold a password are handed on by the variable's name (``dg.EnvVar``), so that they never
-enter Dagster's configuration.
+``SETTINGS`` is the table in ``docs/guide.md``. No other module of the package reads an environment variable by its
+name. Values that may hold a password are passed on by the variable's name (``dg.EnvVar``), so that they never enter
+Dagster's configuration.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class Setting:
 
     Attributes:
         name: The variable.
-        default: What holds where it is not set, as the guide says it.
-        meaning: What it is for, as the guide says it, in Markdown.
+        default: The value that applies where it is not set, in the guide's words (Markdown).
+        meaning: What it is for, in the guide's words (Markdown).
     """
 
     name: str
@@ -55,15 +55,16 @@ SOURCE: Final = Setting(
     "TAXI_SOURCE",
     "`release`",
     "`release` (the published CSV files over HTTPS, until 2021-07), `feed` (the official Parquet files, every month), "
-    "`auto` (the release as long as it goes, then the feed), `sample` (made on the spot), a folder, or a base URL",
+    "`auto` (the release up to its last month, then the feed), `sample` (generated on this machine), a folder, or a "
+    "base URL",
 )
 FEED: Final = Setting("TAXI_FEED_URL", "the official one", "base address or folder of the feed")
 LANDING: Final = Setting(
     "TAXI_LANDING",
     "`$TAXI_HOME/landing`",
-    "where raw files land: a folder, or `gs://<bucket>/<prefix>` for machines that share no disk",
+    "where raw files land: a folder, or `gs://<bucket>/<prefix>` for machines that don't share a disk",
 )
-KEEP_RAW: Final = Setting("TAXI_KEEP_RAW", "`yes`", "`no` deletes a month's raw file once the month is merged")
+KEEP_RAW: Final = Setting("TAXI_KEEP_RAW", "`yes`", "`no` deletes a month's raw file after the month is merged")
 ZONE_COUNT: Final = Setting(
     "TAXI_ZONE_COUNT", "265", "how many zones the file of the taxi zones must have, for a mirror that has others"
 )
@@ -72,7 +73,7 @@ MONTHS_PER_RUN: Final = Setting("TAXI_MONTHS_PER_RUN", "all", "months that one r
 ALERT_WEBHOOK: Final = Setting("TAXI_ALERT_WEBHOOK", "none", "address that alerts are sent to; a secret")
 PRODUCTS: Final = Setting(
     "TAXI_PRODUCTS",
-    "`https://dummyjson.com/products`",
+    "`https://dummyjson.com/products`; `sample` where `TAXI_SOURCE` is `sample`",
     "address of the products of the group `getting_started`, or `sample`",
 )
 
@@ -106,7 +107,7 @@ GCP_MAXIMUM_BYTES_BILLED: Final = Setting(
     "a query that would bill more fails and costs nothing; `0` for no limit",
 )
 GCP_KEEP_TABLES: Final = Setting(
-    "TAXI_GCP_KEEP_TABLES", "`no`", "`yes` keeps a month's external and monthly table once the month is merged"
+    "TAXI_GCP_KEEP_TABLES", "`no`", "`yes` keeps a month's external and monthly table after the month is merged"
 )
 STORAGE_EMULATOR: Final = Setting("STORAGE_EMULATOR_HOST", "none", "address of an emulator of Cloud Storage")
 BIGQUERY_EMULATOR: Final = Setting("BIGQUERY_EMULATOR_HOST", "none", "address of an emulator of BigQuery")
@@ -114,7 +115,7 @@ BIGQUERY_EMULATOR: Final = Setting("BIGQUERY_EMULATOR_HOST", "none", "address of
 DBT: Final = Setting(
     "TAXI_DBT",
     "`.venv-dbt/bin/dbt` in the project, which `make dbt` installs",
-    "dbt command; the graph has no dbt models where there is no such file",
+    "dbt command; without such a file, the graph has no dbt models",
 )
 DBT_GIT_URL: Final = Setting(
     "TAXI_DBT_GIT_URL", "none", "git repository with a dbt project to use instead; may hold a password"
@@ -161,7 +162,7 @@ SETTINGS: Final[Mapping[str, tuple[Setting, ...]]] = {
     "dbt": (DBT, DBT_GIT_URL, DBT_GIT_BRANCH, DBT_GIT_FOLDER),
     "Getting started": (PRODUCTS,),
 }
-"""All settings, by what they are about."""
+"""All settings by subject."""
 
 RELEASE_NAME: Final = "release"
 """``TAXI_SOURCE`` for the published release."""
@@ -170,7 +171,7 @@ SAMPLE_NAME: Final = "sample"
 """``TAXI_SOURCE`` for the project's own sample."""
 
 CONTINUING_SOURCES: Final = frozenset({"feed", "auto"})
-"""``TAXI_SOURCE`` for what gets a new month every month."""
+"""``TAXI_SOURCE`` for a source that gets a new month every month."""
 
 DEFAULT_GCP_LOCATION: Final = "US"
 DEFAULT_MAXIMUM_BYTES_BILLED: Final = 100 * 1024**3
@@ -186,7 +187,7 @@ def home() -> Path:
 
 
 def dagster_home() -> Path | None:
-    """The folder of Dagster's own state, where somebody has chosen one."""
+    """The folder of Dagster's own state, if DAGSTER_HOME is set."""
     value = DAGSTER_HOME.read()
     return Path(value).expanduser().absolute() if value else None
 
@@ -219,13 +220,13 @@ def landing_folder() -> Path:
 
 
 def landing_bucket() -> str | None:
-    """The ``gs://`` address where raw files land, if they do so in a bucket."""
+    """The ``gs://`` address where raw files land, if they land in a bucket."""
     value = LANDING.read()
     return value if value.lower().startswith("gs://") else None
 
 
 def keep_raw_files() -> bool:
-    """Whether raw files stay in the landing zone after their month was merged.
+    """Whether raw files stay in the landing zone after their month has been merged.
 
     Raises:
         SettingsError: TAXI_KEEP_RAW is neither yes nor no.
@@ -266,7 +267,7 @@ def alert_webhook() -> str | dg.EnvVar:
 
 
 def postgres_is_configured() -> bool:
-    """Whether anything says where the PostgreSQL server is."""
+    """Whether a setting says where the PostgreSQL server is."""
     return bool(POSTGRES_URL.read() or POSTGRES_HOST.read())
 
 
@@ -286,7 +287,7 @@ def postgres_fields() -> Mapping[str, Any]:
 
 
 def gcp_is_configured() -> bool:
-    """Whether anything says which project of Google Cloud to work in."""
+    """Whether a setting names the project in Google Cloud."""
     return bool(GCP_PROJECT.read())
 
 
@@ -319,7 +320,7 @@ def bigquery_fields() -> Mapping[str, Any]:
 
 
 def gcp_keep_tables() -> bool:
-    """Whether a month's external and monthly table stay after the month was merged.
+    """Whether a month's external and monthly table stay after the month has been merged.
 
     Raises:
         SettingsError: TAXI_GCP_KEEP_TABLES is neither yes nor no.
@@ -346,7 +347,7 @@ def _positive_number(setting: Setting) -> int | None:
     if not value:
         return None
     if not value.isdecimal() or int(value) < 1:
-        raise SettingsError(f"{setting} is “{value}”: set it to a whole number from 1 on.")
+        raise SettingsError(f"{setting} is “{value}”: set it to a whole number, 1 or more.")
     return int(value)
 
 
@@ -360,7 +361,7 @@ def _maximum_bytes_billed() -> int | None:
 
 
 def _endpoint(setting: Setting) -> str | None:
-    """An emulator's address with the scheme that Google's libraries want in front of it."""
+    """An emulator's address with its scheme, which Google's libraries require."""
     value = setting.read()
     if not value:
         return None

@@ -1,14 +1,16 @@
 """SQL from readable files: templates beside the module that runs them, rendered with quoted names.
 
 Templates get names (tables, columns) and types, which must be part of the text; values travel as parameters when the
-statement is executed. ``"{{ name }}"`` is never written by hand: ``{{ name | identifier }}`` quotes, and
-``{{ name | backticks }}`` does for BigQuery.
+statement is executed. ``"{{ name }}"`` is never written by hand: ``{{ name | identifier }}`` quotes a name, and
+``{{ text | literal }}`` a text for the few places that take no parameter. What quotes look like is the warehouse's.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 import jinja2
 
@@ -19,31 +21,38 @@ def identifier(name: str) -> str:
 
 
 def literal(text: str) -> str:
-    """A text as SQL writes it, in single quotes, for the few places that take no parameter."""
+    """A text as SQL writes it, in single quotes."""
     return "'" + text.replace("'", "''") + "'"
 
 
-def backticks(name: str) -> str:
-    """A name as BigQuery writes it."""
-    return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"
+@dataclass(frozen=True)
+class Quoting:
+    """How names and texts are quoted.
+
+    Attributes:
+        identifier: Quotes a name.
+        literal: Quotes a text.
+    """
+
+    identifier: Callable[[str], str] = identifier
+    literal: Callable[[str], str] = literal
 
 
-def escaped(text: str) -> str:
-    """A text as BigQuery writes it, where a backslash would begin something else."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n") + "'"
+STANDARD: Final = Quoting()
+"""SQL's own quotes."""
 
 
-def render(package: str, name: str, **values: Any) -> str:
-    """The SQL of the template ``name`` in ``package``.
+def render(package: str, template: str, quoting: Quoting = STANDARD, **values: Any) -> str:
+    """The SQL of a template in the folder ``sql`` of ``package``.
 
     Raises:
         jinja2.UndefinedError: The template uses a value that was not given.
     """
-    return _environment(package).get_template(name).render(**values).strip()
+    return _environment(package, quoting).get_template(template).render(**values).strip()
 
 
 @cache
-def _environment(package: str) -> jinja2.Environment:
+def _environment(package: str, quoting: Quoting) -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader(package, "sql"),
         undefined=jinja2.StrictUndefined,
@@ -51,5 +60,5 @@ def _environment(package: str) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(identifier=identifier, literal=literal, backticks=backticks, escaped=escaped)
+    environment.filters.update(identifier=quoting.identifier, literal=quoting.literal)
     return environment

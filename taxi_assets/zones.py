@@ -12,13 +12,13 @@ ZONES_TABLE: Final = "taxi_zones"
 ZONES_PATH: Final = "misc/taxi_zone_lookup.csv"
 ZONE_COUNT: Final = 265
 ZONES_DESCRIPTION: Final = (
-    "The 265 zones of the Taxi and Limousine Commission, which trips name as their pickup and dropoff."
+    "The 265 zones of the Taxi and Limousine Commission. Trips refer to them by number as pickup and dropoff."
 )
 ZONES_COLUMNS: Final = (
-    Column("LocationID", "integer", "Number of the zone, as trips name it.", required=True),
-    Column("Borough", "text", "Borough of the zone, EWR for Newark Airport, Unknown where there is none."),
+    Column("LocationID", "integer", "Number of the zone, as used in trips.", required=True),
+    Column("Borough", "text", "Borough of the zone; EWR for Newark Airport, Unknown if there is none."),
     Column("Zone", "text", "Name of the zone."),
-    Column("service_zone", "text", "Yellow Zone, Boro Zone, Airports or EWR: who may pick up there."),
+    Column("service_zone", "text", "Yellow Zone, Boro Zone, Airports or EWR: which taxis may pick up there."),
 )
 
 

@@ -22,19 +22,20 @@ _ORDINARY = {"integer": "1", "decimal": "0.5", "timestamp": "", "text": "N"}
 def made_trips(taxi: Taxi, month: Month, count: int) -> list[Trip]:
     """Trips that are all alike but for their time, places and amounts, one a minute."""
     start = datetime.fromisoformat(f"{month}-01")
-    return [
-        {column.name: _ORDINARY[column.kind] for column in taxi.release_columns}
-        | {
-            taxi.pickup: str(start + timedelta(minutes=number)),
-            taxi.dropoff: str(start + timedelta(minutes=number + 12, seconds=number % 60)),
-            "PULocationID": str(1 + number % 263),
-            "DOLocationID": str(1 + number % 251),
-            "trip_distance": f".{10 + number % 90}",
-            "fare_amount": f"{5 + number % 40}.5",
-            "total_amount": f"{8 + number % 40}.3",
-        }
-        for number in range(count)
-    ]
+    return [_made_trip(taxi, start + timedelta(minutes=number), number) for number in range(count)]
+
+
+def _made_trip(taxi: Taxi, pickup: datetime, number: int) -> Trip:
+    known = {
+        "pickup": str(pickup),
+        "dropoff": str(pickup + timedelta(minutes=12, seconds=number % 60)),
+        "pickup_zone": str(1 + number % 263),
+        "dropoff_zone": str(1 + number % 251),
+        "distance": f".{10 + number % 90}",
+        "fare": f"{5 + number % 40}.5",
+        "total": f"{8 + number % 40}.3",
+    }
+    return {column.name: known.get(column.meaning, _ORDINARY[column.kind]) for column in taxi.release_columns}
 
 
 def csv_bytes(header: Sequence[str], trips: Iterable[Trip]) -> bytes:

@@ -9,6 +9,9 @@ import pytest
 
 PROJECT = Path(__file__).resolve().parents[1]
 
+MADE_TAXI = PROJECT / "taxi_assets_tests" / "limousine.toml"
+"""The definition of a taxi that the package does not have."""
+
 
 def _real_data() -> Path | None:
     """The folder that holds ``source/<taxi>/<file>``: ``shared/data`` beside the project or one of its parents."""

@@ -68,6 +68,7 @@ def test_every_asset_explains_itself(found: dg.AssetKey) -> None:
     assert node.description
     assert node.kinds
     assert node.owners
+    assert node.code_version
     assert node.group_name == found.path[0]
     if node.kinds & {"table", "csv"}:
         columns = node.metadata["dagster/column_schema"].columns

@@ -349,7 +349,7 @@ def test_a_file_that_is_no_duckdb_database_is_left_alone(loaded: Project, conten
     assert not outcome.success
     assert_one_sentence(outcome.failure)
     assert "can't be opened as a DuckDB database" in outcome.failure
-    assert "move it away" in outcome.failure
+    assert "run the job rebuild_duckdb" in outcome.failure
     assert loaded.database.read_bytes() == content
 
 
@@ -373,7 +373,7 @@ def test_a_database_of_somebody_else_is_left_alone(project: Project):
     project.home.mkdir()
     with duckdb.connect(project.database) as connection:
         connection.execute("CREATE TABLE customers AS SELECT 1 AS number")
-    assert_refused(project, "is a DuckDB database that this project did not make", "customers", "TAXI_HOME")
+    assert_refused(project, "is a DuckDB database that this project did not create", "customers", "TAXI_HOME")
 
 
 @pytest.mark.parametrize("name", ["green_tripdata", "green_tripdata_2019_01"])
@@ -387,7 +387,9 @@ def test_a_table_of_our_name_that_is_not_ours_is_left_alone(project: Project, na
     outcome = project.run()
     assert not outcome.success
     assert_one_sentence(outcome.failure)
-    assert f"There is a table {name} that this project did not make: nothing was changed; rename it" in outcome.failure
+    assert (
+        f"There is a table {name} that this project did not create: nothing was changed; rename it" in outcome.failure
+    )
     assert project.everything()[f"{'BASE TABLE' if kind == 'TABLE' else kind} {name}"] == [(42,)]
 
 
@@ -400,7 +402,7 @@ def test_a_main_table_with_other_columns_is_left_alone(loaded: Project):
     outcome = loaded.run()
     assert not outcome.success
     assert_one_sentence(outcome.failure)
-    assert "lacks the column tip_amount" in outcome.failure
+    assert "has no column tip_amount" in outcome.failure
     assert "rename that table" in outcome.failure
     assert loaded.rows("green_tripdata") == before
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from taxi_assets.months import Month
 from taxi_assets.source.sample.origin import write_trips
 from taxi_assets.taxis import get_taxi
+from taxi_assets.warehouses.duckdb.warehouse import DuckDBWarehouse
 from taxi_assets_tests.paths import PROJECT
 
 
@@ -163,3 +165,11 @@ def test_the_definitions_validate_without_a_warning_of_ours(tmp_path: Path) -> N
     assert result.returncode == 0, result.stderr
     warnings = [line for line in (result.stdout + result.stderr).splitlines() if "Warning" in line]
     assert [line for line in warnings if "SupersessionWarning" not in line] == []
+
+
+def test_the_home_folder_and_the_warehouse_are_for_their_owner_only(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with DuckDBWarehouse(database=str(home / "warehouse.duckdb")).get_connection():
+        pass
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
+    assert stat.S_IMODE((home / "warehouse.duckdb").stat().st_mode) == 0o600

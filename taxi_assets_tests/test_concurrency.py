@@ -154,7 +154,7 @@ def test_a_number_of_months_at_once_that_is_none_is_refused(
 ):
     monkeypatch.setenv("TAXI_MONTHS_AT_ONCE", value)
     outcome = loaded.run()
-    assert f"TAXI_MONTHS_AT_ONCE is “{value}”: set it to a whole number from 1 on." in outcome.failure
+    assert f"TAXI_MONTHS_AT_ONCE is “{value}”: set it to a whole number, 1 or more." in outcome.failure
 
 
 def test_runs_at_once_in_threads_of_one_process_all_succeed(
@@ -185,7 +185,7 @@ def test_a_load_waits_for_a_reader_and_says_so(loaded: Project):
     outcome = loaded.run()
     timer.join()
     assert outcome.success
-    waiting = re.search(r"Waiting for (\S+), which is held by (.+) \(", outcome.log)
+    waiting = re.search(r"Waiting for (\S+), which is in use by (.+) \(", outcome.log)
     assert waiting is not None
     assert waiting[1] == str(loaded.database)
     assert "python" in waiting[2]
@@ -200,7 +200,7 @@ def test_a_reader_that_stays_too_long_is_named_in_one_sentence(loaded: Project):
     holder.let_go()
     assert not outcome.success
     assert "\n" not in outcome.failure
-    assert f"{loaded.database} was held by" in outcome.failure
+    assert f"{loaded.database} was in use by" in outcome.failure
     assert "close that program or raise the DuckDB resource's lock_wait_seconds, then run again." in outcome.failure
     assert loaded.rows("green_tripdata") == before
     assert loaded.run().success

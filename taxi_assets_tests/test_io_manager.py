@@ -75,7 +75,9 @@ def test_a_type_that_can_t_be_given_is_refused_in_one_sentence(loaded: Project) 
     result = materialize(loaded, reading(dict, MAIN, []), partition_key="2019-01")
     assert not result.success
     (failure,) = [event for event in result.all_events if event.is_step_failure]
-    assert "ask for pd.DataFrame, pa.RecordBatchReader or duckdb.DuckDBPyRelation" in str(failure.step_failure_data)
+    assert "give the input the type pd.DataFrame, pa.RecordBatchReader or duckdb.DuckDBPyRelation" in str(
+        failure.step_failure_data
+    )
 
 
 def test_the_four_line_asset_of_the_readme(loaded: Project) -> None:
@@ -117,7 +119,7 @@ def test_rows_of_a_range_must_say_their_month(loaded: Project) -> None:
     result = materialize(loaded, numbers, tags=JANUARY_TO_FEBRUARY)
     assert not result.success
     (failure,) = [event for event in result.all_events if event.is_step_failure]
-    assert "give them a column file_month" in str(failure.step_failure_data)
+    assert "have no column file_month" in str(failure.step_failure_data)
 
 
 def test_a_table_of_somebody_else_is_not_replaced(loaded: Project) -> None:

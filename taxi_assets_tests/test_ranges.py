@@ -65,7 +65,8 @@ def test_each_month_of_a_range_is_recorded_with_its_own_numbers(four_months: Pro
     outcome = four_months.run(RANGE)
     assert outcome.success
     for key in (RAW, MONTH, MAIN):
-        counts = {month: metadata["dagster/row_count"] for month, metadata in outcome.materialized(key).items()}
+        found = outcome.materialized(key)
+        counts = {month: metadata["dagster/partition_row_count"] for month, metadata in found.items()}
         assert counts == {str(month): rows_of(month) for month in MONTHS}
         assert recorded(four_months, key) == set(counts)
     assert {month: data["file"] for month, data in outcome.materialized(RAW).items()} == {
@@ -75,13 +76,20 @@ def test_each_month_of_a_range_is_recorded_with_its_own_numbers(four_months: Pro
     assert rows_by_month(four_months) == {str(month): rows_of(month) for month in MONTHS}
 
 
+def test_the_row_count_of_main_is_that_of_the_whole_table(four_months: Project):
+    four_months.run(RANGE)
+    again = four_months.run("2019-02").materialized(MAIN)["2019-02"]
+    assert again["dagster/row_count"] == sum(map(rows_of, MONTHS))
+    assert again["dagster/partition_row_count"] == rows_of(Month(2019, 2))
+
+
 def test_bad_months_in_the_middle_stop_nothing_but_themselves(two_bad: Project):
     outcome = two_bad.run(RANGE)
     assert not outcome.success
     assert rows_by_month(two_bad) == {"2019-01": 10, "2019-04": 40}
     for key, months in {RAW: {"2019-01", "2019-02", "2019-04"}, MONTH: {"2019-01", "2019-04"}}.items():
         assert set(outcome.materialized(key)) == recorded(two_bad, key) == months
-    assert {month: data["dagster/row_count"] for month, data in outcome.materialized(MAIN).items()} == {
+    assert {month: data["dagster/partition_row_count"] for month, data in outcome.materialized(MAIN).items()} == {
         "2019-01": 10,
         "2019-04": 40,
     }
@@ -151,7 +159,7 @@ def test_a_ranges_check_names_the_months_that_failed(four_months: Project):
         "2019-03": "no",
         "2019-04": "yes",
     }
-    assert table["2019-03"]["outside the month"] == "20"
+    assert table["2019-03"]["pickup outside the month"] == "20"
 
 
 def test_a_month_with_another_number_of_rows_than_its_file_is_kept_from_main(loaded: Project):
@@ -164,7 +172,7 @@ def test_a_month_with_another_number_of_rows_than_its_file_is_kept_from_main(loa
     assert not outcome.success
     assert "duckdb/green_tripdata_month failed rows_match_file for 2019-01" in outcome.failure
     assert "rows in file 50" in outcome.failure
-    assert "nothing downstream of it was touched" in outcome.failure
+    assert "nothing downstream of it was changed" in outcome.failure
     assert outcome.materialized(MAIN) == {}
     assert loaded.rows("green_tripdata") == before
     check = outcome.checks(MONTH)["rows_match_file"]
@@ -268,3 +276,14 @@ def test_checks_alone_change_nothing(loaded: Project, months: str):
     records = outcome.checks(MAIN)["rows_match_file"].metadata["months"].records
     assert [record.data["month"] for record in records] == [str(month) for month in parse_month_range(months)]
     assert loaded.everything() == before
+
+
+def test_a_job_without_months_fails_in_one_sentence(four_months: Project):
+    job = four_months.definitions().resolve_job_def("load_duckdb")
+    result = job.execute_in_process(instance=four_months.instance, raise_on_error=False)
+    assert not result.success
+    failures = [event.step_failure_data for event in result.all_events if event.is_step_failure]
+    assert failures
+    for failure in failures:
+        assert failure.user_failure_data is not None
+        assert failure.user_failure_data.description.startswith("This run does not say which months to load: choose")

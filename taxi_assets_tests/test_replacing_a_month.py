@@ -101,7 +101,7 @@ def test_a_pickup_outside_the_month_stays_with_its_file_and_never_multiplies(pro
         assert len(project.rows("green_tripdata")) == 40
     records = outcome.checks("duckdb/green_tripdata_month")["pickups_are_in_month"].metadata["months"].records
     # The first of February lies inside the second file's month.
-    assert [record.data["outside the month"] for record in records] == ["4", "3"]
+    assert [record.data["pickup outside the month"] for record in records] == ["4", "3"]
 
 
 def test_after_the_merge_the_months_own_name_is_a_view_and_nothing_is_stored_twice(loaded: Project):
@@ -176,6 +176,6 @@ def test_the_real_october_has_the_known_sums(tmp_path: Path):
     assert sum(row["fare_amount"] < 0 for row in rows) == 189
     assert sum((row["lpep_pickup_datetime"].year, row["lpep_pickup_datetime"].month) != (2020, 10) for row in rows) == 9
     checks = outcome.checks("duckdb/green_tripdata_month")
-    assert checks["pickups_are_in_month"].metadata["outside the month"].value == 9
-    assert checks["values_are_plausible"].metadata["fare_amount too low"].value == 189
+    assert checks["pickups_are_in_month"].metadata["pickup outside the month"].value == 9
+    assert checks["values_are_plausible"].metadata["fare_amount below 0"].value == 189
     assert checks["rows_match_published"].metadata["published rows"].value == 95_120

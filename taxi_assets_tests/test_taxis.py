@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import gzip
-import logging
 import re
-from pathlib import Path
 
 import pytest
 
-from taxi_assets.errors import UnknownTaxiOrMonthError
+from taxi_assets.errors import DefinitionError, UnknownTaxiOrMonthError
 from taxi_assets.months import Month, parse_month_range
 from taxi_assets.published import PublishedCount, published_month
-from taxi_assets.source.files import trip_file
-from taxi_assets.source.folder import FolderOrigin
-from taxi_assets.source.landing_folder import FolderLandingZone
-from taxi_assets.taxis import Column, Taxi, all_taxis, get_taxi
-from taxi_assets.warehouses.duckdb.warehouse import DuckDBWarehouse
-from taxi_assets_tests.paths import PROJECT
+from taxi_assets.taxis import Taxi, all_taxis, get_taxi
+from taxi_assets.taxis.definition import read_taxi
+from taxi_assets_tests.paths import MADE_TAXI, PROJECT
 
 
 def published_rows(taxi: str, months: str, name: str) -> int:
@@ -34,10 +28,14 @@ def test_published_counts_add_up_to_the_known_sums() -> None:
     assert published_rows("green", "2022-01...2022-12", ".parquet") == 840_402
 
 
-def test_every_month_of_every_taxi_has_a_published_count() -> None:
+def test_a_taxi_with_published_counts_has_one_for_each_month_of_the_release() -> None:
+    counted = set()
     for taxi in all_taxis().values():
-        for month in parse_month_range(f"{taxi.first_month}...{taxi.last_month}"):
-            assert published_month(taxi, month).release
+        months = parse_month_range(f"{taxi.first_month}...{taxi.last_month}")
+        known = [month for month in months if published_month(taxi, month).release]
+        assert known in ([], months)
+        counted |= {taxi.name} if known else set()
+    assert {"green", "yellow"} <= counted
 
 
 def test_both_sources_have_a_count_of_their_own() -> None:
@@ -68,18 +66,23 @@ def test_only_counted_figures_are_sure() -> None:
 
 
 @pytest.mark.parametrize("taxi", all_taxis().values(), ids=lambda taxi: taxi.name)
-def test_a_taxi_is_consistent(taxi: Taxi) -> None:
-    assert len(set(taxi.header)) == len(taxi.header)
-    assert {*taxi.identity, taxi.pickup, taxi.dropoff} <= set(taxi.header)
+def test_every_column_has_a_whole_sentence_for_its_description(taxi: Taxi) -> None:
     assert all(column.description.endswith(".") for column in taxi.columns)
 
 
-@pytest.mark.parametrize("taxi", all_taxis().values(), ids=lambda taxi: taxi.name)
-def test_a_trip_is_identified_by_the_seven_values_of_the_recipe(taxi: Taxi) -> None:
-    assert taxi.identity == (
+def test_trips_are_identified_by_the_seven_values_of_the_recipe_where_taxis_have_them() -> None:
+    recipe = ("vendor", "pickup", "dropoff", "pickup_zone", "dropoff_zone", "fare", "distance")
+    found = {
+        taxi.name: tuple(column.name if column else "" for column in map(taxi.column_for, recipe))
+        for taxi in all_taxis().values()
+    }
+    having = {name: columns for name, columns in found.items() if all(columns)}
+    assert having == {name: get_taxi(name).identity for name in having}
+    assert {"green", "yellow"} <= set(having)
+    assert having["green"] == (
         "VendorID",
-        taxi.pickup,
-        taxi.dropoff,
+        "lpep_pickup_datetime",
+        "lpep_dropoff_datetime",
         "PULocationID",
         "DOLocationID",
         "fare_amount",
@@ -119,39 +122,53 @@ def test_no_code_asks_which_taxi_or_warehouse_it_has_before_it() -> None:
     assert [str(path) for path in code if asking.search(path.read_text())] == []
 
 
-def test_a_taxi_with_other_columns_loads_like_any_other(tmp_path: Path) -> None:
-    hired = Taxi(
-        name="hired",
-        title="Hired car",
-        description="Cars that were ordered beforehand.",
-        columns=(
-            Column("base", "text", "Company.", required=True),
-            Column("picked_up", "timestamp", "Start.", required=True),
-            Column("dropped_off", "timestamp", "End."),
-            Column("fee", "decimal", "Fee."),
+LIMOUSINE = MADE_TAXI.read_text()
+
+
+def test_columns_are_found_in_any_case_and_keep_the_spelling_of_their_definition() -> None:
+    taxi = read_taxi("limousine", LIMOUSINE)
+    assert taxi.column("PULOCATIONID").name == "PUlocationID"
+    assert taxi.identity == ("dispatching_base_num", "pickup_datetime", "dropOff_datetime", "PUlocationID")
+    assert (taxi.pickup, taxi.dropoff) == ("pickup_datetime", "dropOff_datetime")
+    zone, total = taxi.column_for("pickup_zone"), taxi.column_for("total")
+    assert (zone and zone.name, total) == ("PUlocationID", None)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ('title = "Limousine"', "title = Limousine", "Invalid value (at line 3, column 9)"),
+        ('title = "Limousine"', "", "limousine.toml: title: Field required."),
+        ('title = "Limousine"', "title = 5", "title: Input should be a valid string."),
+        ('title = "Limousine"', 'name = "Limousine"', "name: Extra inputs are not permitted."),
+        ("required = true", "needed = true", "columns 0 needed: Unexpected keyword argument."),
+        (
+            'kind = "text"',
+            'kind = "string"',
+            "columns 0 kind: Input should be 'integer', 'decimal', 'timestamp' or 'te",
         ),
-        identity=("base", "picked_up", "dropped_off"),
-        pickup="picked_up",
-        dropoff="dropped_off",
-        first_month=Month(2019, 1),
-        last_month=Month(2019, 12),
-    )
-    month, log = Month(2019, 1), logging.getLogger("test")
-    file = tmp_path / "source" / hired.file_path(month)
-    file.parent.mkdir(parents=True)
-    file.write_bytes(
-        gzip.compress(
-            b"base,picked_up,dropped_off,fee\r\n"
-            b"B1,2019-01-01 00:00:00,,1.5\r\n"
-            b"B2,2019-01-02 10:00:00,2019-01-02 10:10:00,\r\n"
-        )
-    )
-    landed = FolderLandingZone(tmp_path / "landing").land(
-        trip_file(hired, month), FolderOrigin(tmp_path / "source"), log
-    )
-    warehouse = DuckDBWarehouse(database=str(tmp_path / "w.duckdb"))
-    warehouse.load_month(hired, month, landed, log)
-    merge = warehouse.merge_month(hired, month, log)
-    assert (merge.rows, merge.inserted) == (2, 2)
-    profile = warehouse.profile_month(hired, month, "main", log)
-    assert (profile.rows, profile.outside_month, profile.missing["base"]) == (2, 0, 0)
+        ('"2019-04"', '"April 2019"', "“April 2019” is not a month: write it as YYYY-MM, for example 2020-10."),
+        ('"2019-04"', '"2019-02"', "last_month is before first_month."),
+        ('meaning = "pickup_zone"', 'meaning = "place"', "PUlocationID has the meaning “place”: choose from vendor, "),
+        ('meaning = "pickup_zone"', 'meaning = "fare"', "PUlocationID means fare, so its kind must be decimal."),
+        ('meaning = "pickup_zone"', 'meaning = "dropoff_zone"', "there is more than one meaning dropoff_zone."),
+        ('meaning = "dropoff"\n', "", 'no column has meaning = "dropoff".'),
+        ('meaning = "pickup"\nrequired', 'meaning = "pickup"\nonly_in_feed = true\nrequired', "can't be both only_in_"),
+        ('meaning = "pickup"\nrequired = true', 'meaning = "pickup"', "pickup_datetime means pickup, so it needs req"),
+        ('name = "SR_Flag"', 'name = "SR_Flag"\nonly_in_feed = true', "columns with only_in_feed must come after all"),
+        ('name = "SR_Flag"', 'name = "pulocationid"', "there is more than one column pulocationid."),
+        ('name = "SR_Flag"', 'name = "FileName"', "FileName is the name of a column that is added to every table."),
+        ('"PUlocationID"]', '"fare"]', "identity names fare, which is not a column of the release."),
+        ('first_month = "2019-03"', 'first_month = "2019-03"\ncolor = "red"', "color: String should match pattern"),
+    ],
+)
+def test_a_wrong_definition_is_refused_in_one_sentence(old: str, new: str, fault: str) -> None:
+    assert old in LIMOUSINE
+    with pytest.raises(DefinitionError, match=re.escape(fault)) as refusal:
+        read_taxi("limousine", LIMOUSINE.replace(old, new, 1))
+    assert str(refusal.value).startswith("taxi_assets/taxis/limousine.toml")
+
+
+def test_a_taxi_s_name_must_fit_into_names_of_tables() -> None:
+    with pytest.raises(DefinitionError, match="must consist of lower-case letters, digits and underscores"):
+        read_taxi("For-hire", LIMOUSINE)

@@ -1,4 +1,4 @@
-"""The subjects in the order of the page. A subject is a function that measures on a bench and reports a section."""
+"""Lists the subjects in the order of the page. A subject is a function that measures and returns a section."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a backfill through the daemon costs beyond the loads, and how that grows with the range."""
+"""Measures the cost of a backfill through the daemon beyond its loads, and how it grows with the range."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def measure(bench: Bench) -> Section:
     return Section(
         "Backfills through the daemon",
         how=(
-            "All processes of `make up` are started (two PostgreSQL servers, code server, webserver, daemon), and one "
+            "All processes of `make up` are started (two PostgreSQL servers, code server, webserver, daemon). One "
             "backfill of both taxis' assets in DuckDB is launched over GraphQL, as the UI does it, from a folder with "
-            "the project's own small sample files; each backfill on a home of its own. The time goes from the launch "
-            f"to the end of the run. The daemon looks for new backfills every {_SECONDS_BETWEEN_LOOKS:.0f} seconds, "
-            "which can't be set; the launch is half-way between two looks, so that the wait, which is included, is "
-            "what it is on average. What the same landings, loads and merges take without Dagster is taken off, and "
-            "the rest divided by the taxi-months."
+            "the project's own small sample files. Each backfill has its own `TAXI_HOME`. The time runs from the "
+            f"launch to the end of the run. The daemon looks for new backfills every {_SECONDS_BETWEEN_LOOKS:.0f} "
+            "seconds, which can't be changed; the launch is half-way between two looks, so that the wait, which is "
+            "included, is the average one. The time that the same landings, loads and merges take without Dagster is "
+            "subtracted, and the rest is divided by the taxi-months."
         ),
         lines=[
             at_most(
@@ -92,19 +92,22 @@ def _months(last: str) -> Sequence[str]:
 
 
 def _require_success(measurements: Sequence[Measurement]) -> None:
-    """Make sure that the backfill has done its work, in one run.
+    """Check that the backfill has done its work, in one run.
 
     Raises:
         BenchmarkError: It has not.
     """
     for measurement in measurements:
         if not measurement.facts["succeeded"] or measurement.facts["runs"] != 1:
-            raise BenchmarkError(f"The backfill came to {measurement.facts['runs']} runs, which did not all succeed.")
+            raise BenchmarkError(
+                f"The backfill was to be one run that succeeds, but had {measurement.facts['runs']} runs"
+                f"{'' if measurement.facts['succeeded'] else ', and not all of them succeeded'}."
+            )
 
 
 def _beyond_load(results: Mapping[str, Sequence[Measurement]], count: int) -> Figure:
     rounds = zip(results[str(count)], results[f"{count} without Dagster"], strict=True)
-    # A load is what it costs to land, load and merge; measuring for the checks is Dagster's part here.
+    # A load is landing, loading and merging; measuring for the checks counts as Dagster's part here.
     return Figure.of(
         (backfill.seconds - direct.seconds + direct.facts["measure"]) / (count * len(_TAXIS))
         for backfill, direct in rounds
@@ -128,11 +131,11 @@ def _growth(results: Mapping[str, Sequence[Measurement]], counts: Sequence[int])
         "How a backfill grows with its range, in seconds",
         (
             "taxi-months",
-            "until the daemon has made the run",
-            "from there to its start",
-            "until its end, all but the wait",
-            "that by taxi-month",
-            "all beyond the load, by taxi-month",
+            "until the daemon has created the run",
+            "from then to its start",
+            "in all, without the wait",
+            "the same per taxi-month",
+            "beyond the load, per taxi-month",
         ),
         [row(count) for count in counts],
     )

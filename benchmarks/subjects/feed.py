@@ -1,4 +1,4 @@
-"""A month of the official feed into DuckDB, against the same trips from a CSV, and the memory of a very large one."""
+"""Measures a month of the official feed into DuckDB, compared with the same trips as CSV, and a very large month."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CSV, _PARQUET, _LARGE = "a CSV", "Parquet", "Parquet, a very large month"
 
 
 def measure(bench: Bench) -> Section:
-    """Measure the load of the same month from both kinds of file, and of one that is many times as large."""
+    """Measure the load of the same month from both kinds of file, and of a month that is many times as large."""
     source = bench.source([TAXI], [MONTH], bench.scale.rows)
     with bench.scratch() as folder:
         landing = folder / "landing"
@@ -34,8 +34,8 @@ def measure(bench: Bench) -> Section:
     return Section(
         "Loading a month of the official feed",
         how=(
-            "The same trips once as csv.gz and once as Parquet with the types that the feed has, both landed before, "
-            "into the main table of a new database. The very large month has each of these trips "
+            "The same trips are loaded once from csv.gz and once from Parquet with the feed's types, both landed "
+            "before, into the main table of a new database. The very large month has each of these trips "
             f"{_LARGE_ROWS_TIMES} times, a second apart."
         ),
         lines=[

@@ -1,4 +1,4 @@
-"""One month into DuckDB when the main table holds many others already, and the same month once more."""
+"""Measures one month into a DuckDB main table that already holds many others, and the same month again."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FEW, _MANY = 12, 24
 _LIMIT: Final = 1.1
 
 _EMPTY, _AFTER_FEW, _AFTER_MANY = "after 0 others", f"after {_FEW} others", f"after {_MANY} others"
-_AGAIN, _CORRECTED = "once more", "corrected"
+_AGAIN, _CORRECTED = "again", "corrected"
 
 
 def measure(bench: Bench) -> Section:
@@ -50,15 +50,15 @@ def measure(bench: Bench) -> Section:
                 _CORRECTED: _into_copy(bench, folder, corrected, with_month),
             }
         )
-    _require_truth(bench.scale.rows, results)
+    _require_changes(bench.scale.rows, results)
     return Section(
         "Loading a month beside many others",
         how=(
-            f"The same load of a month of {bench.scale.rows:,} rows into a main table that holds none, {_FEW} or "
-            f"{_MANY} others of that size ({size / 2**30:.1f} GiB). Each measurement begins with a fresh copy of the "
-            f"database. The rerun and the correction meet {_FEW} others and the month itself; of the correction's rows "
-            "one in a hundred has another total, one in a thousand is gone, one in a thousand is new. That each load "
-            "inserts, updates and deletes exactly those rows is checked."
+            f"The same month of {bench.scale.rows:,} rows is loaded into a main table that holds no other month, "
+            f"{_FEW} or {_MANY} others of that size ({size / 2**30:.1f} GiB). Each measurement begins with a fresh "
+            f"copy of the database. Before the rerun and the correction, the table holds {_FEW} others and the month "
+            "itself. In the correction, one row in a hundred has another total, one in a thousand is missing, and one "
+            "in a thousand is new. It is checked that each load inserts, updates and deletes exactly those rows."
         ),
         lines=_lines(results),
     )
@@ -94,7 +94,7 @@ def _lines(results: Mapping[str, Sequence[Measurement]]) -> Sequence[Line]:
         at_most(_LIMIT, what.format(_FEW), ratio(results[_AFTER_FEW], results[_EMPTY]), unit=" times"),
         at_most(_LIMIT, what.format(_MANY), ratio(results[_AFTER_MANY], results[_EMPTY]), unit=" times"),
         *(Line(f"in seconds: {name}", seconds(results[name]).text(" s")) for name in (_EMPTY, _AFTER_FEW, _AFTER_MANY)),
-        Line(f"loading an unchanged month once more, beside {_FEW} others", seconds(results[_AGAIN]).text(" s")),
+        Line(f"loading an unchanged month again, beside {_FEW} others", seconds(results[_AGAIN]).text(" s")),
         Line(
             f"loading a corrected month (1.2 % of the rows), beside {_FEW} others",
             seconds(results[_CORRECTED]).text(" s"),
@@ -102,11 +102,11 @@ def _lines(results: Mapping[str, Sequence[Measurement]]) -> Sequence[Line]:
     ]
 
 
-def _require_truth(rows: int, results: Mapping[str, Sequence[Measurement]]) -> None:
-    """Make sure that what was measured did what it is said to do.
+def _require_changes(rows: int, results: Mapping[str, Sequence[Measurement]]) -> None:
+    """Check that each load has changed exactly the rows that it should.
 
     Raises:
-        BenchmarkError: It did something else.
+        BenchmarkError: One has changed others.
     """
     new = (rows, 0, 0)
     thousandths = rows // 1000

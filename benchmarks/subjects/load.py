@@ -1,4 +1,4 @@
-"""One month into DuckDB, against what DuckDB itself needs to read the same file."""
+"""Measures one month into DuckDB, compared with what DuckDB itself needs to read the same file."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ _MIB: Final = 2**20
 
 _BARE, _LOAD, _TIMED, _LAND = "bare read_csv", "load and merge", "load and merge, statement by statement", "land"
 
-# From DuckDB's bare way to the project's, one demand after another.
+# From a bare read_csv to the project's load, adding one requirement after another.
 _STEPS: Final = {
     _BARE: (
         "duckdb_load.bare",
         "bare `CREATE TABLE AS SELECT * FROM read_csv(file)`: types are guessed, any value fits",
     ),
     "within limits": ("duckdb_load.bare_within_limits", "+ bounded memory, rows in any order"),
-    "typed": ("duckdb_load.typed", "+ declared types instead of guessed ones, but rounding what does not fit"),
-    "checked": ("duckdb_load.checked", "+ proof that no value is changed by its type; file name and month"),
+    "typed": ("duckdb_load.typed", "+ declared types instead of guessed ones; values that do not fit are rounded"),
+    "checked": ("duckdb_load.checked", "+ check that no value is changed by its type; file name and month"),
     "with ids": (
         "duckdb_load.with_ids",
         "+ an id for each trip (text of seven columns, MD5, 32 more characters to store)",
     ),
-    _LOAD: ("duckdb_load.load", "+ ids of repeated trips, second write into the main table, safe to run again"),
+    _LOAD: ("duckdb_load.load", "+ ids of repeated trips, second write into the main table, can be run again"),
 }
 
 _STATEMENTS: Final = {
     "1 open": "open the database",
     "2 INSERT": "read, type, check, compute ids, into the monthly table",
-    "2 CREATE OR": "find trips that repeat an id, and number them",
+    "2 CREATE OR": "find trips with repeated ids, and number them",
     "2 commit": "commit the monthly table",
-    "3 DELETE": "look for trips that vanished",
-    "3 UPDATE": "look for trips that changed",
+    "3 DELETE": "look for trips that are no longer in the file",
+    "3 UPDATE": "look for trips that have changed",
     "3 INSERT": "write the trips into the main table",
     "3 commit": "commit the main table",
-    "1 close": "close: write what is left to the disk",
+    "1 close": "close: write the rest to the disk",
 }
 
 
 def measure(bench: Bench) -> Section:
-    """Measure the load of one month, what its parts take, and the landing before it."""
+    """Measure the load of one month, the time of its parts, and the landing before it."""
     source = bench.source([TAXI], [MONTH], bench.scale.rows)
     with bench.scratch() as folder:
         landing = folder / "landing"
@@ -60,10 +60,10 @@ def measure(bench: Bench) -> Section:
     return Section(
         "Loading a month into DuckDB",
         how=(
-            "From a landed csv.gz to rows in the main table of a new database (`load_month`, `merge_month`), against "
-            "DuckDB's `CREATE TABLE AS SELECT * FROM read_csv(file)` into another new database. Both include opening "
-            "the database, and closing it, which writes everything to its file. Landing (copying from a folder, "
-            "decompressing once to verify, hashing, flushing to the disk) comes before, and has a line of its own."
+            "From a landed csv.gz to rows in the main table of a new database (`load_month`, `merge_month`), compared "
+            "with DuckDB's `CREATE TABLE AS SELECT * FROM read_csv(file)` into another new database. Both include "
+            "opening the database and closing it, which writes everything to its file. Landing (copying from a folder, "
+            "decompressing once to verify, hashing, flushing to the disk) is done before and has a line of its own."
         ),
         lines=_lines(bench.scale.rows, results, csv_size=landed.facts["csv_size"]),
         details=[_steps(results), _statements(results[_TIMED])],
@@ -114,8 +114,8 @@ def _steps(results: Mapping[str, Sequence[Measurement]]) -> Details:
         rows.append((meaning, figure.text(), f"{figure.median - before:+.2f}" if before else ""))
         before = figure.median
     return Details(
-        "Where the difference comes from, one demand after another, each into a new database (seconds)",
-        ("demand", "altogether", "for this demand"),
+        "The parts of the difference: one requirement after another, each into a new database (seconds)",
+        ("requirement", "in total", "for this requirement"),
         rows,
     )
 
@@ -128,7 +128,7 @@ def _statements(measurements: Sequence[Measurement]) -> Details:
         for measurement, part in zip(measurements, parts, strict=True)
     )
     return Details(
-        "Where the seconds of this project's load go, statement by statement",
+        "The seconds of this project's load, statement by statement",
         ("statement", "seconds"),
         [*((_STATEMENTS[name], figure.text()) for name, figure in named.items()), ("everything else", rest.text())],
     )

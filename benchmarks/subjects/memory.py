@@ -1,4 +1,4 @@
-"""The memory that loading a month takes, for an ordinary and a large one."""
+"""Measures the memory that loading a month takes, for an ordinary and a large month."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmarks.subjects.load import MONTH, TAXI
 
 _LIMIT_MIB: Final = 1024
 _GROWTH_LIMIT: Final = 1.1
-_CALLS, _AGAIN, _DAGSTER = "warehouse calls", "warehouse calls, once more", "dagster asset materialize"
+_CALLS, _AGAIN, _DAGSTER = "warehouse calls", "warehouse calls, again", "dagster asset materialize"
 
 
 def measure(bench: Bench) -> Section:
@@ -35,11 +35,11 @@ def measure(bench: Bench) -> Section:
     return Section(
         "Memory",
         how=(
-            "The peak of the whole process for a month of ordinary size and for one as large as the largest published "
-            "ones: `load_month` and `merge_month` called from Python, the same once more into the database that holds "
-            "the month already, and Dagster's whole command from the raw file's landing to the main table's checks. "
-            "The project gives DuckDB a memory limit, beyond which it spills to the disk; what lies above that limit "
-            "is Python, its libraries and buffers that DuckDB does not count."
+            "The peak of the whole process, for a month of ordinary size and for one as large as the largest "
+            "published months: `load_month` and `merge_month` called from Python, the same again into the database "
+            "that already holds the month, and Dagster's whole command from landing the raw file to the main table's "
+            "checks. The project sets a memory limit for DuckDB, beyond which DuckDB spills to the disk; the rest is "
+            "Python, its libraries and buffers that DuckDB does not count."
         ),
         lines=[line for kind in (_CALLS, _AGAIN, _DAGSTER) for line in _lines(kind, sizes, results)],
     )

@@ -1,4 +1,4 @@
-"""What Dagster itself costs: the start of a command, and each month of a range beyond its load."""
+"""Measures the cost of Dagster itself: the start of a command, and each month of a range beyond its load."""
 
 from __future__ import annotations
 
@@ -45,19 +45,19 @@ def measure(bench: Bench) -> Section:
         },
         bench.scale.long_repetitions,
     )
-    _require_truth(results, {_ONE: 1, _ONE_BY_ONE: taxi_months, _AT_ONCE: taxi_months})
+    _require_months(results, {_ONE: 1, _ONE_BY_ONE: taxi_months, _AT_ONCE: taxi_months})
     return Section(
         "Dagster's own share",
         how=(
             "`dagster asset materialize` of one month of green taxis, and of the range "
             f"{range_option} of both taxis, from a folder with the project's own small sample files (at most 13,000 "
-            "rows), each with a home of its own. The start is the wall time of the command for one month without the "
-            "seconds that its stages state in their own metadata: importing, building the graph, the run's records. "
-            "For the range, that start is taken off, and the time that the same landings, loads and merges take when "
-            "the same functions are called one after another without Dagster; what is left, divided by the "
-            "taxi-months, is what each costs beyond its load. The checks (two queries per month, each on a connection "
-            "of its own) are no part of a load; a line of their own says what they take of it. The months are carried "
-            "one by one for this, so that none waits for another."
+            "rows), each with its own `TAXI_HOME`. The start is the wall time of the command for one month, minus the "
+            "seconds that its stages report in their metadata: importing, building the graph, the run's records. For "
+            "the range, two times are subtracted: that start, and the time that the same landings, loads and merges "
+            "take when the same functions are called one after another without Dagster. The rest, divided by the "
+            "taxi-months, is the cost of each beyond its load. The checks (two queries per month, each on its own "
+            "connection) are not part of a load; a line of their own shows their share. For this figure the months are "
+            "loaded one by one, so that none waits for another."
         ),
         lines=_lines(results, taxi_months),
         details=[_direct_details(results[_DIRECT])],
@@ -95,8 +95,8 @@ def _months(first: str) -> Sequence[str]:
     return [month for month in months if first <= month <= _LAST]
 
 
-def _require_truth(results: Mapping[str, Sequence[Measurement]], expected: Mapping[str, int]) -> None:
-    """Make sure that every month was merged.
+def _require_months(results: Mapping[str, Sequence[Measurement]], expected: Mapping[str, int]) -> None:
+    """Check that every month was merged.
 
     Raises:
         BenchmarkError: Some were not.
@@ -109,7 +109,7 @@ def _require_truth(results: Mapping[str, Sequence[Measurement]], expected: Mappi
 
 def _lines(results: Mapping[str, Sequence[Measurement]], count: int) -> Sequence[Line]:
     start = Figure.of(_beyond_stages(measurement) for measurement in results[_ONE])
-    # Round by round, since both depend on the machine's mood.
+    # Round by round, because both depend on how busy the machine is.
     rounds = list(zip(results[_ONE_BY_ONE], results[_DIRECT], strict=True))
     beyond_load = Figure.of(
         (command.seconds - start.median - sum(direct.facts[part] for part in _LOAD_PARTS)) / count
@@ -138,7 +138,7 @@ def _lines(results: Mapping[str, Sequence[Measurement]], count: int) -> Sequence
 def _direct_details(measurements: Sequence[Measurement]) -> Details:
     parts = {**_LOAD_PARTS, "measure": "measuring for the checks"}
     return Details(
-        "What the range's seconds are made of without Dagster",
+        "The seconds of the range without Dagster",
         ("part", "seconds"),
         [
             (title, Figure.of(measurement.facts[name] for measurement in measurements).text())

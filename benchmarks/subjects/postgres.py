@@ -1,4 +1,4 @@
-"""One month into PostgreSQL, against the server's bare COPY and other people's ways."""
+"""Measures one month into PostgreSQL, compared with a bare COPY and with other tools."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ _LARGE: Final = "this project, a large month"
 
 _PARTS: Final = {
     "copy": "read, type, check, compute ids, encode and `COPY`, all at the same time",
-    "number": "number the trips that repeat an id",
+    "number": "number the trips with repeated ids",
     "index": "index on the id",
     "merge": "`merge_month`: count the rows, swap the month in",
 }
-_READING: Final = "of the copying, seconds in which DuckDB reads, types, checks, computes ids"
+_READING: Final = "during the copying, time in which DuckDB reads, types, checks, computes ids"
 
 
 def measure(bench: Bench) -> Section:
-    """Measure all ways with an empty main table, ours and the course's beside 24 months, and a large month."""
+    """Measure all variants with an empty main table, two of them beside 24 months, and a large month."""
     python = dlt_python(bench)
     with bench.scratch() as folder, postgres_settings(bench) as settings:
         landing, large = (_land(bench, folder, rows) for rows in (bench.scale.rows, bench.scale.large_rows))
@@ -166,20 +166,19 @@ def _how(
     settings = ", ".join(f"{name} {value}" for name, value in server["settings"].items())
     (dlt_version,) = {measurement.facts["version"] for measurement in results[_DLT_PARQUET]}
     return (
-        f"PostgreSQL {server['version']} ({settings}), the same for all: a server started for this with its default "
-        "settings, unless `TAXI_BENCH_POSTGRES_URL` names another one. There is a checkpoint before each measurement. "
-        f"All ways bring the same {rows:,} rows. Bare `COPY` reads the "
-        "uncompressed CSV into a plain table with the file's columns, typed, and does nothing else. This project "
-        "(`load_month`, `merge_month`) and the others begin with the csv.gz. The course's SQL copies into a staging "
-        "table, updates its ids and merges those that are new into a plain table. dlt "
-        f"{dlt_version} gets Arrow batches with ids from DuckDB, and merges by its strategy `insert-only`, the fastest "
-        "that it has for PostgreSQL: like the course, it corrects nothing. pandas reads the file's first fifteenth, "
-        "writes it with `to_sql` into a plain table without ids, and its time is multiplied by fifteen. The "
-        f"{len(_OTHERS)} other months ({filled['rows']:,} rows; {filled['bytes'] / _GIB:.1f} GiB of ours, "
-        f"{filled['course_bytes'] / _GIB:.1f} GiB of the course's) are copies that the server made of a loaded month, "
-        "under other ids, vacuumed and analyzed. This project takes its turn with bare `COPY` in the short rounds, and "
-        "once more in the long ones, for the ratios to the course's SQL. What was loaded is taken out again after each "
-        "measurement, and that its rows were all there is checked."
+        f"PostgreSQL {server['version']} ({settings}), the same for all variants: a server started for this with its "
+        "default settings, unless `TAXI_BENCH_POSTGRES_URL` names another one. There is a checkpoint before each "
+        f"measurement. All variants load the same {rows:,} rows. Bare `COPY` reads the uncompressed CSV into a plain "
+        "table with the file's columns, typed, and does nothing else. This project (`load_month`, `merge_month`) and "
+        "the others begin with the csv.gz. The course's SQL copies into a staging table, updates its ids and merges "
+        f"the new ones into a plain table. dlt {dlt_version} gets Arrow batches with ids from DuckDB, and merges with "
+        "its strategy `insert-only`, its fastest one for PostgreSQL: like the course, it does not correct existing "
+        "rows. pandas reads the first fifteenth of the file and writes it with `to_sql` into a plain table without "
+        f"ids; its time is multiplied by fifteen. The {len(_OTHERS)} other months ({filled['rows']:,} rows; "
+        f"{filled['bytes'] / _GIB:.1f} GiB in this project's table, {filled['course_bytes'] / _GIB:.1f} GiB in the "
+        "course's) are copies of a loaded month with other ids, made by the server, vacuumed and analyzed. This "
+        "project is measured beside bare `COPY` in the short rounds, and again in the long rounds for the ratios to "
+        "the course's SQL. After each measurement it is checked that all rows are there, and they are removed again."
     )
 
 
@@ -218,10 +217,10 @@ def _memory(measurements: Sequence[Measurement], rows: int) -> Line:
 
 
 def _efforts(results: Results) -> Details:
-    """What each way costs besides time."""
+    """Show what each variant costs besides time."""
     return Details(
-        "What each way costs on both sides of the connection (memory is the client's, libraries included)",
-        ("way", "seconds", "peak MiB", "client's CPU seconds", "server's CPU seconds"),
+        "The cost of each variant on both sides of the connection (memory is the client's, including libraries)",
+        ("variant", "seconds", "peak MiB", "client's CPU seconds", "server's CPU seconds"),
         [_effort(name, measurements) for name, measurements in results.items()],
     )
 
@@ -247,7 +246,7 @@ def _parts(results: Results) -> Details:
     ]
     reading = [_figure([m.facts["parts"]["read"] for m in results[name]]) for name in names]
     return Details(
-        "Where the seconds of this project's load into PostgreSQL go",
+        "The seconds of this project's load into PostgreSQL",
         ("part", *names),
         [*rows, ("everything else", *rest), (_READING, *reading)],
     )

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.tasks <module>.<function> <JSON object>``: run one task and print its facts as JSON."""
+"""``python -m benchmarks.tasks <module>.<function> <JSON object>``: runs one task and prints its result as JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A task about backfills through the daemon: all processes of ``make up``, one backfill, and when it was where."""
+"""Runs one backfill through the daemon, with all processes of ``make up``, and measures its phases."""
 
 from __future__ import annotations
 
@@ -43,18 +43,18 @@ def through_the_daemon(
 
     Args:
         source: Folder of the files.
-        home: Folder for everything that comes about.
+        home: Folder for everything that is written.
         taxis: Names of the taxis.
         months: The range.
-        seconds_after_look: How long after the daemon's start, when it looks for backfills, this one is launched.
+        seconds_after_look: Seconds between the daemon's start, when it looks for backfills, and the launch.
 
     Returns:
-        Seconds from the launch to the end of the last run; of these, until the daemon has made the first run
-        (``waiting``) and from there until it has started (``starting``); how many runs there were, and whether
-        all have succeeded.
+        Seconds from the launch to the end of the last run (``seconds``); of these, the seconds until the daemon has
+        created the first run (``waiting``) and from then until it has started (``starting``); the number of runs
+        (``runs``), and whether all have succeeded (``succeeded``).
     """
     settings = {name: str(free_port()) for name in _PORTS} | {"TAXI_SOURCE": source}
-    Path(home).chmod(0o755)  # PostgreSQL's account must be able to enter, where this one is root
+    Path(home).chmod(0o755)  # if this user is root, PostgreSQL runs as another one, which must be able to enter
     machine = Machine(Path(home), {**os.environ, **settings})
     try:
         machine.up(lambda _: None)

@@ -1,4 +1,4 @@
-"""Tasks about whole runs of Dagster: what they recorded, and the same work without Dagster."""
+"""Tasks about whole runs of Dagster: reading what a run recorded, and doing the same work without Dagster."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 
 
 def recorded() -> dict[str, Any]:
-    """What the instance's only run recorded: the seconds of all stages together, and how many months were merged."""
+    """Return what the instance's only run recorded: the seconds of all stages, and the number of merged months."""
     with dg.DagsterInstance.get() as instance:
         (run,) = instance.get_runs()
         entries = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
@@ -30,7 +30,7 @@ def recorded() -> dict[str, Any]:
 
 
 def direct_calls(source: str, landing: str, database: str, taxis: list[str], months: str) -> dict[str, Any]:
-    """The same months by the same functions, one after another: landed, loaded, measured, merged, measured."""
+    """Call the same functions for the same months, one after another: land, load, measure, merge, measure."""
     trip_source = TripSource(address=source, landing=landing)
     warehouse = DuckDBWarehouse(database=database)
     seconds = {"land": 0.0, "open and close": 0.0, "load": 0.0, "merge": 0.0, "measure": 0.0}
@@ -59,5 +59,5 @@ def direct_calls(source: str, landing: str, database: str, taxis: list[str], mon
 def _number(materialization: dg.AssetMaterialization, name: str) -> float:
     value = materialization.metadata[name].value
     if not isinstance(value, int | float):
-        raise TypeError(f"The metadata {name} of {materialization.asset_key} is no number: {value!r}.")
+        raise TypeError(f"The metadata {name} of {materialization.asset_key} is not a number: {value!r}.")
     return value

@@ -1,4 +1,4 @@
-"""dlt, another loader, merges a month into PostgreSQL. This runs where dlt is installed, and nothing of the project."""
+"""Merges a month into PostgreSQL with dlt, another loader. Runs in dlt's environment, without this project."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ _TYPES: Final = {"integer": "INTEGER", "decimal": "DOUBLE", "timestamp": "TIMEST
 def load(
     *, path: str, kinds: Mapping[str, str], identity: Sequence[str], rows: int, folder: str, file_format: str
 ) -> dict[str, Any]:
-    """Merge a month's csv.gz into a new table, which is dropped then: DuckDB reads, dlt gets Arrow batches.
+    """Merge a month's csv.gz into a new table, then drop it: DuckDB reads, dlt gets Arrow batches.
 
     Args:
         path: The file.
-        kinds: What the values of each of its columns are.
+        kinds: The kind of each of its columns.
         identity: The columns whose text makes the id.
-        rows: How many the file has.
-        folder: Where dlt may keep its files.
-        file_format: What dlt writes before it loads.
+        rows: Number of rows in the file.
+        folder: Folder for dlt's files.
+        file_format: The format that dlt writes before it loads.
     """
     read_once(Path(path))
     url = os.environ["TAXI_POSTGRES_URL"]
@@ -62,7 +62,7 @@ def load(
 
 
 def _checkpoint(url: str) -> None:
-    """Have the server write what is left of other work."""
+    """Make the server write the rest of earlier work."""
     connection = psycopg2.connect(url)
     connection.autocommit = True
     connection.cursor().execute("CHECKPOINT")

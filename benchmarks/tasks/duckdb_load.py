@@ -1,4 +1,4 @@
-"""Tasks that load a landed month into DuckDB: the project's way, DuckDB's bare way, and ways in between."""
+"""Tasks that load a landed month into DuckDB: by the project, by a bare ``read_csv``, and by steps in between."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _log = logging.getLogger(__name__)
 
 
 def load(landing: str, database: str, taxi: str, month: str, *, from_feed: bool = False) -> dict[str, Any]:
-    """The project's way: load a landed month, of the release or of the feed, and merge it into the main table."""
+    """Load a landed month, of the release or of the feed, and merge it into the main table, as the project does."""
     return _load(DuckDBWarehouse(database=database), landing, taxi, month, from_feed=from_feed)
 
 
 def timed_load(landing: str, database: str, taxi: str, month: str) -> dict[str, Any]:
-    """The same, with the seconds of each of its statements."""
+    """Do the same, and return the seconds of each statement."""
     warehouse = TimedWarehouse(database=database)
     return {**_load(warehouse, landing, taxi, month), "parts": warehouse.seconds}
 
@@ -54,21 +54,21 @@ def _load(
 
 
 def bare(landing: str, database: str, taxi: str, month: str) -> dict[str, Any]:
-    """What DuckDB itself makes of the file when nothing is asked for: it guesses types, and there are no ids."""
+    """Read the file with DuckDB's defaults: it guesses the types, and there are no ids."""
     landed = landed_file(landing, get_taxi(taxi), Month.parse(month))
     statement = f"CREATE TABLE trips AS SELECT * FROM read_csv({literal(str(landed.path))})"
     return _create(database, statement, config={})
 
 
 def bare_within_limits(landing: str, database: str, taxi: str, month: str) -> dict[str, Any]:
-    """The same with the settings of the project's connections: bounded memory, rows in any order."""
+    """Do the same with the settings of the project's connections: bounded memory, rows in any order."""
     landed = landed_file(landing, get_taxi(taxi), Month.parse(month))
     statement = f"CREATE TABLE trips AS SELECT * FROM read_csv({literal(str(landed.path))})"
     return _create(database, statement, config=_config())
 
 
 def typed(landing: str, database: str, taxi: str, month: str) -> dict[str, Any]:
-    """Declared types instead of guessed ones, taken on trust: DuckDB may round what does not fit."""
+    """Declare the types instead of having them guessed, without any check: DuckDB rounds values that do not fit."""
     known_taxi = get_taxi(taxi)
     landed = landed_file(landing, known_taxi, Month.parse(month))
     columns = ", ".join(
@@ -79,17 +79,17 @@ def typed(landing: str, database: str, taxi: str, month: str) -> dict[str, Any]:
 
 
 def checked(landing: str, database: str, taxi: str, month: str) -> dict[str, Any]:
-    """The project's own statement, which proves that no value is changed by its type, but without the ids."""
+    """Run the project's own statement, which checks that no value is changed by its type, but without the ids."""
     return _create_by_own_statement(landing, database, taxi, month, with_ids=False)
 
 
 def with_ids(landing: str, database: str, taxi: str, month: str) -> dict[str, Any]:
-    """The project's own statement, with ids."""
+    """Run the project's own statement, with ids."""
     return _create_by_own_statement(landing, database, taxi, month, with_ids=True)
 
 
 def add_months(database: str, taxi: str, month: str, months: list[str]) -> dict[str, Any]:
-    """Fill the main table: copy the rows of one month, under other ids, as those of others that come one by one."""
+    """Fill the main table: copy the rows of one month, with other ids, as the rows of other months, one by one."""
     known_taxi, known_month = get_taxi(taxi), Month.parse(month)
     table = identifier(known_taxi.table)
     with duckdb.connect(database) as connection:
@@ -117,7 +117,7 @@ def add_months(database: str, taxi: str, month: str, months: list[str]) -> dict[
 def _create(
     database: str, statement: str, values: dict[str, Any] | None = None, *, config: Mapping[str, str | bool]
 ) -> dict[str, Any]:
-    """Open a database, run the one statement, and close it, which writes everything to its file."""
+    """Open a database, run one statement, and close the database, which writes everything to its file."""
     with Stopwatch() as watch:
         connection = duckdb.connect(database, config=dict(config))
         ((rows,),) = connection.execute(statement, values or {}).fetchall()

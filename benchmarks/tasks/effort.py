@@ -1,4 +1,4 @@
-"""What a load costs: seconds, and the processors' time on both sides of the connection."""
+"""Measures the cost of a load: seconds, and CPU time on both sides of the connection."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _HERE: Final = {"localhost", "127.0.0.1", "::1"}
 
 
 class Effort(Stopwatch):
-    """Measures what a ``with`` block costs, from a moment at which the server has nothing left to write.
+    """Measures the cost of a ``with`` block, beginning with a checkpoint, so that the server has nothing left to write.
 
     Attributes:
         seconds: The time that the block took, once it has ended.
-        client_cpu: Seconds of this process on all processors.
-        server_cpu: Seconds of all the server's processes, or None where they can't be seen.
+        client_cpu: CPU seconds of this process.
+        server_cpu: CPU seconds of all processes of the server; None if they can't be seen.
     """
 
     client_cpu: float
@@ -43,7 +43,7 @@ class Effort(Stopwatch):
             self.server_cpu = _cpu_of_family(self._server) - self._server_start
 
     def facts(self) -> dict[str, Any]:
-        """What was measured, as facts of a task."""
+        """Return the measured values as a task's result."""
         return {"seconds": self.seconds, "client_cpu": self.client_cpu, "server_cpu": self.server_cpu}
 
 
@@ -59,13 +59,13 @@ def _postmaster(connection: psycopg.Connection[Any]) -> psutil.Process | None:
 
 
 def _cpu_of_family(server: psutil.Process) -> float:
-    """Processor seconds of the server and of all its processes, those that have ended included."""
+    """CPU seconds of the server and of all its processes, including those that have ended."""
     own = server.cpu_times()
     total = own.user + own.system + own.children_user + own.children_system
     for child in server.children():
         try:
             times = child.cpu_times()
         except psutil.NoSuchProcess:
-            continue  # it ends at this moment, and its parent counts it
+            continue  # it has just ended, and its parent counts it
         total += times.user + times.system
     return total

@@ -1,4 +1,4 @@
-"""Tasks about raw files: made, corrected and landed."""
+"""Tasks that generate, correct and land raw files."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ _log = logging.getLogger(__name__)
 
 
 def make_months(cache: str, taxis: list[str], months: list[str], rows: int | None) -> dict[str, Any]:
-    """Make the files of those months, as far as they are not there, in a folder that serves as a source.
+    """Generate the missing files of those months in a folder that serves as a source.
 
     Args:
-        cache: Where such folders are kept.
+        cache: The parent of such folders.
         taxis: Names of the taxis.
         months: The months.
-        rows: Rows of each file; the sample's own numbers for None.
+        rows: Rows of each file; None for the sample's own numbers.
     """
     source = Path(cache) / _sample_version() / ("own-size" if rows is None else f"{rows}-rows")
     files = 0
@@ -56,13 +56,13 @@ def make_months(cache: str, taxis: list[str], months: list[str], rows: int | Non
 
 
 def _sample_version() -> str:
-    """What changes with the content of the sample's files, which then are made anew."""
+    """Return a version that changes with the content of the sample's files, so that they are generated again."""
     version, _, _ = (SampleOrigin().version(zones_file()).etag or "").partition("/")
     return version
 
 
 def _make_file(path: Path, taxi: Taxi, month: Month, rows: int | None) -> bool:
-    """Make one file unless it is there, and say whether it was made."""
+    """Generate one file if it is missing, and return whether it was."""
     if path.exists():
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -74,7 +74,7 @@ def _make_file(path: Path, taxi: Taxi, month: Month, rows: int | None) -> bool:
 
 
 def describe(source: str, taxi: str, month: str) -> dict[str, Any]:
-    """Where a month's file is, and what a reader must know of it who has nothing of this project."""
+    """Return where a month's file is, and what a reader without this project must know about it."""
     known_taxi = get_taxi(taxi)
     return {
         "path": str(Path(source) / known_taxi.file_path(Month.parse(month))),
@@ -84,10 +84,10 @@ def describe(source: str, taxi: str, month: str) -> dict[str, Any]:
 
 
 def correct_month(source: str, corrected: str, taxi: str, month: str) -> dict[str, Any]:
-    """Make a corrected edition of a month's file in another folder.
+    """Write a corrected edition of a month's file into another folder.
 
-    One row in a hundred has another total; one in a thousand is gone; one in a thousand is there once more with
-    another fare, which makes it a new trip.
+    One row in a hundred has another total; one in a thousand is removed; one in a thousand is repeated with another
+    fare, which makes it a new trip.
     """
     known_taxi, known_month = get_taxi(taxi), Month.parse(month)
     target = Path(corrected) / known_taxi.file_path(known_month)
@@ -109,7 +109,7 @@ def _corrected(lines: Iterator[bytes], taxi: Taxi) -> Iterator[bytes]:
         if number % _VANISHED_EVERY == 1:
             continue
         yield _with(line, total, b"12.34") if number % _CHANGED_EVERY == 0 else line
-        if number % _VANISHED_EVERY == 2:  # noqa: PLR2004 - just another place than those above
+        if number % _VANISHED_EVERY == 2:  # noqa: PLR2004 - any other row than those above
             yield _with(line, fare, b"4321.5")
 
 
@@ -120,14 +120,14 @@ def _with(line: bytes, place: int, value: bytes) -> bytes:
 
 
 def make_feed_month(source: str, feed: str, taxi: str, month: str, times: int) -> dict[str, Any]:
-    """Make a month's file as the feed has it of one that the release has, in a folder that serves as a feed.
+    """Turn a month's file of the release into one of the feed, in a folder that serves as a feed.
 
     Args:
-        source: Where the release's file is.
-        feed: The feed's folder.
-        taxi: Whose month.
-        month: Which month.
-        times: How often each trip is there, each time as another one that began a second later.
+        source: Folder of the release's file.
+        feed: Folder of the feed.
+        taxi: The taxi.
+        month: The month.
+        times: How often each trip is written, each time as another trip that began a second later.
     """
     known_taxi = get_taxi(taxi)
     file = feed_file(known_taxi, Month.parse(month))
@@ -151,7 +151,7 @@ def make_feed_month(source: str, feed: str, taxi: str, month: str, times: int) -
 
 
 def land(source: str, landing: str, taxi: str, month: str, *, from_feed: bool = False) -> dict[str, Any]:
-    """Land a month from a folder that serves as a source, or as the feed: copy, verify, flush to the disk."""
+    """Land a month from a folder that serves as a source or as the feed: copy, verify, flush to the disk."""
     trip_source = TripSource(address="feed" if from_feed else source, feed=source, landing=landing)
     file = trip_source.trip_file(get_taxi(taxi), Month.parse(month))
     read_once(Path(source) / (file.name if from_feed else file.path))
@@ -161,7 +161,7 @@ def land(source: str, landing: str, taxi: str, month: str, *, from_feed: bool = 
 
 
 def unpack(landing: str, target: str, taxi: str, month: str) -> dict[str, Any]:
-    """Write a landed month's CSV without compression, down to the disk."""
+    """Write a landed month's CSV without compression, and flush it to the disk."""
     landed = landed_file(landing, get_taxi(taxi), Month.parse(month))
     with gzip.open(landed.path, "rb") as packed, Path(target).open("wb") as unpacked:
         shutil.copyfileobj(packed, unpacked, _BLOCK_BYTES)
@@ -171,7 +171,7 @@ def unpack(landing: str, target: str, taxi: str, month: str) -> dict[str, Any]:
 
 
 def landed_file(landing: str, taxi: Taxi, month: Month, *, from_feed: bool = False) -> LandedFile:
-    """The landed file of a month, in the system's cache."""
+    """Return the landed file of a month, after reading it into the system's cache."""
     source = TripSource(address="feed" if from_feed else "release", landing=landing)
     landed = source.landing_zone().landed(source.trip_file(taxi, month))
     read_once(landed.path)

@@ -1,4 +1,4 @@
-"""Tasks about the measured PostgreSQL server: a database of one's own in it, and what it runs with."""
+"""Tasks about the measured PostgreSQL server: creating and dropping a database, and describing the server."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _SETTINGS: Final = ("fsync", "synchronous_commit", "wal_level", "shared_buffers"
 
 
 def url() -> str:
-    """Where the measured database is, password included."""
+    """The address of the measured database, including the password."""
     return os.environ["TAXI_POSTGRES_URL"]
 
 
 def connect(schema: str = "public") -> psycopg.Connection[Any]:
-    """A connection that commits each statement, in a schema that is there from now on."""
+    """Open a connection that commits each statement, in a schema that is created if it is missing."""
     connection = psycopg.connect(url(), autocommit=True)
     connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))
     connection.execute(sql.SQL("SET search_path TO {}").format(sql.Identifier(schema)))
@@ -26,7 +26,7 @@ def connect(schema: str = "public") -> psycopg.Connection[Any]:
 
 
 def create() -> dict[str, Any]:
-    """Create a database with a name that nobody has."""
+    """Create a database with a unique name."""
     name = f"taxi_bench_{secrets.token_hex(4)}"
     with psycopg.connect(url(), autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
@@ -41,7 +41,7 @@ def drop(database: str) -> dict[str, Any]:
 
 
 def describe() -> dict[str, Any]:
-    """Version of the server, and the settings that say how much it writes."""
+    """Return the server's version, and the settings that decide how much it writes."""
     with connect() as connection:
         settings = {name: connection.execute(f"SHOW {name}").fetchall()[0][0] for name in _SETTINGS}
         major, minor = divmod(connection.info.server_version, 10_000)

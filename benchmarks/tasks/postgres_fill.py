@@ -1,4 +1,4 @@
-"""Fills main tables in PostgreSQL with months: the project's, and the course's with as many rows."""
+"""Fills two main tables in PostgreSQL with months: the project's and the course's, with the same number of rows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 
 def fill(*, landing: str, taxi: str, month: str, months: list[str], schema: str, course_schema: str) -> dict[str, Any]:
-    """Load a landed month in both ways, and have the server copy it, under other ids, as all the other months.
+    """Load a landed month in both ways, and make the server copy it, with other ids, as all the other months.
 
     Returns:
         Rows and bytes of both main tables, each with the other months only.
@@ -42,7 +42,7 @@ def fill(*, landing: str, taxi: str, month: str, months: list[str], schema: str,
             rows, course_rows = own.result(), theirs.result()
         warehouse.remove_month(known_taxi, copied, _log)
     if rows != course_rows:
-        raise TaxiAssetsError(f"One main table holds {rows} rows, and the other one {course_rows}.")
+        raise TaxiAssetsError(f"The project's main table has {rows} rows, but the course's has {course_rows}.")
     return {
         "seconds": watch.seconds,
         "rows": rows,
@@ -52,7 +52,7 @@ def fill(*, landing: str, taxi: str, month: str, months: list[str], schema: str,
 
 
 def _fill_partitions(schema: str, taxi: Taxi, copied: Month, months: Sequence[Month]) -> int:
-    """Add partitions to the project's main table, made as the project makes them: filled, indexed, attached."""
+    """Add partitions to the project's main table in the project's way: fill, index, attach."""
     rows = 0
     with connect(schema) as connection:
         connection.execute("SET maintenance_work_mem = '256MB'")
@@ -80,7 +80,7 @@ def _fill_partitions(schema: str, taxi: Taxi, copied: Month, months: Sequence[Mo
 
 
 def _fill_course(schema: str, taxi: Taxi, months: Sequence[Month]) -> int:
-    """Make the course's main table anew, with copies of the month that it holds now."""
+    """Create the course's main table again, with copies of the month that it holds now."""
     rows = 0
     main, copied = sql.Identifier(course_oracle.MAIN), sql.Identifier("copied")
     with connect(schema) as connection:
@@ -101,7 +101,7 @@ def _columns(taxi: Taxi) -> sql.Composed:
 
 
 def _bytes(schema: str) -> int:
-    """What a schema's tables take on the disk, indexes included."""
+    """Return the bytes that a schema's tables occupy on the disk, including indexes."""
     statement = (
         "SELECT sum(pg_total_relation_size(oid)) FROM pg_class"
         " WHERE relnamespace = CAST(%s AS regnamespace) AND relkind = 'r'"

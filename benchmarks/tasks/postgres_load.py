@@ -1,4 +1,4 @@
-"""The project's load of a landed month into PostgreSQL."""
+"""Loads a landed month into PostgreSQL as the project does."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from benchmarks.tasks.postgres_database import connect, url
 from taxi_assets.errors import TaxiAssetsError
 from taxi_assets.months import Month
 from taxi_assets.taxis import get_taxi
-from taxi_assets.warehouses.postgres import warehouse as measured
+from taxi_assets.warehouses.postgres import month_table as measured
 from taxi_assets.warehouses.postgres.copying import TripsReader
 from taxi_assets.warehouses.postgres.warehouse import PostgresWarehouse
 
 _PARTS: Final = {"copy_batches": "copy", "_number_repeated_ids": "number", "_index": "index"}
-"""What the warehouse's module calls while it loads a month, and what its seconds are reported as."""
+"""Functions that the module of the monthly table calls to fill it, and the names of their seconds in the report."""
 
 _log = logging.getLogger(__name__)
 
 
 def load(landing: str, schema: str, taxi: str, month: str) -> dict[str, Any]:
-    """Load a landed month and merge it into main; once that is measured, remove it again."""
+    """Load a landed month and merge it into the main table; remove it again after the measurement."""
     known_taxi, known_month = get_taxi(taxi), Month.parse(month)
     landed = landed_file(landing, known_taxi, known_month)
     warehouse = PostgresWarehouse(url=url(), schema_name=schema)
@@ -38,13 +38,15 @@ def load(landing: str, schema: str, taxi: str, month: str) -> dict[str, Any]:
         merge = warehouse.merge_month(known_taxi, known_month, _log)
         parts["merge"] = time.perf_counter() - loaded
     if merge.inserted != landed.rows:
-        raise TaxiAssetsError(f"The file has {landed.rows} rows, but {merge.inserted} were inserted into main.")
+        raise TaxiAssetsError(
+            f"The file has {landed.rows} rows, but {merge.inserted} were inserted into the main table."
+        )
     warehouse.remove_month(known_taxi, known_month, _log)
     return {**effort.facts(), "rows": merge.rows, "parts": parts}
 
 
 def _timed_parts() -> dict[str, float]:
-    """Have the parts of a load note their seconds in the mapping that is returned."""
+    """Make the parts of a load add their seconds to the mapping that is returned."""
     seconds = dict.fromkeys([*_PARTS.values(), "read"], 0.0)
     for name, part in _PARTS.items():
         setattr(measured, name, _timed(getattr(measured, name), part, seconds))

@@ -1,4 +1,4 @@
-"""Other people's ways into PostgreSQL: the server's bare COPY, the course's own SQL, and pandas."""
+"""Loads into PostgreSQL by other means: the server's bare COPY, the course's own SQL, and pandas."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from benchmarks.tasks.system_cache import read_once
 from taxi_assets.errors import TaxiAssetsError
 from taxi_assets.months import Month
 from taxi_assets.taxis import get_taxi
-from taxi_assets.warehouses.postgres.warehouse import COLUMN_TYPES
+from taxi_assets.warehouses.postgres.dialect import DIALECT
 from taxi_assets_tests.postgres import course_oracle
 
 _TABLE: Final = "trips"
@@ -25,10 +25,12 @@ _ROWS_AT_ONCE: Final = 10_000
 
 
 def copy(path: str, schema: str, taxi: str, rows: int) -> dict[str, Any]:
-    """COPY an uncompressed CSV into a table with its columns, typed, and nothing else; drop it afterwards."""
+    """COPY an uncompressed CSV into a table with its typed columns, and nothing else; drop the table afterwards."""
     file = Path(path)
     read_once(file)
-    columns = ", ".join(f"{column.name} {COLUMN_TYPES[column.kind]}" for column in get_taxi(taxi).release_columns)
+    columns = ", ".join(
+        f"{column.name} {DIALECT.column_types[column.kind]}" for column in get_taxi(taxi).release_columns
+    )
     with connect(schema) as connection:
         cursor = connection.cursor()
         with Effort(connection) as effort, file.open("rb") as stream:
@@ -42,7 +44,7 @@ def copy(path: str, schema: str, taxi: str, rows: int) -> dict[str, Any]:
 
 
 def course(landing: str, schema: str, taxi: str, month: str) -> dict[str, Any]:
-    """The course's way: staging table, UPDATE of ids, MERGE into main; then take the month out of main again."""
+    """Load as the course does: staging table, UPDATE of ids, MERGE into main; then remove the month from main again."""
     known_taxi, known_month = get_taxi(taxi), Month.parse(month)
     landed = landed_file(landing, known_taxi, known_month)
     with connect(schema) as connection:
@@ -50,13 +52,13 @@ def course(landing: str, schema: str, taxi: str, month: str) -> dict[str, Any]:
             course_oracle.load_as_the_course_does(connection, known_taxi, known_month, landed.path)
         statement = f"DELETE FROM {course_oracle.MAIN} WHERE filename = %s"
         _require(connection.execute(statement, (known_taxi.csv_name(known_month),)).rowcount, landed.rows)
-        # This also cuts off the end of the table, so that it is as it was.
+        # This also truncates the end of the table, so that it is as before.
         connection.execute(f"VACUUM {course_oracle.MAIN}")
     return effort.facts()
 
 
 def pandas(landing: str, schema: str, taxi: str, month: str, rows: int) -> dict[str, Any]:
-    """Read the first rows with pandas, and write them with ``to_sql`` into a new table, which is dropped then."""
+    """Read the first rows with pandas, write them with ``to_sql`` into a new table, and drop it."""
     known_taxi = get_taxi(taxi)
     landed = landed_file(landing, known_taxi, Month.parse(month))
     moments = [column.name for column in known_taxi.release_columns if column.kind == "timestamp"]

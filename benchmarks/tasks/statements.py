@@ -1,4 +1,4 @@
-"""The statements of a load, looked at one by one: changed before they run, or timed while they do."""
+"""Changes the statements of a load before they run, or measures the time of each."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 
 def creating(statement: str, table: str, *, with_ids: bool) -> str:
-    """A statement that inserts trips into a table, changed so that it creates the table, with ids or without."""
+    """Change a statement that inserts trips into a table so that it creates the table, with ids or without."""
     _, found, query = statement.partition(f"INSERT INTO {identifier(table)}\n")
     if not found:
         raise TaxiAssetsError(f"The statement does not insert into a table {table}.")
@@ -33,7 +33,7 @@ def creating(statement: str, table: str, *, with_ids: bool) -> str:
 
 
 class TimedWarehouse(DuckDBWarehouse):
-    """The real warehouse, which notes how long each of its statements takes."""
+    """The real warehouse, which also measures how long each of its statements takes."""
 
     _seconds: dict[str, float] = PrivateAttr(default_factory=dict)
     _opened: int = PrivateAttr(default=0)
@@ -61,7 +61,7 @@ class TimedWarehouse(DuckDBWarehouse):
 
 
 class _TimedConnection:
-    """A connection that times what is asked of it, and is the real one in everything else."""
+    """A connection that measures the time of its statements; everything else is passed to the real connection."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, timed: Any) -> None:
         self._connection, self._timed = connection, timed

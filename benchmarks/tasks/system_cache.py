@@ -1,4 +1,4 @@
-"""The system's cache of files, without which a disk would be measured."""
+"""Fills the system's file cache, so that the speed of the disk is not measured."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def read_once(path: Path) -> None:
-    """Have the system cache a file, so that reading it again is not a measurement of the disk."""
+    """Read a file, so that the system keeps it in its cache."""
     with path.open("rb") as stream:
         while stream.read(1024 * 1024):
             continue

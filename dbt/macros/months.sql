@@ -1,4 +1,4 @@
-{# The months that a run is about, as ["2019-01", …]; empty for all of them. #}
+{# The months of the run, as ["2019-01", …]; empty for all months. #}
 {% macro months_of_run() %}
     {%- set months = [] if flags.FULL_REFRESH else var("months") -%}
     {%- for month in months if not modules.re.fullmatch("\\d{4}-\\d{2}", month) -%}
@@ -25,7 +25,7 @@
 {%- endmacro %}
 
 
-{# Configuration of a model that is kept by month: a run replaces its months, and leaves the others alone. #}
+{# Configuration of a model that is kept by month: a run replaces its months, and leaves other months as they are. #}
 {% macro kept_by_month() %}
     {%- set is_bigquery = target.type == "bigquery" -%}
     {{ return({
@@ -40,8 +40,8 @@
 
 
 {#
-    What dbt runs for incremental_strategy: replace_months, in the transaction of the model. Unlike delete+insert, it
-    also empties a month of which no row is left.
+    The statements of incremental_strategy: replace_months, which dbt runs in the transaction of the model. Unlike
+    delete+insert, it also empties a month that has no rows any more.
 #}
 {% macro get_incremental_replace_months_sql(arguments) %}
     {%- set columns = get_quoted_csv(arguments["dest_columns"] | map(attribute="name")) -%}
@@ -51,7 +51,7 @@
 {% endmacro %}
 
 
-{# Tests whose `where` is __months_of_run__ look at the run's months only, so that they don't grow with the table. #}
+{# Tests whose `where` is __months_of_run__ read the run's months only, so that their cost does not grow with the table. #}
 {% macro get_where_subquery(relation) -%}
     {%- set where = (config.get("where") or "") | replace("__months_of_run__", in_months_of_run("file_month")) -%}
     {%- if where -%}

@@ -1,4 +1,4 @@
-{# No value of a column comes twice among the rows of one published file. #}
+{# A column has no value twice among the rows of one published file. #}
 {% test unique_within_file(model, column_name, and_by=none) %}
     select file_month, {{ column_name }}
     from {{ model }}

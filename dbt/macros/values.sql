@@ -4,13 +4,13 @@
 {%- endmacro %}
 
 
-{# An amount of money that a taxi's files don't have. #}
+{# The value of an amount that a taxi's files don't have. #}
 {% macro no_amount() -%}
     cast(null as {{ "numeric" if target.type == "bigquery" else "decimal(14, 4)" }})
 {%- endmacro %}
 
 
-{# What the numbers of payment_type mean. #}
+{# The meaning of a number of payment_type. #}
 {% macro payment_type_description(column) -%}
     case {{ column }}
         when 0 then 'Flex fare'

@@ -1,1 +1,1 @@
-"""Launchers, each run by the emulators' own Python: they know the emulators and nothing of this project."""
+"""Launchers, each run by the emulators' own Python. They use the emulators and nothing of this project."""

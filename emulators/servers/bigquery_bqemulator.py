@@ -1,12 +1,12 @@
-"""Starts bqemulator, and adds what it leaves out and this project relies on.
+"""Starts bqemulator, and adds the features that it is missing and this project needs.
 
 * It starts without its extensions for geography and Avro, which it would download.
-* An external table over CSV or Parquet holds the rows that its objects have when it is made. As it comes, bqemulator
-  makes an empty table of it. (The real service reads the objects whenever it is asked.)
+* An external table over CSV or Parquet holds the rows that its objects have when it is created. Unchanged, bqemulator
+  creates an empty table. (The real service reads the objects at each query.)
 * Descriptions, labels and clustering that a statement gives to a table or view are kept, and a renamed table has its
   new name.
-* NUMERIC has its nine decimals; it comes as DECIMAL(18, 3), DuckDB's own default, which rounds.
-* A job that changes rows tells how many were inserted, updated and deleted.
+* NUMERIC has nine decimals. Unchanged, it is DECIMAL(18, 3), DuckDB's own default, which rounds.
+* A job that changes rows reports how many were inserted, updated and deleted.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ _changes_of_merge: Final[ContextVar[Mapping[str, int]]] = ContextVar("changes of
 
 
 def main() -> None:
-    """Serve until the parent lets go."""
+    """Serve until the parent closes the input."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of the databases")
     parser.add_argument("--buckets", type=Path, required=True, help="folder with a folder for each bucket")
-    parser.add_argument("--project", required=True, help="project that is there from the beginning")
+    parser.add_argument("--project", required=True, help="project that exists from the start")
     options = parser.parse_args()
     end_with_parent(options.data)
 
@@ -72,7 +72,7 @@ async def _serve(options: argparse.Namespace) -> None:
 
 
 def fill_external_tables() -> None:
-    """Replace how bqemulator runs a statement, so that one that makes an external table fills it."""
+    """Replace how bqemulator runs a statement, so that one that creates an external table also fills it."""
     run = executor._run_single_sql
 
     async def run_statement(project: str, sql: str, parameters: Any, context: Any, *, caller: Any) -> Any:
@@ -91,7 +91,7 @@ def fill_external_tables() -> None:
 
 
 def note_what_statements_do() -> None:
-    """Replace how bqemulator notes what a statement has done, so that labels, clustering and new names are noted."""
+    """Replace how bqemulator records what a statement has done, so that it keeps labels, clustering and new names."""
     run = executor._run_query_body
 
     async def run_statement(*, project_id: str, bq_sql: str, ctx: Any, **more: Any) -> Any:
@@ -120,7 +120,7 @@ def keep_nine_decimals() -> None:
 
 
 def count_changed_rows() -> None:
-    """Replace how bqemulator runs a MERGE and sums up a job, so that each kind of change is counted."""
+    """Replace how bqemulator runs a MERGE and describes a job, so that it counts each kind of change."""
     fetch, sum_up = DuckDBEngine.fetch_arrow, executor._build_query_statistics
 
     def fetch_and_count(engine: DuckDBEngine, sql: str, parameters: Any = None) -> pa.Table:
@@ -183,7 +183,7 @@ def _external_table(sql: str) -> exp.Create | None:
 
 def _fill(context: Any, reference: str, options: Mapping[str, Any]) -> None:
     if options.get("format") not in FORMATS:
-        raise InvalidQueryError(f"this emulator reads external tables from {' and '.join(FORMATS)} only")
+        raise InvalidQueryError(f"This emulator reads external tables only from {' or '.join(FORMATS)}.")
     described = context.engine.execute(f"DESCRIBE {reference}").fetchall()
     types = {name: type_name for name, type_name, *_ in described}
     files = [executor._resolve_uri(uri, context) for uri in options["uris"]]

@@ -1,9 +1,9 @@
-"""Starts local-bigquery, and adds what it leaves out and this project relies on.
+"""Starts local-bigquery, and adds the features that it is missing and this project needs.
 
-* Projects are kept in plain DuckDB files; DuckLake, as it comes, is an extension that would have to be downloaded.
-* An external table over CSV or Parquet is a view that reads the objects whenever it is asked, as on the real service.
-  As it comes, local-bigquery makes an empty table of it.
-* A job that made a table from a query says which, as on the real service; dbt asks for it.
+* Projects are kept in plain DuckDB files. Unchanged, they are in DuckLake, an extension that would be downloaded.
+* An external table over CSV or Parquet is a view that reads the objects at each query, as on the real service.
+  Unchanged, local-bigquery creates an empty table.
+* A job that created a table from a query names that table, as on the real service; dbt asks for it.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ _CSV_OPTIONS = {
 
 
 def main() -> None:
-    """Serve until the parent lets go."""
+    """Serve until the parent closes the input."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of the databases")
     parser.add_argument("--buckets", type=Path, required=True, help="folder with a folder for each bucket")
-    parser.add_argument("--project", required=True, help="project that is there from the beginning")
+    parser.add_argument("--project", required=True, help="project that exists from the start")
     options = parser.parse_args()
     end_with_parent(options.data)
     settings.data_dir = options.data
@@ -57,7 +57,7 @@ def main() -> None:
     keep_projects_in_plain_files()
     make_external_tables_read_their_objects()
     let_jobs_name_the_table_they_made()
-    from local_bigquery.app import app  # noqa: PLC0415 - what it imports must have been replaced before
+    from local_bigquery.app import app  # noqa: PLC0415 - imported after the functions that it uses are replaced
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         database.connection()
@@ -86,7 +86,7 @@ def _connect() -> duckdb.DuckDBPyConnection:
         try:
             connection.execute(MACRO.sub(r"CREATE MACRO bq.main.\1", path.read_text()))
         except duckdb.Error:
-            # Geography needs an extension that would have to be downloaded.
+            # Geography needs an extension that would be downloaded.
             if path.stem != "geography":
                 raise
     _attach(connection, settings.default_project_id)
@@ -105,7 +105,7 @@ def _projects() -> Sequence[str]:
 
 
 def make_external_tables_read_their_objects() -> None:
-    """Replace how local-bigquery makes an external table, by statement and by its interface.
+    """Replace how local-bigquery creates an external table, by statement and through its API.
 
     A CREATE TABLE AS SELECT that fails leaves no table behind, as in BigQuery.
     """
@@ -150,8 +150,8 @@ def make_external_tables_read_their_objects() -> None:
 
 
 def let_jobs_name_the_table_they_made() -> None:
-    """Give the job of a CREATE TABLE AS SELECT its destination. The rows stay no result of that job."""
-    from local_bigquery.api import jobs  # noqa: PLC0415 - what it imports must have been replaced before
+    """Give the job of a CREATE TABLE AS SELECT its destination. The table's rows do not become the job's result."""
+    from local_bigquery.api import jobs  # noqa: PLC0415 - imported after the functions that it uses are replaced
 
     execute, results = query.execute, jobs.results
 
@@ -198,7 +198,7 @@ def _create_by_statement(cursor: Any, tree: exp.Create, context: Context, *, dry
         "sourceUris": options.get("uris", []),
         "csvOptions": {key: options[name] for name, key in _CSV_OPTIONS.items() if name in options},
     }
-    # Descriptions, labels and the like are read from the statement as local-bigquery does for every table.
+    # Descriptions, labels and other options are read from the statement as local-bigquery does for every table.
     stated = query.catalog_ddl._table(tree, reference, query._evaluator(cursor))
     _create(cursor, reference, configuration, Table.model_validate(stated | {"schema": {"fields": fields}}))
     return statistics
@@ -207,7 +207,7 @@ def _create_by_statement(cursor: Any, tree: exp.Create, context: Context, *, dry
 def _create(cursor: Any, reference: tuple[str, str, str], configuration: Mapping[str, Any], body: Table) -> None:
     if configuration["sourceFormat"] not in FORMATS:
         known = " or ".join(FORMATS)
-        raise BigQueryError("invalid", f"This emulator reads external tables from {known}, not {configuration}.")
+        raise BigQueryError("invalid", f"This emulator reads external tables only from {known}, not {configuration}.")
     rows = _files(cursor, configuration, [field.name for field in tables.fields(body)])
     columns = ", ".join(
         f"CAST({quote(field.name)} AS {types.duckdb_type(field)}) AS {quote(field.name)}"
@@ -226,7 +226,7 @@ def _files(cursor: Any, configuration: Mapping[str, Any], columns: Sequence[str]
 
 
 def _dropped_external_table(tree: exp.Command) -> exp.Expression | None:
-    """``DROP EXTERNAL TABLE``, which the parser leaves as text, as the statement that it knows."""
+    """Return a ``DROP EXTERNAL TABLE``, which the parser leaves as text, as a ``DROP TABLE``; None for others."""
     words = tree.sql(dialect=BigQueryDialect).split(maxsplit=3)
     if [word.upper() for word in words[:3]] != ["DROP", "EXTERNAL", "TABLE"]:
         return None

@@ -1,4 +1,4 @@
-"""External tables over files: what a statement states of one, and how DuckDB, on which both emulators run, reads it."""
+"""Reads the options of external tables over files, and writes the DuckDB expression that reads those files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FORMATS: Final = ("CSV", "PARQUET")
 
 
 def stated_options(tree: exp.Expression) -> Mapping[str, Any]:
-    """What the OPTIONS of a statement say, by their names in small letters."""
+    """Return the OPTIONS of a statement by their names in lower case."""
     options: dict[str, Any] = {}
     properties = tree.args.get("properties")
     for node in properties.expressions if properties else []:
@@ -23,13 +23,13 @@ def stated_options(tree: exp.Expression) -> Mapping[str, Any]:
 
 
 def reader(files: Sequence[str], columns: Sequence[str], file_format: str, options: Mapping[str, Any]) -> str:
-    """DuckDB's expression that reads the files; a CSV's fields as text.
+    """Return DuckDB's expression that reads the files; the fields of a CSV are read as text.
 
     Args:
         files: Their paths.
         columns: Names of the columns, in the order of a CSV.
         file_format: One of ``FORMATS``.
-        options: BigQuery's options for CSV, by the names that they have in a statement.
+        options: BigQuery's options for CSV, by their names in a statement.
     """
     paths = f"[{', '.join(map(_literal, files))}]"
     if file_format == "PARQUET":

@@ -1,9 +1,9 @@
-"""Starts gcp-storage-emulator, and adds what it leaves out and this project relies on.
+"""Starts gcp-storage-emulator, and adds the features that it is missing and this project needs.
 
-* ``ifGenerationMatch`` is honoured, so that of two writers one gets 412, as on the real service.
+* ``ifGenerationMatch`` is respected, so that of two writers one gets 412, as on the real service.
 * A bucket keeps the location, labels and life cycle that it is created with, and a malformed name is refused.
-* One bucket is somebody else's: it can't be looked at (403), and its name is taken (409).
-* One bucket is there to be read only: what would change it gets 403.
+* One bucket belongs to another account: it can't be read (403), and its name is taken (409).
+* One bucket is read-only: requests that would change it get 403.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ _READING = ("storage.buckets.get", "storage.objects.get", "storage.objects.list"
 
 
 class PreconditionFailedError(Exception):
-    """The object is of another generation than the client thinks."""
+    """The object has another generation than the request demands."""
 
 
 class CarefulRouter(server.Router):
-    """Asks who may do what, and of which generation an object must be, before a request is handled."""
+    """Checks permissions, and remembers the generation that a request demands, before the request is handled."""
 
     foreign_bucket = ""
     read_only_bucket = ""
@@ -41,7 +41,7 @@ class CarefulRouter(server.Router):
         bucket = _bucket_of(address.path)
         changes = method not in ("GET", "HEAD")
         if bucket == self.foreign_bucket or (bucket == self.read_only_bucket and changes):
-            # What was sent must be read, or the connection is torn down before the answer arrives.
+            # The request must be read, or the connection is closed before the answer arrives.
             server._read_raw_data(self._request_handler)
             self._refuse(HTTPStatus.FORBIDDEN, f"The caller does not have access to the bucket {bucket}.")
             return
@@ -62,14 +62,14 @@ class CarefulRouter(server.Router):
 
 
 class CarefulStorage(Storage):
-    """Checks the generation at the moment when an object is read or takes its place."""
+    """Checks the generation at the moment when an object is read, written or deleted."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
         self._wanted_at_the_end: dict[str, str | None] = {}
 
     def create_resumable_upload(self, bucket_name: str, file_name: str, file_obj: dict[str, Any]) -> str:
-        """Begin an upload in parts, whose precondition must still hold when the last one arrives."""
+        """Begin an upload in parts, whose precondition is checked when the last part arrives."""
         upload: str = super().create_resumable_upload(bucket_name, file_name, file_obj)
         self._wanted_at_the_end[upload] = _wanted.generation
         return upload
@@ -77,13 +77,13 @@ class CarefulStorage(Storage):
     def create_file(
         self, bucket_name: str, file_name: str, content: bytes, file_obj: dict[str, Any], file_id: str | None = None
     ) -> None:
-        """Put an object in its place."""
+        """Store an object."""
         wanted = self._wanted_at_the_end.pop(file_id, None) if file_id else _wanted.generation
         self._require(wanted, bucket_name, file_name)
         super().create_file(bucket_name, file_name, content, file_obj, file_id)
 
     def get_file_obj(self, bucket_name: str, file_name: str) -> dict[str, Any]:
-        """What is known of an object."""
+        """Return the metadata of an object."""
         if _wanted.of_what_is_read:
             self._require(_wanted.generation, bucket_name, file_name)
         found: dict[str, Any] = super().get_file_obj(bucket_name, file_name)
@@ -98,12 +98,12 @@ class CarefulStorage(Storage):
         found = self.objects.get(bucket_name, {}).get(file_name, {}).get("generation", "0")
         if generation is not None and generation != str(found):
             raise PreconditionFailedError(
-                f"{bucket_name}/{file_name} is of generation {found}, and {generation} was asked for."
+                f"{bucket_name}/{file_name} has the generation {found}, and the request demands {generation}."
             )
 
 
 class _Wanted(threading.local):
-    """What the request in hand asks for; the server handles one at a time."""
+    """What the current request demands; the server handles one request at a time."""
 
     generation: str | None = None
     of_what_is_read = False
@@ -113,10 +113,10 @@ _wanted = _Wanted()
 
 
 def main() -> None:
-    """Serve until the parent lets go."""
+    """Serve until the parent closes the input."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder of everything that is stored")
-    parser.add_argument("--foreign-bucket", required=True, help="name of a bucket that is somebody else's")
+    parser.add_argument("--data", type=Path, required=True, help="folder for all stored data")
+    parser.add_argument("--foreign-bucket", required=True, help="name of a bucket of another account")
     parser.add_argument("--read-only-bucket", required=True, help="name of a bucket that can't be changed")
     options = parser.parse_args()
     end_with_parent(options.data)
@@ -129,7 +129,7 @@ def main() -> None:
 
     emulator = server.create_server("127.0.0.1", 0, data_dir=str(options.data), default_bucket=options.read_only_bucket)
     emulator.start()
-    while emulator._api._httpd is None:  # the thread says that it runs before it has a port
+    while emulator._api._httpd is None:  # the thread reports that it runs before it has a port
         threading.Event().wait(0.01)
     report(port=emulator._api._httpd.server_port, emulator="gcp-storage-emulator")
     threading.Event().wait()

@@ -1,1 +1,1 @@
-"""The asset graph: what each asset is, and the step that carries a taxi's months through all of them."""
+"""The asset graph: the assets, their checks, and the step that carries a taxi's months through all of them."""

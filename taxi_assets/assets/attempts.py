@@ -1,7 +1,7 @@
-"""What earlier attempts at a range have settled, so that a retry takes up only the months that are left.
+"""Finds the months of a range that earlier attempts have settled, so that a retry works only on the others.
 
-Dagster runs a step again as a whole: at once for what may pass, and later when somebody re-executes a failed run from
-its failure. What became of each month stands in the event log, from where it is read here.
+Dagster runs a step again as a whole: soon after a transient failure, or later when a failed run is re-executed from its
+failure. The event log records the outcome of each month, and is read here.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _WORTH_A_RETRY = "worth a retry"
 
 
 class EarlierError(TaxiAssetsError):
-    """What stopped a month in an earlier attempt, in the words of then."""
+    """The failure of a month in an earlier attempt, with the message that it had then."""
 
     def __init__(self, sentence: str, *, is_transient: bool) -> None:
         super().__init__(sentence)
@@ -28,12 +28,12 @@ class EarlierError(TaxiAssetsError):
 
 
 def is_transient(error: Exception) -> bool:
-    """Whether trying again later may help; of an error that is not ours nobody knows."""
-    return bool(getattr(error, "passing", True))
+    """Whether trying again later may help. An error of another library may be transient, so it counts as such."""
+    return bool(getattr(error, "is_transient", True))
 
 
 def observed_failure(key: dg.AssetKey, month: Month, error: Exception) -> dg.AssetObservation:
-    """The failure of one month, as it is recorded for the month's partition."""
+    """The failure of one month, as an observation of the month's partition."""
     sentence = str(error) if isinstance(error, TaxiAssetsError) else repr(error)
     return dg.AssetObservation(
         key,
@@ -44,7 +44,7 @@ def observed_failure(key: dg.AssetKey, month: Month, error: Exception) -> dg.Ass
 
 
 def recorded_failure(observation: dg.AssetObservation) -> EarlierError | None:
-    """The failure that an observation records, if it does."""
+    """The failure that an observation records; None if it records something else."""
     if _FAILURE not in observation.metadata:
         return None
     return EarlierError(
@@ -53,10 +53,11 @@ def recorded_failure(observation: dg.AssetObservation) -> EarlierError | None:
 
 
 def settled_months(context: dg.AssetExecutionContext, selection: Selection) -> dict[Month, MonthReport]:
-    """Reports of the months that this attempt need not take up.
+    """Reports of the months that this attempt can skip.
 
-    These are the months that are done, by an earlier attempt of this run or by the failed run that it resumes, and
-    those that an earlier attempt of this run found to be bad. Whoever resumes a run may have mended what was bad.
+    These are the months that an earlier attempt of this run, or a failed run that it resumes, has finished, and those
+    that failed in an earlier attempt of this run for a reason that is not transient. A month that failed in a resumed
+    run is tried again, because its cause may have been removed since.
     """
     reports: dict[Month, MonthReport] = {}
     for run_id in _resumed_runs(context):
@@ -74,7 +75,7 @@ def _is_settled(report: MonthReport, selection: Selection) -> bool:
 
 
 def _resumed_runs(context: dg.AssetExecutionContext) -> Sequence[str]:
-    """Ids of the failed runs that this run takes up from where they failed, the oldest first."""
+    """Ids of the failed runs that this run resumes, the oldest first."""
     ids: list[str] = []
     run: dg.DagsterRun | None = context.run
     while run is not None and run.is_resume_retry and run.parent_run_id:
@@ -84,7 +85,7 @@ def _resumed_runs(context: dg.AssetExecutionContext) -> Sequence[str]:
 
 
 def _follow(instance: dg.DagsterInstance, run_id: str, selection: Selection, reports: dict[Month, MonthReport]) -> None:
-    """Bring the reports up to what a run recorded, event by event."""
+    """Update the reports by the events that a run recorded."""
     keys = {stage.key for stage in selection.stages}
     for key, partition, found in _recorded(instance, run_id):
         if key not in keys or partition is None:
@@ -101,7 +102,7 @@ def _follow(instance: dg.DagsterInstance, run_id: str, selection: Selection, rep
 def _recorded(
     instance: dg.DagsterInstance, run_id: str
 ) -> Iterator[tuple[dg.AssetKey, str | None, Metadata | EarlierError]]:
-    """What a run recorded of each asset and partition: the metadata of a materialization, or a failure."""
+    """The events that a run recorded for each asset and partition: the metadata of a materialization, or a failure."""
     types = {dg.DagsterEventType.ASSET_MATERIALIZATION, dg.DagsterEventType.ASSET_OBSERVATION}
     for record in instance.get_records_for_run(run_id, of_type=types).records:
         event = record.event_log_entry.dagster_event

@@ -1,9 +1,8 @@
 """Carries months through their stages, several at once, each on its own.
 
-Dagster starts a step only when the whole step before it has succeeded, for all months of a range. Here one step owns
-all assets of a taxi (as dagster-dbt's does for its models), and a month goes through all of them by itself: a bad
-month stops nothing but itself, and a range neither waits for its last download nor keeps all of its files on disk
-before the first is loaded.
+Dagster starts a step only after the step before it has succeeded for all months of a range. Here one step owns all
+assets of a taxi (as dagster-dbt's step does for its models), and each month goes through them independently. So a bad
+month does not stop the others, and the first month can be loaded before the last one is downloaded.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from dataclasses import dataclass, field
 import dagster as dg
 
 from taxi_assets.assets.checks import MonthCheck, Verdict
-from taxi_assets.assets.stages import Metadata, RunContext, Stage, raw_key
+from taxi_assets.assets.stages import CheckedStage, Metadata, MonthContext, RunContext, Stage, raw_key
 from taxi_assets.errors import UnexpectedContentError
 from taxi_assets.months import Month
 from taxi_assets.taxis import Taxi
@@ -27,7 +26,7 @@ from taxi_assets.warehouses.kind import WarehouseKind
 
 @dataclass(frozen=True)
 class Selection:
-    """What a run asks for.
+    """The assets and checks that a run asks for.
 
     Attributes:
         taxi: The taxi.
@@ -42,23 +41,23 @@ class Selection:
     checks: Set[dg.AssetCheckKey]
 
     def checks_of(self, stage: Stage) -> Mapping[dg.AssetCheckKey, MonthCheck]:
-        """The checks of a stage that are asked for."""
+        """The checks of a stage that the run asks for."""
         keys = {dg.AssetCheckKey(stage.key, check.name): check for check in stage.checks}
         return {key: check for key, check in keys.items() if key in self.checks}
 
     def concerns(self, stage: Stage) -> bool:
-        """Whether anything of a stage is asked for."""
+        """Whether the run asks for the stage's asset or one of its checks."""
         return stage.key in self.assets or bool(self.checks_of(stage))
 
 
 @dataclass
 class MonthReport:
-    """What became of one month.
+    """The outcome of one month.
 
     Attributes:
         month: The month.
         materialized: Metadata of each asset that was materialized.
-        verdicts: What each check said.
+        verdicts: The verdict of each check.
         errors: Why an asset was not materialized, or must not be used downstream.
     """
 
@@ -70,32 +69,41 @@ class MonthReport:
     @property
     def rows(self) -> int:
         """Rows of the month, as the last asset counted them."""
-        return next((metadata["dagster/row_count"] for metadata in reversed(self.materialized.values())), 0)
+        counts = (metadata.get("dagster/partition_row_count") for metadata in reversed(self.materialized.values()))
+        return next((count for count in counts if count is not None), 0)
 
 
 def carry_months(
-    months: Sequence[Month], selection: Selection, context: RunContext, *, at_once: int
+    months: Sequence[Month], selection: Selection, run: RunContext, *, at_once: int
 ) -> Iterator[MonthReport]:
-    """Carry each month through its stages, and yield a report as each is done."""
-    progress = _Progress(len(months), context.log)
+    """Carry each month through its stages, and yield a report when a month is done.
+
+    Args:
+        months: The months, in the order in which they begin.
+        selection: The assets and checks that the run asks for.
+        run: The resources and the log of the run.
+        at_once: How many months are in progress at a time.
+    """
+    progress = _Progress(len(months), run.log)
     with ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="month") as pool:
-        under_way = [pool.submit(carry_month, month, selection, context) for month in months]
+        in_progress = [pool.submit(carry_month, month, selection, run) for month in months]
         try:
-            for future in as_completed(under_way):
+            for future in as_completed(in_progress):
                 report = future.result()
                 progress.add(report)
                 yield report
         finally:
-            # Where the run is cancelled, months that have not begun never do; those under way end whole.
+            # If the run is cancelled, no further month begins, and those in progress are finished.
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def carry_month(month: Month, selection: Selection, context: RunContext) -> MonthReport:
-    """Carry one month through its stages; where one fails, those after it are left alone."""
+def carry_month(month: Month, selection: Selection, run: RunContext) -> MonthReport:
+    """Carry one month through its stages. If one fails, those after it are skipped."""
     report = MonthReport(month)
+    context = MonthContext(selection.taxi, month, run)
     stopped: set[dg.AssetKey] = set()
     with ExitStack() as stack:
-        session = _Session(context, stack)
+        session = _Session(run, stack)
         for stage in selection.stages:
             if stage.after in stopped:
                 stopped.add(stage.key)
@@ -105,43 +113,31 @@ def carry_month(month: Month, selection: Selection, context: RunContext) -> Mont
             try:
                 session.switch_to(stage.warehouse)
                 _do(stage, selection, context, report)
-            except Exception as error:  # whatever it is, it must not stop the other months
+            except Exception as error:  # of whatever class, it must not stop the other months
                 report.errors[stage.key] = error
                 stopped.add(stage.key)
     is_merged = any(stage.is_last and stage.key in report.materialized for stage in selection.stages)
-    if is_merged and not report.errors and not context.source.keep_raw_files:
+    if is_merged and not report.errors and not run.source.keep_raw_files:
         try:
-            _purge(month, selection.taxi, context)
-        except Exception as error:  # the month is merged all the same
+            context.purge()
+        except Exception as error:  # the month is merged nevertheless
             report.errors[raw_key(selection.taxi.table)] = error
     return report
 
 
-def _purge(month: Month, taxi: Taxi, context: RunContext) -> None:
-    """Delete the month's raw file, unless it holds what the tables don't."""
-    zone, file = context.source.landing_zone(), context.source.trip_file(taxi, month)
-    noted = zone.known(file)
-    if noted is not None and noted.unknown_columns:
-        context.log.warning(
-            f"{file.name} is kept, as columns of it are not loaded: {', '.join(noted.unknown_columns)}."
-        )
-        return
-    zone.purge(file)
-
-
-def _do(stage: Stage, selection: Selection, context: RunContext, report: MonthReport) -> None:
-    """Materialize the stage's asset if it is asked for, and judge it if a check is.
+def _do(stage: Stage, selection: Selection, context: MonthContext, report: MonthReport) -> None:
+    """Materialize the stage's asset and evaluate its checks, as far as the run asks for them.
 
     Raises:
-        UnexpectedContentError: A check that blocks has failed.
-        TaxiAssetsError: The stage could not be done.
+        UnexpectedContentError: A blocking check has failed.
+        TaxiAssetsError: The stage has failed.
     """
     if stage.key in selection.assets:
-        report.materialized[stage.key] = stage.run(report.month, context)
+        report.materialized[stage.key] = stage.run(context)
     wanted = selection.checks_of(stage)
-    if not wanted:
+    if not wanted or not isinstance(stage, CheckedStage):
         return
-    evidence = stage.judge(report.month, context)
+    evidence = stage.collect_evidence(context)
     report.verdicts |= {key: check.judge(evidence) for key, check in wanted.items()}
     failed = [key for key, check in wanted.items() if check.blocking and report.verdicts[key].stops]
     if failed:
@@ -149,31 +145,31 @@ def _do(stage: Stage, selection: Selection, context: RunContext, report: MonthRe
         raise UnexpectedContentError(
             f"{stage.key.to_user_string()} failed {' and '.join(key.name for key in failed)} for {report.month} "
             f"({', '.join(f'{name} {value}' for name, value in numbers.items())}): "
-            "nothing downstream of it was touched; look at the raw file, then run again."
+            "nothing downstream of it was changed; look at the raw file, then run again."
         )
 
 
 class _Session:
-    """At most one warehouse that is kept open, so that a month's stages there needn't open it again and again."""
+    """Keeps at most one warehouse open, so that the stages of a month in it open it only once."""
 
-    def __init__(self, context: RunContext, stack: ExitStack) -> None:
-        self._at = context
+    def __init__(self, run: RunContext, stack: ExitStack) -> None:
+        self._run = run
         self._stack = stack
         self._of: WarehouseKind | None = None
 
     def switch_to(self, warehouse: WarehouseKind | None) -> None:
-        """Close what is open unless it is this one, and open this one."""
+        """Make this the open warehouse; None closes the one that is open."""
         if warehouse is self._of:
             return
         self._of = None
         self._stack.close()
         if warehouse is not None:
-            self._stack.enter_context(self._at.warehouse(warehouse).session(self._at.log))
+            self._stack.enter_context(self._run.warehouse(warehouse).session(self._run.log))
             self._of = warehouse
 
 
 class _Progress:
-    """Tells in the log how far a range is."""
+    """Logs the progress of a range."""
 
     def __init__(self, months: int, log: logging.Logger) -> None:
         self._months, self._log = months, log

@@ -1,7 +1,7 @@
-"""What is checked about a month, as pure functions over numbers that the warehouse measured.
+"""The checks of a month, as pure functions of numbers that the warehouse has measured.
 
-A check judges one month at a time. A run over several months gives one result per check, as Dagster wants it, which
-names the months that failed and shows the numbers of all of them.
+A check judges one month at a time. Dagster accepts one result per check and run. So the result of a run over several
+months names the months that failed, and shows the numbers of all months.
 """
 
 from __future__ import annotations
@@ -17,27 +17,28 @@ from taxi_assets.published import PublishedMonth
 from taxi_assets.settings import SAMPLE_NAME
 from taxi_assets.source.files import LandedFile
 from taxi_assets.source.origin import RELEASE_ADDRESS
-from taxi_assets.warehouses.kind import MonthProfile, TableRole
+from taxi_assets.warehouses.kind import TableRole
+from taxi_assets.warehouses.measures import MonthProfile
 
 OUTSIDE_MONTH_LIMIT: Final = 0.01
-"""Share of pickups outside the month above which a check warns; published months stay far below it."""
+"""Share of pickups outside the month above which a check warns; published months are far below it."""
 
 IMPLAUSIBLE_LIMIT: Final = 0.01
-"""Share of rows with the same implausible value above which a check warns; refunds are up to 0.6 % of a month."""
+"""Share of rows with the same kind of implausible value above which a check warns; refunds are up to 0.6 %."""
 
 Number = int | float | str
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known about one month in one table when it is judged.
+    """The facts by which checks judge one month in one table.
 
     Attributes:
-        profile: What the warehouse measured.
-        landed: The raw file that the rows come from, if one is known here.
-        published: What is known of the published files.
-        elsewhere: What other warehouses measured of the same month in their main table, by their names, or why that
-            can't be said.
+        profile: The numbers that the warehouse has measured.
+        landed: The raw file that the rows come from, if it has landed here.
+        published: The known figures of the published files.
+        elsewhere: The profile of the same month in the main table of each other warehouse, by the warehouse's name, or
+            the reason why there is none.
     """
 
     profile: MonthProfile
@@ -48,13 +49,13 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a check says about one month.
+    """The result of a check for one month.
 
     Attributes:
-        passed: Whether all is well.
-        numbers: What the verdict rests on.
+        passed: Whether the month passes the check.
+        numbers: The numbers that decide it, by their names.
         is_error: Whether a failure is an error rather than a warning.
-        note: What a number can't say.
+        note: An explanation, where numbers are not enough.
     """
 
     passed: bool
@@ -64,7 +65,7 @@ class Verdict:
 
     @property
     def stops(self) -> bool:
-        """Whether a blocking check with this verdict keeps the month from what is downstream."""
+        """Whether a blocking check with this verdict stops the month before the next stage."""
         return not self.passed and self.is_error
 
 
@@ -74,9 +75,9 @@ class MonthCheck:
 
     Attributes:
         name: Its name in Dagster.
-        description: What it makes sure of.
-        blocking: Whether a failure with an error keeps the month from what is downstream.
-        judge: Tells the verdict from the evidence.
+        description: What is true of a month that passes.
+        blocking: Whether a failure that is an error stops the month before the next stage.
+        judge: Returns the verdict for the evidence.
     """
 
     name: str
@@ -104,15 +105,15 @@ def _rows_match_published(evidence: Evidence) -> Verdict:
     name, other_name = ("feed", "release") if is_feed else ("release", "feed")
     in_other = {} if other is None else {f"rows in the {other_name}": other.rows}
     if expected is None:
-        note = f"skipped: no published count of the {name} is known"
+        note = f"skipped: the {name}'s published count is not known"
         return Verdict(passed=True, numbers={"rows": rows, **in_other}, note=note)
     is_release = landed is not None and landed.origin == RELEASE_ADDRESS
     return Verdict(
         passed=rows == expected.rows,
-        # A mirror may hold samples, and the feed publishes corrected months anew.
+        # A mirror may have samples, and the feed publishes corrected months again.
         is_error=is_release and expected.is_sure,
         numbers={"rows": rows, "published rows": expected.rows, "difference": rows - expected.rows, **in_other},
-        note=f"published count of the {name} known from: {expected.known_from}",
+        note=f"origin of the {name}'s published count: {expected.known_from}",
     )
 
 
@@ -122,7 +123,7 @@ def _columns_are_known(evidence: Evidence) -> Verdict:
         passed=not unknown,
         is_error=False,
         numbers={"unknown columns": len(unknown), **{f"values of {name}": count for name, count in unknown.items()}},
-        note=f"not loaded, as no definition describes them: {', '.join(unknown)}" if unknown else "",
+        note=f"not loaded, because they are not in the taxi's definition: {', '.join(unknown)}" if unknown else "",
     )
 
 
@@ -132,29 +133,19 @@ def _ids_are_unique(evidence: Evidence) -> Verdict:
 
 
 def _required_values_are_there(evidence: Evidence) -> Verdict:
-    missing = {f"missing {name}": count for name, count in evidence.profile.missing.items()}
+    missing = evidence.profile.odd_rows.get("missing", {})
     return Verdict(not any(missing.values()), missing)
 
 
 def _pickups_are_in_month(evidence: Evidence) -> Verdict:
-    outside, rows = evidence.profile.outside_month, evidence.profile.rows
-    share = outside / rows if rows else 0.0
-    return Verdict(
-        passed=share <= OUTSIDE_MONTH_LIMIT,
-        is_error=False,
-        numbers={"outside the month": outside, "share": round(share, 6)},
-    )
+    outside, rows = evidence.profile.odd_rows["outside"], evidence.profile.rows
+    share = sum(outside.values()) / rows if rows else 0.0
+    return Verdict(passed=share <= OUTSIDE_MONTH_LIMIT, is_error=False, numbers={**outside, "share": round(share, 6)})
 
 
 def _values_are_plausible(evidence: Evidence) -> Verdict:
     profile = evidence.profile
-    counts = {
-        **{f"{name} too low": count for name, count in profile.too_low.items()},
-        **{f"{name} too high": count for name, count in profile.too_high.items()},
-        "dropoff before pickup": profile.backwards,
-        "longer than a day": profile.longer_than_a_day,
-    }
-    found = {name: count for name, count in counts.items() if count}
+    found = {name: count for name, count in profile.odd_rows["implausible"].items() if count}
     frequent = [name for name, count in found.items() if count > IMPLAUSIBLE_LIMIT * profile.rows]
     return Verdict(
         passed=not frequent,
@@ -167,7 +158,7 @@ def _values_are_plausible(evidence: Evidence) -> Verdict:
 def _same_in_all_warehouses(evidence: Evidence) -> Verdict:
     here = evidence.profile
     numbers: dict[str, Number] = {"rows": here.rows}
-    unlike: list[str] = []
+    different: list[str] = []
     unknown: list[str] = []
     for name, there in evidence.elsewhere.items():
         if isinstance(there, str):
@@ -177,8 +168,8 @@ def _same_in_all_warehouses(evidence: Evidence) -> Verdict:
         if there.rows == 0:
             unknown.append(f"not compared with {name}, which does not have the month")
             continue
-        unlike += [f"{what} unlike {name}" for what in _differences(here, there)]
-    return Verdict(passed=not unlike, numbers=numbers, note="; ".join(unlike + unknown))
+        different += [f"{what} differ from {name}" for what in _differences(here, there)]
+    return Verdict(passed=not different, numbers=numbers, note="; ".join(different + unknown))
 
 
 def _differences(here: MonthProfile, there: MonthProfile) -> Iterator[str]:
@@ -188,12 +179,12 @@ def _differences(here: MonthProfile, there: MonthProfile) -> Iterator[str]:
         yield "ids"
     for column, total in here.sums.items():
         if total != there.sums[column]:
-            yield f"sum of {column}"
+            yield f"sums of {column}"
 
 
 _ROWS_MATCH_FILE: Final = MonthCheck(
     "rows_match_file",
-    "The table holds exactly as many rows of the month as its raw file.",
+    "The table has exactly as many rows of the month as the raw file.",
     blocking=True,
     judge=_rows_match_file,
 )
@@ -210,35 +201,37 @@ CHECKS: Final[Mapping[TableRole, Sequence[MonthCheck]]] = {
         _IDS_ARE_UNIQUE,
         MonthCheck(
             "rows_match_published",
-            "The month has as many rows as the published file. An error where the file is the release's and its count "
-            "is sure, else a warning: a mirror may hold samples, and the feed publishes corrected months.",
+            "The month has as many rows as the published file. A difference is an error if the file comes from the "
+            "release and its count is certain. Otherwise it is a warning, because a mirror may have samples, and the "
+            "feed publishes corrected months.",
             blocking=True,
             judge=_rows_match_published,
         ),
         MonthCheck(
             "columns_are_known",
-            "The file has no column that the taxi's definition doesn't describe. What an unknown column holds stays in "
-            "the raw file and is counted; once it is described, the next run loads it.",
+            "All columns of the file are in the taxi's definition. An unknown column is not loaded: its values are "
+            "counted and stay in the raw file. Once the definition has the column, the next run loads it.",
             blocking=False,
             judge=_columns_are_known,
         ),
         MonthCheck(
             "required_values_are_there",
-            "Columns that every trip needs are never empty.",
+            "Columns that are required are never empty.",
             blocking=False,
             judge=_required_values_are_there,
         ),
         MonthCheck(
             "pickups_are_in_month",
-            f"At most {OUTSIDE_MONTH_LIMIT:.0%} of the pickups lie outside the file's month. They are kept with their "
-            "file and counted.",
+            f"At most {OUTSIDE_MONTH_LIMIT:.0%} of the pickups are outside the file's month. These trips are counted "
+            "and kept with their file.",
             blocking=False,
             judge=_pickups_are_in_month,
         ),
         MonthCheck(
             "values_are_plausible",
-            f"At most {IMPLAUSIBLE_LIMIT:.0%} of the rows have the same kind of negative or impossible amount, "
-            "distance, place or duration. Published months have some, refunds above all; they are kept and counted.",
+            f"At most {IMPLAUSIBLE_LIMIT:.0%} of the rows have the same kind of implausible value: a negative or "
+            "impossible amount, distance, zone or duration. Published months have some, mostly refunds. These trips "
+            "are counted and kept.",
             blocking=False,
             judge=_values_are_plausible,
         ),
@@ -256,7 +249,7 @@ SAME_IN_ALL_WAREHOUSES: Final = MonthCheck(
 
 
 def check_spec(check: MonthCheck, key: dg.AssetKey, partitions: dg.PartitionsDefinition[str]) -> dg.AssetCheckSpec:
-    """The check as Dagster knows it on one asset."""
+    """The check of one asset, as Dagster defines it."""
     return dg.AssetCheckSpec(
         check.name, asset=key, description=check.description, blocking=check.blocking, partitions_def=partitions
     )
@@ -265,15 +258,14 @@ def check_spec(check: MonthCheck, key: dg.AssetKey, partitions: dg.PartitionsDef
 def results(
     check: MonthCheck, key: dg.AssetKey, verdicts: Mapping[Month, Verdict], *, each: bool
 ) -> Iterator[dg.AssetCheckEvaluation | dg.AssetCheckResult]:
-    """What a run tells Dagster about one check.
+    """The results of one check that a run reports to Dagster.
 
     Args:
         check: The check.
         key: The asset that it is about.
-        verdicts: What it said of each month.
-        each: Whether the run is over a range. Then each month has an evaluation, so that each partition shows its own,
-            beside the result over all of them, which names the months that failed. The result of a run over one
-            partition is that partition's already.
+        verdicts: Its verdict on each month.
+        each: Whether the run is over a range. Then each month has an evaluation of its own, which its partition shows,
+            beside the result over all months. A run over one partition does not need it: its result is shown there.
     """
     if each:
         for month, verdict in verdicts.items():
@@ -283,7 +275,7 @@ def results(
                 passed=verdict.passed,
                 severity=_severity([verdict]),
                 metadata={**verdict.numbers, **({"note": verdict.note} if verdict.note else {})},
-                # The result over all months blocks; an evaluation that did so too would name its check twice.
+                # The result over all months blocks; if the evaluation did too, the check would be named twice.
                 blocking=False,
                 partition=str(month),
             )
@@ -314,7 +306,7 @@ def _severity(verdicts: Iterable[Verdict]) -> dg.AssetCheckSeverity:
 
 
 def _table(verdicts: Mapping[Month, Verdict]) -> dg.TableMetadataValue:
-    """A row per month. All rows have all columns, as Dagster's tables want it."""
+    """A row per month. All rows have all columns, as Dagster's tables require."""
     names = list(dict.fromkeys(name for verdict in verdicts.values() for name in verdict.numbers))
     return dg.MetadataValue.table(
         [

@@ -1,4 +1,4 @@
-"""Metadata: what an asset's page and its plots over months show."""
+"""The metadata that Dagster shows on an asset's page and in its plots over months."""
 
 from __future__ import annotations
 
@@ -7,37 +7,36 @@ from typing import Any
 
 import dagster as dg
 
+from taxi_assets.progress import transfer_metadata
 from taxi_assets.source.files import LandedFile
-from taxi_assets.taxis import Column, Taxi
-from taxi_assets.warehouses.kind import WarehouseKind, table_columns
+from taxi_assets.taxis import ADDED_COLUMNS, Column, Taxi
+from taxi_assets.warehouses.kind import WarehouseKind
+from taxi_assets.warehouses.trip_tables import table_columns
 from taxi_assets.zones import ZONES_COLUMNS
 
 _BYTES_PER_MIB = 1024 * 1024
 
 
 def file_metadata(landed: LandedFile) -> dict[str, Any]:
-    """About a landed file: sizes in bytes and MiB (2²⁰ bytes), rows, seconds, MiB and rows per second.
+    """Metadata of a landed file: sizes in bytes and MiB (2²⁰ bytes), rows, seconds, MiB and rows per second.
 
-    A file that had landed before took no time, and its rates are those of looking, not of fetching, so they are zero.
+    The rates of a file that had landed before are zero, because nothing was fetched.
     """
-    rates = landed.fetched and landed.seconds > 0
+    is_measured = landed.fetched and landed.seconds > 0
     return {
         "file": landed.path.name,
         "path": dg.MetadataValue.path(str(landed.path)),
         "origin": landed.origin,
         "fetched": landed.fetched,
-        "size (bytes)": landed.size,
-        "size (MiB)": round(landed.size / _BYTES_PER_MIB, 2),
+        **transfer_metadata(landed.size, landed.seconds, transferred=landed.fetched),
         **_csv_size(landed.csv_size),
         "sha256": landed.sha256,
-        # With the origin, these say later whether the source has another version by now.
+        # By these and the origin, the sensor finds out later whether the source has another version.
         **({"etag": landed.version.etag} if landed.version.etag else {}),
         **({"last modified": landed.version.last_modified} if landed.version.last_modified else {}),
         "dagster/row_count": landed.rows,
         "dagster/partition_row_count": landed.rows,
-        "seconds": round(landed.seconds, 3),
-        "MiB per second": round(landed.size / _BYTES_PER_MIB / landed.seconds, 2) if rates else 0.0,
-        "rows per second": round(landed.rows / landed.seconds) if rates else 0,
+        "rows per second": round(landed.rows / landed.seconds) if is_measured else 0,
         **({"notes": "; ".join(landed.notes)} if landed.notes else {}),
     }
 
@@ -47,9 +46,8 @@ def _csv_size(size: int | None) -> dict[str, Any]:
 
 
 def rows_metadata(rows: int, *, seconds: float, table: str) -> dict[str, Any]:
-    """About rows written to a table: how many, in how many seconds, and per second."""
+    """Metadata of rows that were written to a table: how many, in how many seconds, and per second."""
     return {
-        "dagster/row_count": rows,
         "dagster/partition_row_count": rows,
         "dagster/table_name": table,
         "seconds": round(seconds, 3),
@@ -58,28 +56,28 @@ def rows_metadata(rows: int, *, seconds: float, table: str) -> dict[str, Any]:
 
 
 def column_schema(taxi: Taxi, warehouse: WarehouseKind) -> dg.TableSchema:
-    """The columns of a taxi's tables, as the warehouse types them."""
-    required = {"unique_row_id", "filename", "file_month", *(c.name for c in taxi.columns if c.required)}
+    """The columns of a taxi's tables, with the warehouse's types."""
+    required = {*ADDED_COLUMNS, *(warehouse.dialect.spelling(c.name) for c in taxi.columns if c.required)}
     return dg.TableSchema(
         [
-            dg.TableColumn(name, type_name, description, dg.TableColumnConstraints(nullable=name not in required))
-            for name, type_name, description in table_columns(taxi, warehouse.id_type, warehouse.column_types)
+            dg.TableColumn(*column, dg.TableColumnConstraints(nullable=column.name not in required))
+            for column in table_columns(taxi, warehouse.dialect)
         ]
     )
 
 
 def raw_column_schema(columns: Sequence[Column]) -> dg.TableSchema:
-    """The columns of a raw file, which are text."""
+    """The columns of a raw file, all of them text."""
     return dg.TableSchema([dg.TableColumn(column.name, "text", column.description) for column in columns])
 
 
 def zones_column_schema(warehouse: WarehouseKind) -> dg.TableSchema:
-    """The columns of the zones table, as the warehouse types them."""
+    """The columns of the zones table, with the warehouse's types."""
     return dg.TableSchema(
         [
             dg.TableColumn(
                 column.name,
-                warehouse.column_types[column.kind],
+                warehouse.dialect.column_types[column.kind],
                 column.description,
                 dg.TableColumnConstraints(nullable=not column.required),
             )

@@ -1,4 +1,4 @@
-"""What every run says about itself: ``taxi``, ``month`` and ``file``, to find it by in the list of runs."""
+"""The tags of every run, ``taxi``, ``month`` and ``file``, by which it can be found in the list of runs."""
 
 from collections.abc import Mapping, Sequence
 
@@ -19,7 +19,7 @@ def run_tags(source: TripSource, taxis: Sequence[Taxi], months: Sequence[Month])
 
 
 def tag_run(context: dg.AssetExecutionContext, months: Sequence[Month]) -> None:
-    """Give the run its tags, where whoever started it did not: a backfill from the UI or the command line."""
+    """Give the run its tags where they are missing, as after a backfill from the UI or the command line."""
     selected = context.job_def.asset_layer.selected_asset_keys
     taxis = [taxi for taxi in all_taxis().values() if any(_belongs_to(taxi, key) for key in selected)]
     missing = {
@@ -32,7 +32,7 @@ def tag_run(context: dg.AssetExecutionContext, months: Sequence[Month]) -> None:
 
 
 def _belongs_to(taxi: Taxi, key: dg.AssetKey) -> bool:
-    """Whether an asset is one of the taxi's: all of them are named after its main table."""
+    """Whether an asset is one of the taxi's, all of which are named after its main table."""
     name = key.path[-1]
     return name == taxi.table or name.startswith(f"{taxi.table}_")
 

@@ -1,7 +1,8 @@
-"""The stages a month goes through: landed, prepared as the warehouse needs it, loaded into a monthly table, merged.
+"""The stages of a month: it is landed, prepared as the warehouse needs it, loaded into a monthly table, and merged.
 
-A stage is one asset for one month: it says what the asset is (``spec``), what doing it means (``run``) and how to
-judge the result (``judge`` and ``checks``). Warehouses differ only in the resource that does the work.
+A stage is one asset of a taxi: ``spec`` defines the asset, and ``run`` materializes it for one month. A stage whose
+result is checked also has ``checks``, and ``collect_evidence`` measures what they need. The stages are the same for all
+warehouses; only the resource that does the work differs.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import dagster as dg
@@ -21,22 +23,22 @@ from taxi_assets.errors import TaxiAssetsError
 from taxi_assets.months import Month
 from taxi_assets.partitions import months_partitions
 from taxi_assets.published import published_month
+from taxi_assets.source.files import LandedFile, RawFile
 from taxi_assets.source.resource import TripSource
 from taxi_assets.taxis import Taxi
-from taxi_assets.warehouses.kind import MonthProfile, Preparation, TableRole, TripsWarehouse, WarehouseKind
-
-OWNERS = ["team:taxi-data"]
+from taxi_assets.warehouses.kind import Preparation, TableRole, TripsWarehouse, WarehouseKind
+from taxi_assets.warehouses.measures import MonthProfile
 
 Metadata = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class RunContext:
-    """What a stage works with during a run.
+    """The resources and the log that stages use during a run.
 
     Attributes:
         source: Where raw files come from and where they land.
-        resources: The run's resources, among them each warehouse under its name.
+        resources: The run's resources, including each warehouse under its name.
         log: The run's log.
     """
 
@@ -44,26 +46,77 @@ class RunContext:
     resources: Any
     log: logging.Logger
 
-    def warehouse(self, warehouse: WarehouseKind) -> TripsWarehouse:
+    def warehouse(self, kind: WarehouseKind) -> TripsWarehouse:
         """The connected warehouse of that kind."""
-        resource: TripsWarehouse = getattr(self.resources, warehouse.name)
+        resource: TripsWarehouse = getattr(self.resources, kind.name)
         return resource
+
+
+@dataclass
+class MonthContext:
+    """One taxi's month on its way through the stages. Its landed file is looked up once for all stages.
+
+    Attributes:
+        taxi: The taxi.
+        month: The month.
+        run: The resources and the log, which all months of the run share.
+    """
+
+    taxi: Taxi
+    month: Month
+    run: RunContext
+    _landed: LandedFile | None = field(default=None, init=False)
+
+    @cached_property
+    def file(self) -> RawFile:
+        """The source's file of the month."""
+        return self.run.source.trip_file(self.taxi, self.month)
+
+    def land(self) -> LandedFile:
+        """Land the month's file.
+
+        Raises:
+            TaxiAssetsError: See ``TripSource.land``.
+        """
+        self._landed = self.run.source.land(self.file, self.run.log)
+        return self._landed
+
+    def landed(self) -> LandedFile:
+        """The month's file in the landing zone.
+
+        Raises:
+            LandingError: It never landed, was purged, or was changed since.
+        """
+        if self._landed is None:
+            self._landed = self.run.source.landing_zone().landed(self.file)
+        return self._landed
+
+    @cached_property
+    def noted(self) -> LandedFile | None:
+        """What was recorded about the month's file when it landed, even if the file has been purged since."""
+        return self._landed or self.run.source.landing_zone().known(self.file)
+
+    def purge(self) -> None:
+        """Delete the month's raw file, unless it has columns that are not in the tables."""
+        if self.noted is not None and self.noted.unknown_columns:
+            columns = ", ".join(self.noted.unknown_columns)
+            self.run.log.warning(f"{self.file.name} is kept, because some of its columns are not loaded: {columns}.")
+            return
+        self.run.source.landing_zone().purge(self.file)
 
 
 class Stage(ABC):
     """One asset of one taxi, as a step on a month's way.
 
     Attributes:
-        spec: What the asset is.
-        after: Key of the asset that must be there first, if any.
-        checks: What is checked about it.
-        is_last: Whether it ends a month's way in its warehouse.
+        spec: The definition of the asset.
+        after: Key of the asset that it is made from, if any.
+        is_last: Whether it is the last stage in its warehouse.
         warehouse: The warehouse that it works in, if any.
     """
 
     spec: dg.AssetSpec
     after: dg.AssetKey | None = None
-    checks: Sequence[MonthCheck] = ()
     is_last: bool = False
     warehouse: WarehouseKind | None = None
 
@@ -72,20 +125,34 @@ class Stage(ABC):
         """The asset's key."""
         return self.spec.key
 
+    @property
+    def checks(self) -> Sequence[MonthCheck]:
+        """The checks of its asset; none unless it is a ``CheckedStage``."""
+        return ()
+
     @abstractmethod
-    def run(self, month: Month, context: RunContext) -> Metadata:
-        """Do it for one month, and return the metadata of the materialization.
+    def run(self, context: MonthContext) -> Metadata:
+        """Materialize the asset for one month, and return the metadata of the materialization.
 
         Raises:
-            TaxiAssetsError: It could not be done; nothing is half done.
+            TaxiAssetsError: It failed; nothing is left half done.
         """
 
+
+class CheckedStage(Stage):
+    """A stage that creates a table whose content is checked."""
+
+    @property
+    @override
     @abstractmethod
-    def judge(self, month: Month, context: RunContext) -> Evidence:
-        """Collect what the checks need to know about one month.
+    def checks(self) -> Sequence[MonthCheck]: ...
+
+    @abstractmethod
+    def collect_evidence(self, context: MonthContext) -> Evidence:
+        """Collect the facts that the checks need about one month.
 
         Raises:
-            TaxiAssetsError: It could not be measured.
+            TaxiAssetsError: The month could not be measured.
         """
 
 
@@ -93,68 +160,44 @@ class Landing(Stage):
     """The raw file of a month in the landing zone, verified."""
 
     def __init__(self, taxi: Taxi) -> None:
-        self._taxi = taxi
         self.spec = dg.AssetSpec(
             raw_key(taxi.table),
             description=(
-                f"{taxi.title}: the published file of a month, exactly as it is, verified and kept in the landing "
+                f"{taxi.title}: a month's raw file, exactly as it was published, verified and kept in the landing "
                 "zone. An unchanged file is not fetched again."
             ),
             metadata={
                 "dagster/column_schema": raw_column_schema(taxi.columns),
                 "file": f"{taxi.name}/{taxi.table}_<YYYY-MM>.csv.gz, or .parquet from the feed",
             },
-            tags={"taxi": taxi.name},
             kinds={"csv", "file"},
-            group_name="raw",
-            owners=OWNERS,
-            code_version="1",
-            partitions_def=months_partitions(),
-            skippable=True,
+            **_of_every_stage(taxi),
         )
 
     @override
-    def run(self, month: Month, context: RunContext) -> Metadata:
-        return file_metadata(context.source.land(context.source.trip_file(self._taxi, month), context.log))
-
-    @override
-    def judge(self, month: Month, context: RunContext) -> Evidence:
-        raise NotImplementedError("a raw file is verified before it lands, and has no checks")
+    def run(self, context: MonthContext) -> Metadata:
+        return file_metadata(context.land())
 
 
 class Preparing(Stage):
-    """Something that a warehouse needs of the month before it can load it."""
+    """An asset that a warehouse needs before it can load the month."""
 
     def __init__(self, taxi: Taxi, warehouse: WarehouseKind, preparation: Preparation, *, after: dg.AssetKey) -> None:
-        self._taxi, self._preparation = taxi, preparation
+        self._preparation = preparation
         self._warehouse = self.warehouse = warehouse
         self.after = after
-        self.spec = preparation.spec(taxi).replace_attributes(
-            deps=[after],
-            tags={"taxi": taxi.name},
-            owners=OWNERS,
-            code_version="1",
-            partitions_def=months_partitions(),
-            skippable=True,
-        )
+        self.spec = preparation.spec(taxi).replace_attributes(deps=[after], **_of_every_stage(taxi))
 
     @override
-    def run(self, month: Month, context: RunContext) -> Metadata:
-        landed = context.source.landing_zone().landed(context.source.trip_file(self._taxi, month))
-        return self._preparation.run(context.warehouse(self._warehouse), self._taxi, month, landed, context.log)
-
-    @override
-    def judge(self, month: Month, context: RunContext) -> Evidence:
-        raise NotImplementedError("what prepares a month is judged by the monthly table that it leads to")
+    def run(self, context: MonthContext) -> Metadata:
+        warehouse = context.run.warehouse(self._warehouse)
+        return self._preparation.run(warehouse, context.taxi, context.month, context.landed(), context.run.log)
 
 
-class Loading(Stage):
+class Loading(CheckedStage):
     """The month as a typed table with ids."""
 
-    checks = CHECKS["month"]
-
     def __init__(self, taxi: Taxi, warehouse: WarehouseKind, *, after: dg.AssetKey) -> None:
-        self._taxi = taxi
         self._warehouse = self.warehouse = warehouse
         self.after = after
         self.spec = _table_spec(
@@ -164,32 +207,40 @@ class Loading(Stage):
             after=after,
             table=f"{taxi.table}_<YYYY_MM>",
             description=(
-                f"{taxi.title}: a month's trips as a typed table with an id for each. Once it is merged, its name "
-                "stays as a part or a view of the main table."
+                f"{taxi.title}: a month's trips as a typed table, with an id for each trip. After the merge, the table "
+                "becomes a partition or a view of the main table."
             ),
         )
 
+    @property
     @override
-    def run(self, month: Month, context: RunContext) -> Metadata:
-        landed = context.source.landing_zone().landed(context.source.trip_file(self._taxi, month))
-        load = context.warehouse(self._warehouse).load_month(self._taxi, month, landed, context.log)
-        table = self._taxi.month_table(month)
-        return {"file": landed.path.name, **rows_metadata(load.rows, seconds=load.seconds, table=table), **load.facts}
+    def checks(self) -> Sequence[MonthCheck]:
+        return CHECKS["month"]
 
     @override
-    def judge(self, month: Month, context: RunContext) -> Evidence:
-        return _evidence(self._taxi, self._warehouse, month, "month", context)
+    def run(self, context: MonthContext) -> Metadata:
+        taxi, month, landed = context.taxi, context.month, context.landed()
+        load = context.run.warehouse(self._warehouse).load_month(taxi, month, landed, context.run.log)
+        return {
+            "file": landed.path.name,
+            "dagster/row_count": load.rows,
+            **rows_metadata(load.rows, seconds=load.seconds, table=taxi.month_table(month)),
+            **load.facts,
+        }
+
+    @override
+    def collect_evidence(self, context: MonthContext) -> Evidence:
+        return _evidence(context, self._warehouse, "month")
 
 
-class Merging(Stage):
+class Merging(CheckedStage):
     """The month as a slice of the main table."""
 
     is_last = True
 
     def __init__(self, taxi: Taxi, warehouse: WarehouseKind, compared_with: Sequence[WarehouseKind] = ()) -> None:
-        self._taxi, self._compared_with = taxi, compared_with
+        self._compared_with = compared_with
         self._warehouse = self.warehouse = warehouse
-        self.checks = [*CHECKS["main"], *([SAME_IN_ALL_WAREHOUSES] if compared_with else [])]
         self.after = warehouse.key(taxi.month_asset)
         self.spec = _table_spec(
             taxi,
@@ -199,16 +250,23 @@ class Merging(Stage):
             table=taxi.table,
             description=(
                 f"{taxi.title}: the trips of all months. {taxi.description} A month's rows are exactly those of its "
-                "file; materializing it again changes nothing."
+                "file. If an unchanged month is materialized again, nothing changes."
             ),
         )
 
+    @property
     @override
-    def run(self, month: Month, context: RunContext) -> Metadata:
-        merge = context.warehouse(self._warehouse).merge_month(self._taxi, month, context.log)
+    def checks(self) -> Sequence[MonthCheck]:
+        return [*CHECKS["main"], *([SAME_IN_ALL_WAREHOUSES] if self._compared_with else [])]
+
+    @override
+    def run(self, context: MonthContext) -> Metadata:
+        warehouse = context.run.warehouse(self._warehouse)
+        merge = warehouse.merge_month(context.taxi, context.month, context.run.log)
         return {
-            "file": context.source.trip_file(self._taxi, month).filename,
-            **rows_metadata(merge.rows, seconds=merge.seconds, table=self._taxi.table),
+            "file": context.file.filename,
+            "dagster/row_count": merge.table_rows,
+            **rows_metadata(merge.rows, seconds=merge.seconds, table=context.taxi.table),
             "inserted": merge.inserted,
             "updated": merge.updated,
             "deleted": merge.deleted,
@@ -216,17 +274,9 @@ class Merging(Stage):
         }
 
     @override
-    def judge(self, month: Month, context: RunContext) -> Evidence:
-        elsewhere = {
-            warehouse.name: self._profile_elsewhere(warehouse, month, context) for warehouse in self._compared_with
-        }
-        return replace(_evidence(self._taxi, self._warehouse, month, "main", context), elsewhere=elsewhere)
-
-    def _profile_elsewhere(self, warehouse: WarehouseKind, month: Month, context: RunContext) -> MonthProfile | str:
-        try:
-            return context.warehouse(warehouse).profile_month(self._taxi, month, "main", context.log)
-        except TaxiAssetsError as error:
-            return str(error)
+    def collect_evidence(self, context: MonthContext) -> Evidence:
+        elsewhere = {kind.name: _profile_elsewhere(context, kind) for kind in self._compared_with}
+        return _evidence(context, self._warehouse, "main", elsewhere)
 
 
 def raw_key(table: str) -> dg.AssetKey:
@@ -234,13 +284,26 @@ def raw_key(table: str) -> dg.AssetKey:
     return dg.AssetKey(["raw", table])
 
 
-def _evidence(taxi: Taxi, warehouse: WarehouseKind, month: Month, role: TableRole, context: RunContext) -> Evidence:
+def _evidence(
+    context: MonthContext,
+    kind: WarehouseKind,
+    role: TableRole,
+    elsewhere: Mapping[str, MonthProfile | str] | None = None,
+) -> Evidence:
+    warehouse = context.run.warehouse(kind)
     return Evidence(
-        profile=context.warehouse(warehouse).profile_month(taxi, month, role, context.log),
-        # What was verified stays known where the file itself was purged since.
-        landed=context.source.landing_zone().known(context.source.trip_file(taxi, month)),
-        published=published_month(taxi, month),
+        profile=warehouse.profile_month(context.taxi, context.month, role, context.run.log),
+        landed=context.noted,
+        published=published_month(context.taxi, context.month),
+        elsewhere=elsewhere or {},
     )
+
+
+def _profile_elsewhere(context: MonthContext, kind: WarehouseKind) -> MonthProfile | str:
+    try:
+        return context.run.warehouse(kind).profile_month(context.taxi, context.month, "main", context.run.log)
+    except TaxiAssetsError as error:
+        return str(error)
 
 
 def _table_spec(
@@ -255,11 +318,15 @@ def _table_spec(
             "dagster/table_name": table,
             "dagster/storage_kind": warehouse.name,
         },
-        tags={"taxi": taxi.name},
         kinds={warehouse.name, "table"},
-        group_name=warehouse.name,
-        owners=OWNERS,
-        code_version="1",
-        partitions_def=months_partitions(),
-        skippable=True,
+        **_of_every_stage(taxi),
     ).with_io_manager_key(warehouse.io_manager_key)
+
+
+def _of_every_stage(taxi: Taxi) -> dict[str, Any]:
+    """What the assets of all stages have in common."""
+    return {
+        "tags": {"taxi": taxi.name},
+        "partitions_def": months_partitions(),
+        "skippable": True,
+    }

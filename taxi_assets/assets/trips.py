@@ -1,4 +1,4 @@
-"""The assets of one taxi: raw file, and in each warehouse what leads to its main table, and their checks."""
+"""The assets of one taxi and their checks: its raw file, and in each warehouse the tables up to the main table."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -30,7 +30,7 @@ Event = (
 
 
 def trip_stages(taxi: Taxi, warehouses: Sequence[WarehouseKind]) -> Sequence[Stage]:
-    """All stages of a taxi, each after the one it needs."""
+    """All stages of a taxi, each after the one that it needs."""
     stages: list[Stage] = [Landing(taxi)]
     for place, warehouse in enumerate(warehouses):
         after = raw_key(taxi.table)
@@ -38,13 +38,13 @@ def trip_stages(taxi: Taxi, warehouses: Sequence[WarehouseKind]) -> Sequence[Sta
             stages.append(Preparing(taxi, warehouse, preparation, after=after))
             after = stages[-1].key
         stages.append(Loading(taxi, warehouse, after=after))
-        # A month is compared with the warehouses that have had it before this one.
+        # A month is compared with the warehouses that it was loaded into before.
         stages.append(Merging(taxi, warehouse, compared_with=warehouses[:place]))
     return stages
 
 
 def trip_assets(taxi: Taxi, warehouses: Sequence[WarehouseKind], retries: dg.RetryPolicy) -> dg.AssetsDefinition:
-    """One step with all assets of a taxi, of which a run may select any."""
+    """One step with all assets of a taxi; a run may select any of them."""
     stages = trip_stages(taxi, warehouses)
     months = months_partitions()
 
@@ -61,15 +61,15 @@ def trip_assets(taxi: Taxi, warehouses: Sequence[WarehouseKind], retries: dg.Ret
     )
     def carry_through(context: dg.AssetExecutionContext) -> Iterator[Event]:
         selection = Selection(taxi, stages, context.selected_asset_keys, context.selected_asset_check_keys)
-        at = RunContext(context.resources.source, context.resources, context.log)
+        run = RunContext(context.resources.source, context.resources, context.log)
         with retried_later(context, retries), as_dagster_failures():
             months = months_of_run(context)
             tag_run(context, months)
             settled = settled_months(context, selection)
             if settled:
-                context.log.info(f"{len(settled)} of {len(months)} months are settled by an earlier attempt")
+                context.log.info(f"{len(settled)} of {len(months)} months were settled by an earlier attempt")
             left = [month for month in months if month not in settled]
-            carried = {r.month: r for r in carry_months(left, selection, at, at_once=settings.months_at_once())}
+            carried = {r.month: r for r in carry_months(left, selection, run, at_once=settings.months_at_once())}
             yield from _events(context, selection, dict(sorted(carried.items())), settled)
 
     return carry_through
@@ -81,11 +81,11 @@ def _events(
     carried: Mapping[Month, MonthReport],
     settled: Mapping[Month, MonthReport],
 ) -> Iterator[Event]:
-    """Tell Dagster what became of the months.
+    """Report the outcome of the months to Dagster.
 
-    An asset that is yielded counts as materialized for all months of the run. So where a month failed, no
-    result is yielded, each finished month is recorded by itself, and the step fails at the end with all failures
-    together. (What is handed to ``context.log_event`` is lost where nothing is yielded after it.)
+    An asset whose result is yielded counts as materialized for all months of the run. So if a month has failed, no
+    result is yielded: each finished month is recorded by itself, and the step fails at the end with all failures.
+    (Events passed to ``context.log_event`` are lost if nothing is yielded after them.)
     """
     both = dict(sorted([*carried.items(), *settled.items()]))
     failed = {month: report for month, report in both.items() if report.errors}
@@ -120,7 +120,7 @@ def _check_events(selection: Selection, reports: Mapping[Month, MonthReport], *,
 
 
 def _failure(failed: Mapping[Month, MonthReport], *, months: int) -> dg.Failure:
-    """All failures of a run as one, with the first one's cause."""
+    """All failures of a run as one, with the cause of the first."""
     causes = [
         (month, key.to_user_string(), error) for month, report in failed.items() for key, error in report.errors.items()
     ]
@@ -140,7 +140,7 @@ def _failure(failed: Mapping[Month, MonthReport], *, months: int) -> dg.Failure:
             "failed months": ", ".join(map(str, failed)),
             "failures": dg.MetadataValue.md("\n".join(f"- {sentence}" for sentence in sentences)),
         },
-        # What can pass is worth a retry; bad data stays bad.
+        # A transient failure is worth a retry; bad data stays bad.
         allow_retries=any(is_transient(error) for _, _, error in causes),
     )
     failure.__cause__ = causes[0][2]

@@ -7,14 +7,14 @@ from typing import Any
 import dagster as dg
 
 from taxi_assets.assets.metadata import file_metadata, raw_column_schema, rows_metadata, zones_column_schema
-from taxi_assets.assets.stages import OWNERS, raw_key
+from taxi_assets.assets.stages import raw_key
 from taxi_assets.dagster_errors import as_dagster_failures, retried_later
 from taxi_assets.source.files import zones_file
 from taxi_assets.source.resource import TripSource
 from taxi_assets.warehouses.kind import TripsWarehouse, WarehouseKind
 from taxi_assets.zones import ZONES_COLUMNS, ZONES_DESCRIPTION, ZONES_TABLE, expected_zones
 
-# What has no partitions can have no other policy, and ranges on the command line ask for one.
+# Ranges on the command line require a policy, and this is the only one for assets without partitions.
 _ONE_RUN = dg.BackfillPolicy.single_run()
 
 
@@ -31,12 +31,9 @@ def zones_checks(warehouses: Sequence[WarehouseKind]) -> Sequence[dg.AssetChecks
 def _raw_zones(retries: dg.RetryPolicy) -> dg.AssetsDefinition:
     @dg.asset(
         key=raw_key(ZONES_TABLE),
-        description="The published list of taxi zones, exactly as it is, verified and kept in the landing zone.",
+        description="The list of taxi zones, exactly as it was published, verified and kept in the landing zone.",
         metadata={"dagster/column_schema": raw_column_schema(ZONES_COLUMNS)},
         kinds={"csv", "file"},
-        group_name="raw",
-        owners=OWNERS,
-        code_version="1",
         backfill_policy=_ONE_RUN,
     )
     def land_zones(context: dg.AssetExecutionContext, source: TripSource) -> dg.MaterializeResult[Any]:
@@ -57,9 +54,6 @@ def _zones_table(warehouse: WarehouseKind, retries: dg.RetryPolicy) -> dg.Assets
             "dagster/storage_kind": warehouse.name,
         },
         kinds={warehouse.name, "table"},
-        group_name=warehouse.name,
-        owners=OWNERS,
-        code_version="1",
         backfill_policy=_ONE_RUN,
         io_manager_key=warehouse.io_manager_key,
         required_resource_keys={"source", warehouse.name},
@@ -70,7 +64,8 @@ def _zones_table(warehouse: WarehouseKind, retries: dg.RetryPolicy) -> dg.Assets
         target: TripsWarehouse = getattr(context.resources, warehouse.name)
         with retried_later(context, retries), as_dagster_failures():
             rows = target.replace_zones(source.landing_zone().landed(zones_file()), context.log)
-        return dg.MaterializeResult(metadata=rows_metadata(rows, seconds=time.monotonic() - start, table=ZONES_TABLE))
+        metadata = rows_metadata(rows, seconds=time.monotonic() - start, table=ZONES_TABLE)
+        return dg.MaterializeResult(metadata={"dagster/row_count": rows, **metadata})
 
     return load_zones
 
@@ -79,7 +74,7 @@ def _zones_check(warehouse: WarehouseKind) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=warehouse.key(ZONES_TABLE),
         name="all_zones_are_there",
-        description="All zones are there, each with a number of its own.",
+        description="The table has all zones, and no two of them have the same number.",
         required_resource_keys={warehouse.name},
     )
     def all_zones_are_there(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:

@@ -1,1 +1,1 @@
-"""What runs without anybody asking: jobs, the monthly schedule, the sensor of new files, and alerts."""
+"""Jobs, and what starts them without a person: the monthly schedule, the sensor of new files; alerts."""

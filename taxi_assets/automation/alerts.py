@@ -1,4 +1,4 @@
-"""Alerts: a failed run, and a check that failed, are said in the log and, where one is set, to a webhook."""
+"""Alerts about failed runs and failed checks, in the log and, where one is set, to a webhook."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,13 +9,13 @@ from taxi_assets.automation.webhook import Webhook
 
 
 def alert_sensors() -> Sequence[dg.SensorDefinition]:
-    """The sensors that alert. They are on from the beginning, as they start nothing."""
+    """The sensors that alert. They are on by default, as they start no runs."""
 
     @dg.run_failure_sensor(
         name="failed_runs",
         default_status=dg.DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=30,
-        description="Says why a run failed, in the log and to the webhook in TAXI_ALERT_WEBHOOK.",
+        description="Writes why a run failed to the log, and sends it to the webhook in TAXI_ALERT_WEBHOOK.",
     )
     def failed_runs(context: dg.RunFailureSensorContext, webhook: Webhook) -> None:
         text = failure_text(context)
@@ -27,7 +27,7 @@ def alert_sensors() -> Sequence[dg.SensorDefinition]:
         run_status=dg.DagsterRunStatus.SUCCESS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=30,
-        description="Says which checks failed in a run that succeeded, in the log and to the webhook.",
+        description="Writes which checks failed in a run that succeeded to the log, and sends it to the webhook.",
     )
     def failed_checks(context: dg.RunStatusSensorContext, webhook: Webhook) -> None:
         failed = _failed_checks(context)
@@ -40,10 +40,10 @@ def alert_sensors() -> Sequence[dg.SensorDefinition]:
 
 
 def failure_text(context: dg.RunFailureSensorContext) -> str:
-    """What failed, why, and which checks failed beside it: a line each."""
+    """What failed, why, and which checks failed in the same run, a line each."""
     causes = [_cause(event) for event in context.get_step_failure_events()]
     # A run whose process was killed has no step that could have said why.
-    lines = causes or [context.failure_event.message or "No reason is on record."]
+    lines = causes or [context.failure_event.message or "No reason was recorded."]
     return "\n".join([f"Failed: {_run_in_words(context.dagster_run)}", *lines, *_failed_checks(context)])
 
 
@@ -59,7 +59,7 @@ def _cause(event: dg.DagsterEvent) -> str:
 
 
 def _failed_checks(context: dg.RunStatusSensorContext) -> Sequence[str]:
-    """A line for each check that failed. The last evaluation of a check counts: it is the one over all months."""
+    """A line for each check that failed. Its last evaluation counts, which is the one over all months."""
     types = {dg.DagsterEventType.ASSET_CHECK_EVALUATION}
     evaluations: dict[dg.AssetCheckKey, dg.AssetCheckEvaluation] = {}
     for record in context.instance.get_records_for_run(context.dagster_run.run_id, of_type=types).records:
@@ -79,7 +79,7 @@ def _check_in_words(evaluation: dg.AssetCheckEvaluation) -> str:
 
 
 def _run_in_words(run: dg.DagsterRun) -> str:
-    """The run's job, what it was about as far as its tags say, and the short id that the UI shows."""
+    """The run's job, its taxis and months as far as its tags name them, and the short id that the UI shows."""
     about = " ".join(run.tags[name] for name in ("taxi", "month") if name in run.tags)
     job = "assets" if run.job_name.startswith("__") else run.job_name
     return f"{job} {about}".strip() + f" (run {run.run_id[:8]})"

@@ -1,4 +1,4 @@
-"""The jobs that load trips, one for each warehouse and one for all of them, and requests for their runs."""
+"""The jobs that load trips, one for each warehouse and one for all of them, and requests for runs of them."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from taxi_assets.assets.run_tags import run_tags
+from taxi_assets.dagster_internals import UnresolvedAssetJobDefinition
 from taxi_assets.months import Month
 from taxi_assets.source.resource import TripSource
 from taxi_assets.taxis import Taxi, all_taxis
 from taxi_assets.warehouses.kind import WarehouseKind
+from taxi_assets.words import listed
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class LoadJobs:
 
     Attributes:
         each: One for each warehouse.
-        everywhere: The one for all warehouses, which schedule and sensor start.
+        everywhere: The one for all warehouses, which the schedule and the sensor start.
     """
 
     each: Sequence[UnresolvedAssetJobDefinition]
@@ -29,7 +30,7 @@ class LoadJobs:
 
 
 def load_jobs(warehouses: Sequence[WarehouseKind]) -> LoadJobs:
-    """Jobs over the trips' assets of these warehouses, with all that they are made from and their checks."""
+    """Jobs over the trips of these warehouses, with everything that they are made from and their checks."""
     return LoadJobs(
         each=[
             _load_job(f"load_{warehouse.name}", [warehouse], f"Loads months of trips into {warehouse.title}.")
@@ -38,7 +39,7 @@ def load_jobs(warehouses: Sequence[WarehouseKind]) -> LoadJobs:
         everywhere=_load_job(
             "load_all",
             warehouses,
-            f"Loads months of trips into {' and '.join(warehouse.title for warehouse in warehouses)}.",
+            f"Loads months of trips into {listed([warehouse.title for warehouse in warehouses])}.",
         ),
     )
 
@@ -48,8 +49,8 @@ def _load_job(name: str, warehouses: Sequence[WarehouseKind], description: str) 
     return dg.define_asset_job(name, dg.AssetSelection.assets(*tables).upstream(), description=description)
 
 
-def stretches(months: Iterable[Month], longest: int | None = None) -> Sequence[Sequence[Month]]:
-    """The months in their order, as stretches without gaps, none of them longer than ``longest``."""
+def month_ranges(months: Iterable[Month], longest: int | None = None) -> Sequence[Sequence[Month]]:
+    """The months in their order, as ranges without gaps, none of them longer than ``longest``."""
     found: list[list[Month]] = []
     for month in sorted(months):
         if found and found[-1][-1].next() == month and len(found[-1]) != longest:
@@ -67,14 +68,14 @@ def load_request(
     assets: Sequence[dg.AssetKey] | None = None,
     run_key: str | None = None,
 ) -> dg.RunRequest:
-    """One run that loads a stretch of months.
+    """A request for one run that loads a range of months.
 
     Args:
         source: Where the months come from, for the run's tags.
-        taxis: Whose months, for the run's tags.
-        months: A stretch without gaps.
+        taxis: The taxis whose months are loaded, for the run's tags.
+        months: The months, without a gap.
         assets: The assets of the job to load; all of them unless given.
-        run_key: Dagster starts no second run with the same key.
+        run_key: Dagster does not start a second run with the same key.
     """
     tags = dict(run_tags(source, taxis, months))
     if len(months) == 1:

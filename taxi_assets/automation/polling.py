@@ -1,4 +1,4 @@
-"""Asks a source about files: few at a time, those first that were not asked about for longest, and not for long."""
+"""Asks a source about files: a few in each evaluation, those first that were not asked about for longest."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from taxi_assets.taxis import Taxi
 
 @dataclass(frozen=True)
 class PollingLimits:
-    """How a server of somebody else's is treated. What lies on this machine is looked at in every evaluation.
+    """How often a web server is asked. Files on this machine are looked at in every evaluation.
 
     Attributes:
-        questions_at_once: Files asked about in one evaluation.
-        ask_again_after: Seconds until the same file is asked about again.
-        seconds: After these, no further question is asked in the same evaluation; Dagster allows a minute in all.
-        faults: Unanswered questions in a row after which the others are left for later.
-        shortest_silence: Seconds for which a source that did not answer is left alone; they double each time.
-        longest_silence: Most seconds for which it is left alone, unless it asks for more.
+        files_at_once: Files that are asked about in one evaluation.
+        interval_seconds: Time until the same file is asked about again.
+        budget_seconds: Time after which one evaluation asks about no further file; Dagster allows a minute in all.
+        failures_in_a_row: Unanswered questions in a row after which the other files wait for a later evaluation.
+        shortest_pause_seconds: Pause after an evaluation in which the source did not answer; it doubles each time.
+        longest_pause_seconds: Longest such pause, unless the source asks for more.
     """
 
-    questions_at_once: int = 36
-    ask_again_after: int = 6 * 3600
-    seconds: float = 25.0
-    faults: int = 2
-    shortest_silence: int = 10 * 60
-    longest_silence: int = 6 * 3600
+    files_at_once: int = 36
+    interval_seconds: int = 6 * 3600
+    budget_seconds: float = 25.0
+    failures_in_a_row: int = 2
+    shortest_pause_seconds: int = 10 * 60
+    longest_pause_seconds: int = 6 * 3600
 
 
 @dataclass(frozen=True, order=True)
@@ -48,7 +48,7 @@ class SourceFile:
 
     @property
     def path(self) -> str:
-        """By what it is remembered, wherever the file comes from."""
+        """Its key in the cursor, wherever the file comes from."""
         return self.taxi.file_path(self.month)
 
     def raw_file(self, source: TripSource) -> RawFile:
@@ -57,12 +57,12 @@ class SourceFile:
 
     def origin(self, source: TripSource) -> Origin:
         """Where the source has that file from."""
-        return source.origin(self.raw_file(source), in_a_hurry=True)
+        return source.origin(self.raw_file(source), ask_once=True)
 
 
 @dataclass
 class PollResult:
-    """What a source said.
+    """What a source answered.
 
     Attributes:
         offered: The version of each file that it has.
@@ -76,17 +76,17 @@ class PollResult:
 
     @property
     def asked(self) -> Sequence[SourceFile]:
-        """All files that a question was put about."""
+        """All files that were asked about."""
         return [*self.offered, *self.missing, *self.faults]
 
     @property
-    def is_silent(self) -> bool:
-        """Whether nothing was answered at all."""
+    def is_unanswered(self) -> bool:
+        """Whether not a single question was answered."""
         return bool(self.faults) and not self.offered and not self.missing
 
     @property
-    def asked_to_wait(self) -> float:
-        """For how many seconds the source wants to be left alone, if it said so."""
+    def retry_after_seconds(self) -> float:
+        """The pause that the source asks for; 0 where it asks for none."""
         causes = [fault.__cause__ for fault in self.faults.values()]
         return max((cause.wait_seconds or 0.0 for cause in causes if isinstance(cause, TransientFault)), default=0.0)
 
@@ -95,50 +95,50 @@ def due_files(
     files: Sequence[SourceFile], source: TripSource, cursor: SensorCursor, now: float, limits: PollingLimits
 ) -> Sequence[SourceFile]:
     """The files to ask about now, in the order of taxis and months where none was asked about before."""
-    by_origin: dict[str, list[SourceFile]] = {}
-    here: list[SourceFile] = []
+    remote: dict[str, list[SourceFile]] = {}
+    local: list[SourceFile] = []
     for file in files:
         origin = file.origin(source)
-        (by_origin.setdefault(origin.name, []) if origin.is_remote else here).append(file)
-    last_asked = {file: cursor.files[file.path].asked if file.path in cursor.files else 0 for file in files}
-    due = list(here)
-    for theirs in by_origin.values():
-        waited = [file for file in theirs if now - last_asked[file] >= limits.ask_again_after]
-        due += sorted(waited, key=lambda file: (last_asked[file], file))[: limits.questions_at_once]
+        (remote.setdefault(origin.name, []) if origin.is_remote else local).append(file)
+    asked_at = {file: cursor.files[file.path].asked_at if file.path in cursor.files else 0 for file in files}
+    due = list(local)
+    for of_one_server in remote.values():
+        waited = [file for file in of_one_server if now - asked_at[file] >= limits.interval_seconds]
+        due += sorted(waited, key=lambda file: (asked_at[file], file))[: limits.files_at_once]
     return due
 
 
-def ask(
+def poll(
     source: TripSource,
     files: Sequence[SourceFile],
     known: Mapping[SourceFile, FileVersion],
     limits: PollingLimits,
     clock: Callable[[], float] = time.monotonic,
 ) -> PollResult:
-    """Ask about the files one after the other, until the time is up; a server that does not answer is left alone.
+    """Ask about the files one after the other, until the time is up; a server that does not answer is left out.
 
     Args:
         source: The source.
         files: What to ask about.
-        known: Versions that are there already, so that the source may say in few words that nothing has changed.
+        known: Versions that were landed before, so that the source may say in few words that nothing has changed.
         limits: When to stop.
-        clock: Seconds that pass.
+        clock: The time in seconds.
     """
     result = PollResult()
-    started, faults_in_a_row = clock(), Counter[str]()
+    started, failures = clock(), Counter[str]()
     for file in files:
-        if clock() - started > limits.seconds:
+        if clock() - started > limits.budget_seconds:
             break
         origin = file.origin(source)
-        if faults_in_a_row[origin.name] >= limits.faults:
+        if failures[origin.name] >= limits.failures_in_a_row:
             continue
         try:
             result.offered[file] = origin.version(file.raw_file(source), known.get(file))
-            faults_in_a_row[origin.name] = 0
+            failures[origin.name] = 0
         except NotPublishedError:
             result.missing.append(file)
-            faults_in_a_row[origin.name] = 0
+            failures[origin.name] = 0
         except SourceUnavailableError as fault:
             result.faults[file] = fault
-            faults_in_a_row[origin.name] += 1
+            failures[origin.name] += 1
     return result

@@ -1,4 +1,4 @@
-"""What Dagster has on record about a taxi's months: which version is loaded, what is under way, what failed."""
+"""What Dagster has on record about a taxi's months: which version is loaded, what is being loaded, what failed."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ from functools import cached_property
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
-from dagster._core.errors import DagsterDefinitionChangedDeserializationError
-from dagster._core.execution.backfill import BulkActionStatus
-from dagster._core.storage.partition_status_cache import AssetPartitionStatus
 
 from taxi_assets.assets.attempts import EarlierError, recorded_failure
 from taxi_assets.assets.stages import Stage, raw_key
+from taxi_assets.assets.trips import trip_stages
+from taxi_assets.dagster_internals import AssetGraph, BulkActionStatus, DagsterDefinitionChangedDeserializationError
 from taxi_assets.months import Month
 from taxi_assets.partitions import months_partitions
 from taxi_assets.source.files import FileVersion
-from taxi_assets.taxis import Taxi
+from taxi_assets.taxis import Taxi, all_taxis
+from taxi_assets.warehouses.kind import WarehouseKind
 
 
 @dataclass(frozen=True)
@@ -35,6 +34,13 @@ class LandedVersion:
     origin: str
     version: FileVersion
     at: float
+
+
+def read_records(
+    instance: dg.DagsterInstance, graph: AssetGraph, warehouses: Sequence[WarehouseKind]
+) -> Mapping[Taxi, RecordedMonths]:
+    """What Dagster has on record about the months of each taxi."""
+    return {taxi: RecordedMonths(instance, graph, taxi, trip_stages(taxi, warehouses)) for taxi in all_taxis().values()}
 
 
 class RecordedMonths:
@@ -67,14 +73,14 @@ class RecordedMonths:
             if stage.after is not None
         )
 
-    def is_under_way(self, month: Month) -> bool:
-        """Whether a run or a backfill that is queued or has begun will load the month."""
+    def is_in_progress(self, month: Month) -> bool:
+        """Whether a run or a backfill that is queued or has started will load the month."""
         return str(month) in self._in_runs or str(month) in self._in_backfills
 
     def failure(self, month: Month, *, since: float) -> EarlierError | None:
         """What stopped the month since a moment (seconds since 1970); None where nothing is on record.
 
-        Where several things did, one that may pass comes last.
+        Where there are several, one that a retry can't mend comes first.
         """
         failures = [
             failure
@@ -118,25 +124,25 @@ class RecordedMonths:
     @cached_property
     def _in_runs(self) -> Set[str]:
         months = months_partitions()
-        under_way: set[str] = set()
+        in_progress: set[str] = set()
         for stage in self._stages:
             if stage.is_last:
                 states = self._instance.get_status_by_partition(stage.key, months.get_partition_keys(), months) or {}
-                under_way |= {key for key, state in states.items() if state == AssetPartitionStatus.IN_PROGRESS}
-        return under_way
+                in_progress |= {key for key, state in states.items() if state == dg.AssetPartitionStatus.IN_PROGRESS}
+        return in_progress
 
     @cached_property
     def _in_backfills(self) -> Set[str]:
-        """Months that backfills will load, with those for which there is no run yet."""
-        under_way: set[str] = set()
+        """Months that backfills will load, those without a run yet among them."""
+        in_progress: set[str] = set()
         for backfill in self._instance.get_backfills(status=BulkActionStatus.REQUESTED):
             if not backfill.is_asset_backfill:
-                under_way |= set(backfill.partition_names or ())
+                in_progress |= set(backfill.partition_names or ())
                 continue
-            # One over other assets, or over partitions that are no longer there, can't be read, and won't load these.
+            # A backfill over other assets, or over partitions that no longer exist, can't be read and won't load these.
             with suppress(DagsterDefinitionChangedDeserializationError):
                 target = backfill.get_asset_backfill_data(self._graph).target_subset
                 for stage in self._stages:
                     if stage.is_last and stage.key in target.asset_keys:
-                        under_way |= set(target.get_partitions_subset(stage.key).get_partition_keys())
-        return under_way
+                        in_progress |= set(target.get_partitions_subset(stage.key).get_partition_keys())
+        return in_progress

@@ -1,4 +1,4 @@
-"""Jobs beside the assets: what people start on purpose, and rarely."""
+"""The job that removes a month from a warehouse."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from taxi_assets.warehouses.kind import TripsWarehouse, WarehouseKind
 
 
 class MonthToRemove(dg.Config):
-    """Which month to remove from where, and the same once more as confirmation."""
+    """Which month to remove from which warehouse, and the same once more as confirmation."""
 
     warehouse: str
     taxi: str
@@ -49,7 +49,7 @@ def remove_month_job(warehouses: Sequence[WarehouseKind]) -> dg.JobDefinition:
 
     @dg.job(
         name="remove_month",
-        description="Removes one month of one taxi from one warehouse. Asks for confirmation in its configuration.",
+        description="Removes one month of one taxi from one warehouse. Its configuration asks for confirmation.",
         executor_def=dg.in_process_executor,
     )
     def remove() -> None:

@@ -1,4 +1,4 @@
-"""The sensor that finds new and changed files at the source, and requests exactly those months."""
+"""The sensor that finds new and changed files at the source and requests a load of exactly those months."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -8,49 +8,47 @@ from enum import StrEnum
 from typing import Final
 
 import dagster as dg
-from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from taxi_assets import settings
-from taxi_assets.assets.trips import trip_stages
-from taxi_assets.automation.cursor import RecordedFile, SensorCursor, digest, read_cursor
-from taxi_assets.automation.jobs import load_request, stretches
-from taxi_assets.automation.polling import PollingLimits, PollResult, SourceFile, ask, due_files
-from taxi_assets.automation.records import RecordedMonths
+from taxi_assets.automation.cursor import PolledFile, SensorCursor, digest, read_cursor
+from taxi_assets.automation.jobs import load_request, month_ranges
+from taxi_assets.automation.polling import PollingLimits, PollResult, SourceFile, due_files, poll
+from taxi_assets.automation.records import RecordedMonths, read_records
 from taxi_assets.dagster_errors import as_dagster_failures
+from taxi_assets.dagster_internals import UnresolvedAssetJobDefinition
 from taxi_assets.months import Month
 from taxi_assets.partitions import months_of_taxi
 from taxi_assets.source.files import FileVersion
 from taxi_assets.source.origin import Origin
 from taxi_assets.source.resource import TripSource
-from taxi_assets.taxis import Taxi, all_taxis
+from taxi_assets.taxis import Taxi
 from taxi_assets.warehouses.kind import WarehouseKind
 
 NEW_FILES: Final = "new_files"
 
 POLLING_LIMITS: Final = PollingLimits()
-_RETRY_AFTER: Final = 30 * 60
-_RETRY_AFTER_AT_MOST: Final = 24 * 3600
+_FIRST_RETRY_SECONDS: Final = 30 * 60
+_LONGEST_RETRY_SECONDS: Final = 24 * 3600
 
 
 class MonthState(StrEnum):
-    """How a month that the source offers stands, as the evaluation says it."""
+    """What an evaluation found about a month that the source offers, in the words of its message."""
 
-    LOADED = "loaded as offered"
-    UNDER_WAY = "under way"
-    PAUSED = "failed and to be tried again later"
-    BAD = "failed and not changed since"
-    WANTED = "new or changed"
+    UP_TO_DATE = "up to date"
+    IN_PROGRESS = "being loaded"
+    WAITING_FOR_RETRY = "failed, to be tried again later"
+    FAILED = "failed and not changed since"
+    REQUESTED = "requested"
 
 
 @dataclass(frozen=True)
 class SensorDecision:
-    """What an evaluation came to.
+    """The result of an evaluation.
 
     Attributes:
         requests: The runs to start.
-        cursor: What to remember.
-        message: What was seen, as a sentence.
+        cursor: What the next evaluation is given.
+        message: What was found, as a sentence.
     """
 
     requests: Sequence[dg.RunRequest]
@@ -59,7 +57,7 @@ class SensorDecision:
 
 
 def new_files_sensor(warehouses: Sequence[WarehouseKind], job: UnresolvedAssetJobDefinition) -> dg.SensorDefinition:
-    """The sensor. It is off until somebody switches it on, as it may request many months at once."""
+    """The sensor. It is off until you switch it on, as it may request many months at once."""
 
     @dg.sensor(
         name=NEW_FILES,
@@ -67,9 +65,9 @@ def new_files_sensor(warehouses: Sequence[WarehouseKind], job: UnresolvedAssetJo
         minimum_interval_seconds=60,
         default_status=dg.DefaultSensorStatus.STOPPED,
         description=(
-            "Asks the source which months are new or have changed, and loads exactly those. A server is asked about "
-            f"{POLLING_LIMITS.questions_at_once} files at once at most, and about each every "
-            f"{POLLING_LIMITS.ask_again_after // 3600} hours; a folder is looked at every minute."
+            "Asks the source which months are new or have changed, and loads exactly those. Of a web server's files it "
+            f"asks about {POLLING_LIMITS.files_at_once} at most in one evaluation, and about each of them every "
+            f"{POLLING_LIMITS.interval_seconds // 3600} hours; a folder is looked at every minute."
         ),
     )
     def new_files(context: dg.SensorEvaluationContext, source: TripSource) -> dg.SensorResult:
@@ -77,7 +75,7 @@ def new_files_sensor(warehouses: Sequence[WarehouseKind], job: UnresolvedAssetJo
         with as_dagster_failures():
             decision = decide(
                 source,
-                recorded_months(context.instance, context.repository_def.asset_graph, warehouses),
+                read_records(context.instance, context.repository_def.asset_graph, warehouses),
                 read_cursor(context.cursor),
                 now=time.time(),
             )
@@ -91,69 +89,59 @@ def new_files_sensor(warehouses: Sequence[WarehouseKind], job: UnresolvedAssetJo
     return new_files
 
 
-def recorded_months(
-    instance: dg.DagsterInstance, graph: AssetGraph, warehouses: Sequence[WarehouseKind]
-) -> Mapping[Taxi, RecordedMonths]:
-    """What Dagster has on record about each taxi."""
-    return {taxi: RecordedMonths(instance, graph, taxi, trip_stages(taxi, warehouses)) for taxi in all_taxis().values()}
-
-
 def decide(
     source: TripSource,
-    recorded_months: Mapping[Taxi, RecordedMonths],
+    records: Mapping[Taxi, RecordedMonths],
     cursor: SensorCursor,
     *,
     now: float,
     limits: PollingLimits = POLLING_LIMITS,
 ) -> SensorDecision:
-    """Ask the source about the files that are due, and request those months that are new or have changed.
+    """Ask the source about the files that are due, and request the months that are new or have changed.
 
     Args:
         source: The source.
-        recorded_months: What is on record about each taxi; these taxis are asked about.
-        cursor: What the last evaluation remembered; it is brought up to date.
+        records: What Dagster has on record about each taxi; the source is asked about these taxis.
+        cursor: What the last evaluation kept; it is brought up to date.
         now: Seconds since 1970.
-        limits: How the source is treated.
+        limits: How often the source may be asked.
     """
-    if now < cursor.silent_until:
-        until = _moment(cursor.silent_until)
-        return SensorDecision([], cursor, f"{source.name} did not answer, and is left alone until {until}.")
+    if now < cursor.paused_until:
+        until = _moment(cursor.paused_until)
+        return SensorDecision([], cursor, f"{source.name} did not answer and is not asked again before {until}.")
     today = datetime.fromtimestamp(now, UTC)
-    files = [SourceFile(taxi.name, month, taxi) for taxi in recorded_months for month in months_of_taxi(taxi, today)]
+    files = [SourceFile(taxi.name, month, taxi) for taxi in records for month in months_of_taxi(taxi, today)]
     due = due_files(files, source, cursor, now, limits)
     if not due:
-        hours = limits.ask_again_after // 3600
-        return SensorDecision([], cursor, f"{source.name} was asked about all {len(files)} files within {hours} hours.")
-    result = ask(source, due, _known(due, recorded_months, source), limits)
-    if result.is_silent:
-        return _left_alone(source, cursor, result, now, limits)
-    cursor.silent_times = cursor.silent_until = 0
+        hours = limits.interval_seconds // 3600
+        message = f"Nothing to ask: {source.name} was asked about all {len(files)} files in the last {hours} hours."
+        return SensorDecision([], cursor, message)
+    result = poll(source, due, _landed_versions(due, records, source), limits)
+    if result.is_unanswered:
+        return _pause(source, cursor, result, now, limits)
+    cursor.unanswered = cursor.paused_until = 0
     for file in result.asked:
         if file.origin(source).is_remote:
-            cursor.of(file.path).asked = int(now)
+            cursor.file(file.path).asked_at = int(now)
     states = {
-        file: _state_of(file, version, file.origin(source), recorded_months[file.taxi], cursor=cursor, now=now)
+        file: _month_state(file, version, file.origin(source), records[file.taxi], cursor=cursor, now=now)
         for file, version in result.offered.items()
     }
-    wanted = {file: result.offered[file] for file, state in states.items() if state is MonthState.WANTED}
+    wanted = {file: result.offered[file] for file, state in states.items() if state is MonthState.REQUESTED}
     for file, version in wanted.items():
-        _remember_request(cursor.of(file.path), digest(file.origin(source).name, version), now)
-    requests = [
-        request
-        for taxi in recorded_months
-        for request in _requests(source, taxi, recorded_months[taxi], wanted, cursor)
-    ]
+        _note_request(cursor.file(file.path), digest(file.origin(source).name, version), now)
+    requests = [request for taxi in records for request in _requests(source, taxi, records[taxi], wanted, cursor)]
     return SensorDecision(requests, cursor, _message(source, len(files), result, states, requests))
 
 
-def _known(
-    files: Sequence[SourceFile], recorded_months: Mapping[Taxi, RecordedMonths], source: TripSource
+def _landed_versions(
+    files: Sequence[SourceFile], records: Mapping[Taxi, RecordedMonths], source: TripSource
 ) -> Mapping[SourceFile, FileVersion]:
-    landed = {file: recorded_months[file.taxi].landed(file.month) for file in files}
+    landed = {file: records[file.taxi].landed(file.month) for file in files}
     return {file: found.version for file, found in landed.items() if found and found.origin == file.origin(source).name}
 
 
-def _state_of(
+def _month_state(
     file: SourceFile,
     version: FileVersion,
     origin: Origin,
@@ -163,27 +151,27 @@ def _state_of(
     now: float,
 ) -> MonthState:
     month = file.month
-    if recorded.is_under_way(month):
-        return MonthState.UNDER_WAY
+    if recorded.is_in_progress(month):
+        return MonthState.IN_PROGRESS
     landed = recorded.landed(month) if recorded.is_loaded(month) else None
     if landed and landed.origin == origin.name and landed.version.is_same_as(version):
-        return MonthState.LOADED
-    remembered = cursor.files.get(file.path, RecordedFile())
-    if remembered.version != digest(origin.name, version):
-        return MonthState.WANTED
-    failure = recorded.failure(month, since=remembered.requested)
+        return MonthState.UP_TO_DATE
+    kept = cursor.files.get(file.path, PolledFile())
+    if kept.version != digest(origin.name, version):
+        return MonthState.REQUESTED
+    failure = recorded.failure(month, since=kept.requested_at)
     if failure and not failure.is_transient:
-        return MonthState.BAD
-    if landed and landed.at >= remembered.requested and not failure:
-        # The source says too little about its versions to recognise one; what was asked for has come.
-        return MonthState.LOADED
-    pause = min(_RETRY_AFTER * 2 ** (remembered.times - 1), _RETRY_AFTER_AT_MOST)
-    return MonthState.PAUSED if now < remembered.requested + pause else MonthState.WANTED
+        return MonthState.FAILED
+    if landed and landed.at >= kept.requested_at and not failure:
+        # The source says too little about its versions to recognise one; the load that was requested is done.
+        return MonthState.UP_TO_DATE
+    pause = min(_FIRST_RETRY_SECONDS * 2 ** (kept.requests - 1), _LONGEST_RETRY_SECONDS)
+    return MonthState.WAITING_FOR_RETRY if now < kept.requested_at + pause else MonthState.REQUESTED
 
 
-def _remember_request(file: RecordedFile, version: str, now: float) -> None:
-    file.times = file.times + 1 if file.version == version else 1
-    file.version, file.requested = version, int(now)
+def _note_request(file: PolledFile, version: str, now: float) -> None:
+    file.requests = file.requests + 1 if file.version == version else 1
+    file.version, file.requested_at = version, int(now)
 
 
 def _requests(
@@ -193,27 +181,28 @@ def _requests(
     wanted: Mapping[SourceFile, FileVersion],
     cursor: SensorCursor,
 ) -> Sequence[dg.RunRequest]:
-    months = {file.month: cursor.of(file.path) for file in wanted if file.taxi is taxi}
+    files = {file.month: cursor.file(file.path) for file in wanted if file.taxi is taxi}
     return [
-        load_request(source, [taxi], stretch, assets=recorded.assets, run_key=_run_key(taxi, stretch, months))
-        for stretch in stretches(months, settings.months_per_run())
+        load_request(source, [taxi], months, assets=recorded.assets, run_key=_run_key(taxi, months, files))
+        for months in month_ranges(files, settings.months_per_run())
     ]
 
 
-def _run_key(taxi: Taxi, stretch: Sequence[Month], files: Mapping[Month, RecordedFile]) -> str:
-    """The same for the same versions of the same files, as long as they are not tried again on purpose."""
-    versions = FileVersion(None, etag=" ".join(f"{files[month].version}/{files[month].times}" for month in stretch))
-    return f"{taxi.name} {stretch[0]}...{stretch[-1]} {digest('', versions)}"
+def _run_key(taxi: Taxi, months: Sequence[Month], files: Mapping[Month, PolledFile]) -> str:
+    """The same for the same versions of the same files, unless they are tried again on purpose."""
+    versions = FileVersion(None, etag=" ".join(f"{files[month].version}/{files[month].requests}" for month in months))
+    return f"{taxi.name} {months[0]}...{months[-1]} {digest('', versions)}"
 
 
-def _left_alone(
+def _pause(
     source: TripSource, cursor: SensorCursor, result: PollResult, now: float, limits: PollingLimits
 ) -> SensorDecision:
-    cursor.silent_times += 1
-    pause = min(limits.shortest_silence * 2 ** (cursor.silent_times - 1), limits.longest_silence)
-    cursor.silent_until = int(now + max(pause, result.asked_to_wait))
+    cursor.unanswered += 1
+    pause = min(limits.shortest_pause_seconds * 2 ** (cursor.unanswered - 1), limits.longest_pause_seconds)
+    cursor.paused_until = int(now + max(pause, result.retry_after_seconds))
     cause = next(iter(result.faults.values()))
-    return SensorDecision([], cursor, f"{cause} {source.name} is left alone until {_moment(cursor.silent_until)}.")
+    until = _moment(cursor.paused_until)
+    return SensorDecision([], cursor, f"{cause} {source.name} is not asked again before {until}.")
 
 
 def _message(
@@ -233,7 +222,7 @@ def _message(
     message = f"Asked {source.name} about {len(result.asked)} of {files} files: {', '.join(parts)}."
     if requests:
         runs = ", ".join(f"{request.tags['taxi']} {request.tags['month']}" for request in requests)
-        message += f" Requested: {runs}."
+        message += f" Runs requested: {runs}."
     return message
 
 

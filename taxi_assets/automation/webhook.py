@@ -1,4 +1,4 @@
-"""The webhook that alerts go to, such as a Slack channel's. Its address is a secret."""
+"""The webhook that alerts are sent to, such as a Slack channel's. Its address is a secret."""
 
 import logging
 from typing import Final
@@ -7,31 +7,31 @@ import dagster as dg
 import httpx
 from pydantic import Field
 
-from taxi_assets.source.retries import Patience, TransientFault
+from taxi_assets.source.retries import HttpRetries, TransientFault
 
-# It logs the address of every request.
+# httpx logs the address of every request.
 logging.getLogger("httpx").setLevel(logging.WARNING)
 
 # Dagster gives a sensor a minute for all that it does.
-_PATIENCE: Final = Patience(timeout_seconds=5.0, attempts=3, backoff_seconds=1.0, backoff_limit_seconds=5.0)
+_RETRIES: Final = HttpRetries(timeout_seconds=5.0, attempts=3, backoff_seconds=1.0, backoff_limit_seconds=5.0)
 
 
 class Webhook(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """Takes ``{"text": …}`` by POST, as Slack, Mattermost, Teams' workflows and many others do."""
+    """An address that takes ``{"text": …}`` by POST, as Slack, Mattermost, Teams and many others have them."""
 
     address: str = Field(default="", description="https address; empty for no webhook. It is never shown.")
 
     def send(self, text: str, log: logging.Logger) -> bool:
-        """Send an alert, and return whether it arrived. Where it does not, the log says why, and nothing else happens.
+        """Send an alert and return whether it arrived. Where it does not, the log says why, and nothing else happens.
 
         Args:
-            text: What to say.
-            log: Where a failure is told, without the address.
+            text: The alert.
+            log: Where a failure is written, without the address.
         """
         if not self.address:
             return False
         try:
-            _PATIENCE.keep_trying(lambda: self._post(text), what="The alert", log=log)
+            _RETRIES.keep_trying(lambda: self._post(text), what="The alert", log=log)
         except (TransientFault, httpx.HTTPError, httpx.InvalidURL) as error:
             # An exception's own words may hold the address.
             reason = error.reason if isinstance(error, TransientFault) else type(error).__name__
@@ -41,8 +41,8 @@ class Webhook(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def _post(self, text: str) -> None:
         try:
-            response = httpx.post(self.address, json={"text": text}, timeout=_PATIENCE.timeout_seconds)
+            response = httpx.post(self.address, json={"text": text}, timeout=_RETRIES.timeout_seconds)
         except httpx.TransportError as error:
             raise TransientFault(f"no answer, {type(error).__name__}") from error
         if not response.is_success:
-            raise TransientFault(f"it answered HTTP {response.status_code}")
+            raise TransientFault(f"the server answered HTTP {response.status_code}")

@@ -1,4 +1,4 @@
-"""Runs a command of dbt against a warehouse: its environment, its turn, and how Dagster reads what it says."""
+"""Runs a command of dbt in a warehouse, one at a time, with the warehouse's settings in its environment."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from packaging.version import Version
 from taxi_assets import settings
 from taxi_assets.dbt import locations
 from taxi_assets.errors import DbtError
+from taxi_assets.files import make_private_folder
 from taxi_assets.months import Month
 from taxi_assets.warehouses.kind import WarehouseKind
 
@@ -35,7 +36,7 @@ _UNKNOWN_VERSION: Final = "1.11.0"
 
 
 @contextmanager
-def started(
+def running_dbt(
     warehouse: WarehouseKind,
     resource: Any,
     arguments: Sequence[str],
@@ -45,18 +46,21 @@ def started(
     translator: DagsterDbtTranslator,
     context: Any,
 ) -> Iterator[DbtCliInvocation]:
-    """Start a command of dbt, as the only one in that warehouse, and have ended it when the block ends.
+    """Start a command of dbt, as the only one in that warehouse; it has ended when the block ends.
 
-    What it writes is in the folder ``<TAXI_HOME>/dbt/<warehouse>`` afterwards: compiled SQL, results and log.
+    Its compiled SQL, results and log are in the folder ``<TAXI_HOME>/dbt/<warehouse>`` afterwards.
 
     Args:
         warehouse: The warehouse to work in.
         resource: That warehouse's connected resource.
         arguments: The command and its options, such as ``["build", "--full-refresh"]``.
-        months: The months to work on; none for all of them.
+        months: The months to work on; empty for all of them.
         manifest: The project, as dbt has parsed it.
-        translator: What models are called in the graph.
+        translator: How models are named in the graph.
         context: The context of the step, for the events that dbt's results become.
+
+    Yields:
+        The running command. Read its events before the block ends.
 
     Raises:
         TaxiAssetsError: The warehouse can't be reached, or dbt can't be started.
@@ -85,7 +89,7 @@ def started(
             target_path=target,
             raise_on_error=False,
             context=context,
-            # The adapter would need dbt in this environment; it adds nothing that is wanted here.
+            # The adapter would need dbt in this environment, and adds nothing that is needed here.
             adapter=None,
             cli_version=Version(manifest.get("metadata", {}).get("dbt_version", _UNKNOWN_VERSION)),
         )
@@ -96,19 +100,19 @@ def started(
 
 
 def failure_of(invocation: DbtCliInvocation, warehouse: WarehouseKind, arguments: Sequence[str]) -> DbtError | None:
-    """What a command that has ended came to, in words; None if it succeeded."""
+    """Why a command that has ended failed; None if it succeeded."""
     if invocation.process.wait() == 0:
         return None
-    reasons = _failed_nodes(invocation.target_path) or _errors(invocation)
+    reasons = _failed_nodes(invocation.target_path) or _reported_errors(invocation)
     more = f"; and {len(reasons) - _SHOWN_REASONS} more" if len(reasons) > _SHOWN_REASONS else ""
     return DbtError(
         f"dbt {arguments[0]} failed in {warehouse.title} ({'; '.join(reasons[:_SHOWN_REASONS])}{more}): "
-        f"look at dbt.log and the compiled SQL in {invocation.target_path}."
+        f"see dbt.log and the compiled SQL in {invocation.target_path}."
     )
 
 
 def _failed_nodes(target: Path) -> Sequence[str]:
-    """Each model and test that failed, with what dbt says about it."""
+    """Each model and test that failed, with dbt's message."""
     try:
         results = json.loads((target / _RESULTS).read_bytes())["results"]
     except FileNotFoundError:
@@ -120,14 +124,14 @@ def _failed_nodes(target: Path) -> Sequence[str]:
     ]
 
 
-def _errors(invocation: DbtCliInvocation) -> Sequence[str]:
-    """What a command said that has no results, such as debug."""
-    said = str(invocation.get_error()).partition("Errors parsed from dbt logs:")[2]
-    return [" ".join(said.split()) or "it gave no reason"]
+def _reported_errors(invocation: DbtCliInvocation) -> Sequence[str]:
+    """The errors in the log of a command that writes no results, such as debug."""
+    errors = str(invocation.get_error()).partition("Errors parsed from dbt logs:")[2]
+    return [" ".join(errors.split()) or "it gave no reason"]
 
 
 def parse(project: Path, target: Path) -> None:
-    """Let dbt read a project, and write ``manifest.json`` into the folder ``target``.
+    """Have dbt read a project and write ``manifest.json`` into the folder ``target``.
 
     Raises:
         DbtError: dbt can't be started or can't read the project.
@@ -136,10 +140,10 @@ def parse(project: Path, target: Path) -> None:
 
 
 def install_packages(project: Path, target: Path) -> None:
-    """Install the packages that a project names, if it names any.
+    """Install the packages that a project needs, if it needs any.
 
     Raises:
-        DbtError: They can't be installed.
+        DbtError: A package can't be installed.
     """
     if any((project / name).is_file() for name in ("packages.yml", "dependencies.yml")):
         _run(["deps"], project, target, "install the packages of", "check its packages.yml and the network")
@@ -149,7 +153,7 @@ def _run(arguments: Sequence[str], project: Path, target: Path, action: str, rem
     environment = {
         **os.environ,
         **_OWN_ENVIRONMENT,
-        # Nothing is connected to here; the embedded warehouse is the one that needs no settings.
+        # dbt connects to nothing here, and the embedded warehouse needs no settings.
         "DBT_TARGET": "duckdb",
         "TAXI_DBT_DUCKDB_PATH": ":memory:",
         "DBT_TARGET_PATH": str(target),
@@ -175,8 +179,8 @@ def _run(arguments: Sequence[str], project: Path, target: Path, action: str, rem
 
 @contextmanager
 def _exclusive(target: Path, title: str, log: logging.Logger) -> Iterator[None]:
-    """Hold the warehouse for one command at a time: two would replace one another's views and files."""
-    target.mkdir(parents=True, exist_ok=True)
+    """Let one command at a time work in a warehouse: two would replace each other's views and files."""
+    make_private_folder(target)
     lock = FileLock(target / ".lock")
     try:
         lock.acquire(timeout=0)
@@ -190,7 +194,7 @@ def _exclusive(target: Path, title: str, log: logging.Logger) -> Iterator[None]:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a command that nobody listens to any more; dbt stops its statements when it is interrupted."""
+    """End a command whose events are no longer read; dbt cancels its statements when it is interrupted."""
     if process.poll() is None and process.stdout and not process.stdout.closed:
         process.terminate()
     process.wait()

@@ -1,4 +1,4 @@
-"""A dbt project from a git repository: one commit, without its history, in a folder of its own."""
+"""A dbt project from a git repository: one commit, without history, in a folder of its own."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import Final
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from taxi_assets.errors import DbtError, SettingsError
+from taxi_assets.files import make_private_folder, write_whole
 
 _NOTE: Final = "synced.json"
 _SECONDS: Final = 600
@@ -22,12 +23,12 @@ _SECONDS: Final = 600
 
 @dataclass(frozen=True)
 class GitSource:
-    """Where a dbt project comes from.
+    """The git repository of a dbt project.
 
     Attributes:
-        url: Address of the repository, which may hold a user and a password: show ``address`` instead.
-        branch: Branch to take; None for the repository's default.
-        folder: Folder of the dbt project in the repository; empty for its top.
+        url: Address of the repository. It may hold a user and a password, so show ``address`` instead.
+        branch: The branch; None for the repository's default.
+        folder: Folder of the dbt project in the repository; empty for the top folder.
     """
 
     url: str = field(repr=False)
@@ -36,14 +37,14 @@ class GitSource:
 
     @property
     def address(self) -> str:
-        """The address without user, password and parameters."""
+        """The address without user, password and query."""
         if "://" not in self.url:
             return self.url.rpartition("@")[2]
         parts = urlsplit(self.url)
         return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
     def synced(self, state: Path) -> Path | None:
-        """The folder of the dbt project, if this very source was synced before."""
+        """The folder of the dbt project, if it has been synced from this repository, branch and folder."""
         try:
             note = json.loads((state / _NOTE).read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -57,13 +58,13 @@ class GitSource:
         return project if is_this and (project / "dbt_project.yml").is_file() else None
 
     def sync(self, state: Path) -> str:
-        """Fetch the newest commit, and return its hash. What was synced before stays until the new one is whole.
+        """Fetch the newest commit and return its hash. An earlier commit stays in use until the new one is complete.
 
         Raises:
             SettingsError: The repository has no dbt project in that folder.
             DbtError: git is missing or could not fetch.
         """
-        state.mkdir(parents=True, exist_ok=True)
+        make_private_folder(state)
         with tempfile.TemporaryDirectory(dir=state, prefix="clone_") as temporary:
             clone = Path(temporary) / "clone"
             branch = ["--branch", self.branch] if self.branch else []
@@ -79,9 +80,7 @@ class GitSource:
                 place.parent.mkdir(exist_ok=True)
                 clone.rename(place)
         note = {"address": self.address, "branch": self.branch, "folder": self.folder, "commit": commit}
-        coming = state / f"{_NOTE}.part"
-        coming.write_text(json.dumps(note, indent=2), encoding="utf-8")
-        coming.replace(state / _NOTE)
+        write_whole(state / _NOTE, json.dumps(note, indent=2))
         for other in place.parent.iterdir():
             if other != place:
                 shutil.rmtree(other)
@@ -100,8 +99,8 @@ class GitSource:
         except FileNotFoundError as error:
             raise DbtError("git is not installed: install it, or unset TAXI_DBT_GIT_URL.") from error
         except subprocess.TimeoutExpired:
-            # The exception itself would show the command.
-            raise DbtError(f"{self.address} did not answer for {_SECONDS} seconds: run again.") from None
+            # The exception shows the command, and so it is not chained.
+            raise DbtError(f"{self.address} did not answer for {_SECONDS} seconds: run again later.") from None
         if done.returncode:
             cause = " ".join(done.stderr.split()).rstrip(".")
             for secret in self._secrets():
@@ -113,11 +112,11 @@ class GitSource:
         return done.stdout
 
     def _url_without_password(self) -> str:
-        """The address for git's command line, which others on the machine can see, and for the clone's settings."""
+        """The address for git's command line, which other users can see, and for the clone's settings."""
         return self.address if self._authorization() else self.url
 
     def _authorization(self) -> Mapping[str, str]:
-        """User and password as a setting of git in its environment."""
+        """User and password as a setting in git's environment."""
         user, password = self._user_and_password()
         if not user and not password:
             return {}
@@ -135,7 +134,7 @@ class GitSource:
         return unquote(parts.username or ""), unquote(parts.password or "")
 
     def _secrets(self) -> set[str]:
-        """What must not be shown, as it stands in the address and as it is meant."""
+        """The parts that must not be shown, as written in the address and decoded."""
         parts = urlsplit(self.url) if "://" in self.url else None
         written = {parts.username or "", parts.password or "", parts.query} if parts else set()
         return {text for text in {*written, *self._user_and_password()} if text}

@@ -1,4 +1,4 @@
-"""What dbt knows about its project: parsed once for each state of the project's files, and kept."""
+"""dbt's manifest of a project, which dbt writes once for each state of the project's files."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ from taxi_assets import settings
 from taxi_assets.dbt import locations
 from taxi_assets.dbt.command import parse
 from taxi_assets.errors import DbtError
+from taxi_assets.files import write_whole
 
 _log = logging.getLogger(__name__)
 
 _NOT_THE_PROJECT: Final = frozenset({".git", "target", "logs", "__pycache__", ".user.yml"})
 _NOT_NEEDED: Final = ("macros", "docs", "disabled")
-"""What the graph does without: dbt's own macros are nine tenths of the file."""
+"""Parts that the graph does not need; dbt's own macros are nine tenths of the file."""
 
 
 def find_manifest(project: Path) -> Mapping[str, Any] | None:
-    """The manifest of a project; None, and a warning, where dbt can't read the project: the graph loads without it."""
+    """The manifest of a project; None, with a warning, if dbt can't read the project: the graph loads without it."""
     kept = locations.manifests_folder(project) / f"{_fingerprint(project)}.json"
     try:
         if not kept.is_file():
@@ -47,13 +48,11 @@ def _write(project: Path, kept: Path) -> None:
         manifest = json.loads((target / "manifest.json").read_bytes())
     finally:
         shutil.rmtree(target, ignore_errors=True)
-    coming = kept.with_suffix(".part")
-    coming.write_text(json.dumps({**manifest, **{name: {} for name in _NOT_NEEDED}}), encoding="utf-8")
-    coming.replace(kept)
+    write_whole(kept, json.dumps({**manifest, **{name: {} for name in _NOT_NEEDED}}))
 
 
 def _fingerprint(project: Path) -> str:
-    """Changes whenever a file of the project, or the dbt that reads it, does."""
+    """A digest of the project's files and of the dbt that reads them."""
     digest = hashlib.sha256(str(settings.dbt_executable()).encode())
     digest.update(str(settings.dbt_executable().stat().st_mtime_ns).encode())
     for path in _files(project):

@@ -1,1 +1,1 @@
-"""What Docker Compose and Kubernetes need of the package: Dagster's run launcher and storage, named in deploy/."""
+"""What Docker Compose and `make up` need of the package: a run launcher and a storage, named in deploy/dagster.yaml."""

@@ -1,25 +1,29 @@
 """Dagster's default run launcher, which also notices runs whose code server has gone.
 
-The default one asks nobody whether a run is still there. A code server that is ended, with the machine or by Docker,
-takes its runs along, and they would count as running for ever, each in the way of another one in the queue.
+The default one never asks whether a run still exists. A code server that ends, with the machine or by Docker, takes its
+runs with it. They would count as running for ever, and each would hold the place of another run in the queue.
 """
 
-from typing import Any, cast
+from __future__ import annotations
 
-from dagster import DagsterRun, DefaultRunLauncher
-from dagster._core.errors import DagsterUserCodeUnreachableError
-from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
-from dagster._grpc.client import DagsterGrpcClient
-from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionResult
-from dagster._serdes import deserialize_value
+from typing import Any
+
+import dagster as dg
 from typing_extensions import override
 
+from taxi_assets.dagster_internals import (
+    CheckRunHealthResult,
+    DagsterUserCodeUnreachableError,
+    WorkerStatus,
+    code_server_has_run,
+)
 
-class WatchedRunLauncher(DefaultRunLauncher):
+
+class WatchedRunLauncher(dg.DefaultRunLauncher):
     """Starts runs as processes of the code server, and asks it about them.
 
-    For ``dagster api grpc``, which has its runs as long as it lives. What a server does not know any more has ended
-    without a word, and is reported as failed, so that Dagster starts it again (``run_retries`` of dagster.yaml).
+    For ``dagster api grpc``, which keeps its runs as long as it lives. A run that the server does not know has ended
+    without an event; it is reported as failed, so that Dagster starts it again (``run_retries`` in dagster.yaml).
     """
 
     @property
@@ -28,15 +32,15 @@ class WatchedRunLauncher(DefaultRunLauncher):
         return True
 
     @override
-    def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
-        client: DagsterGrpcClient | None = self._get_grpc_client_for_termination(run.run_id)  # type: ignore[no-untyped-call]
+    def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
+        client: Any = self._get_grpc_client_for_termination(run.run_id)  # type: ignore[no-untyped-call]
         if client is None:
-            return CheckRunHealthResult(WorkerStatus.RUNNING, "the run is not with a code server, or has just ended")
+            return CheckRunHealthResult(WorkerStatus.RUNNING, "no code server has the run, or it has just ended")
         try:
-            answer = client.can_cancel_execution(CanCancelExecutionRequest(run_id=run.run_id))
+            has_run = code_server_has_run(client, run.run_id)
         except DagsterUserCodeUnreachableError:
-            # It may be busy or starting again; it is asked again after the next pause.
+            # It may be busy or starting; Dagster asks again after the next pause.
             return CheckRunHealthResult(WorkerStatus.RUNNING, "the code server does not answer", transient=True)
-        if cast("Any", deserialize_value(answer, CanCancelExecutionResult)).can_cancel:
+        if has_run:
             return CheckRunHealthResult(WorkerStatus.RUNNING)
-        return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "the code server that ran it was ended meanwhile")
+        return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "the code server that ran it has ended")

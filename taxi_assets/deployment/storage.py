@@ -1,19 +1,20 @@
-"""Dagster's storage in PostgreSQL with connections that are kept.
+"""Dagster's storage in PostgreSQL, which keeps its connections open.
 
-dagster-postgres opens a connection for each event, or several, which costs four times as much as storing it; only its
-webserver keeps them.
+dagster-postgres opens one or more connections for each event, which costs four times as much as storing the event; only
+its webserver keeps them open.
 """
 
-from collections.abc import Mapping
-from typing import Any, Self, cast
+from __future__ import annotations
 
-from dagster._core.storage.config import PostgresStorageConfig
-from dagster._serdes import ConfigurableClassData
+from collections.abc import Mapping
+from typing import Any, Self
+
 from dagster_postgres import DagsterPostgresStorage
-from dagster_postgres.utils import get_token_provider_from_config, pg_url_from_config
 from sqlalchemy import event
 from sqlalchemy.exc import DisconnectionError
 from typing_extensions import override
+
+from taxi_assets.dagster_internals import ConfigurableClassData, postgres_options
 
 _STATEMENT_MILLISECONDS = 60_000
 _RECYCLE_SECONDS = 1_800
@@ -37,15 +38,14 @@ class PooledPostgresStorage(DagsterPostgresStorage):
     @override
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:
         return cls(
-            pg_url_from_config(config_value),
             inst_data=inst_data,
             should_autocreate_tables=config_value.get("should_autocreate_tables", True),
-            token_provider=get_token_provider_from_config(cast("PostgresStorageConfig", config_value)),
+            **postgres_options(config_value),
         )
 
 
 def _require_alive(connection: Any, _record: Any, _proxy: Any) -> None:
-    """Let the pool replace a connection whose server was started anew meanwhile."""
+    """Make the pool replace a connection whose server has been restarted."""
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")

@@ -1,5 +1,4 @@
-"""Google Cloud: settings, credentials and clients, for whatever works in a project there.
+"""Google Cloud: credentials, resources and errors, for all parts of the project that use it.
 
-Only `settings` is cheap to import; the rest brings Google's client libraries, and is imported where Google Cloud is
-configured.
+These modules load Google's client libraries, so they are imported only if Google Cloud is configured.
 """

@@ -1,4 +1,4 @@
-"""Credentials for Google's clients: from a key file, a key's JSON, or what the machine has."""
+"""Credentials for Google's clients: a key file, a key's JSON, or Application Default Credentials."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def find_credentials(given: str | None, *, endpoint: str | None) -> Credentials:
 
     Args:
         given: Path of a key file or a key's JSON; None looks for Application Default Credentials.
-        endpoint: Address of an emulator, which needs none.
+        endpoint: Address of an emulator, which needs no credentials; None for Google's own service.
 
     Raises:
-        SettingsError: There are none, or what was given is no key. The sentence shows nothing of it.
+        SettingsError: There are no credentials, or the given value is not a key. The message contains nothing of it.
     """
     if endpoint:
         return AnonymousCredentials()  # type: ignore[no-untyped-call]
@@ -37,8 +37,8 @@ def find_credentials(given: str | None, *, endpoint: str | None) -> Credentials:
         found: tuple[Credentials, str | None] = google.auth.default(scopes=SCOPES)
     except google.auth.exceptions.DefaultCredentialsError as error:
         raise SettingsError(
-            "No credentials for Google Cloud were found: run “gcloud auth application-default login”, or give a "
-            f"service account's key in {settings.GCP_CREDENTIALS}."
+            "No credentials for Google Cloud were found: run “gcloud auth application-default login”, or set "
+            f"{settings.GCP_CREDENTIALS} to a service account's key."
         ) from error
     return found[0]
 
@@ -51,10 +51,10 @@ def _of_key(key: Mapping[str, Any]) -> Credentials:
     try:
         credentials: Credentials = makers[key["type"]](key, scopes=SCOPES)
     except (KeyError, ValueError, google.auth.exceptions.GoogleAuthError):
-        # The library's own words could show parts of the key.
+        # The library's own message could contain parts of the key.
         raise SettingsError(
-            f"{settings.GCP_CREDENTIALS} is not a key that Google's libraries can use: give the path of a service "
-            "account's JSON key file, or that JSON itself."
+            f"{settings.GCP_CREDENTIALS} is not a key that Google's libraries can use: set it to the path of a service "
+            "account's JSON key file, or to that JSON itself."
         ) from None
     return credentials
 
@@ -63,7 +63,7 @@ def read_key(given: str) -> Mapping[str, Any]:
     """A key from its file or its JSON.
 
     Raises:
-        SettingsError: It is neither. The sentence shows nothing of it.
+        SettingsError: It is neither. The message contains nothing of it.
     """
     given = given.strip()
     try:
@@ -73,7 +73,7 @@ def read_key(given: str) -> Mapping[str, Any]:
         key = None
     if not isinstance(key, dict):
         raise SettingsError(
-            f"{settings.GCP_CREDENTIALS} is neither a key file that can be read nor a key's JSON: give the path of a "
-            "service account's JSON key file, or that JSON itself."
+            f"{settings.GCP_CREDENTIALS} is neither a key file that can be read nor a key's JSON: set it to the path "
+            "of a service account's JSON key file, or to that JSON itself."
         ) from None
     return key

@@ -1,4 +1,4 @@
-"""Google Cloud's errors in words for people."""
+"""Google Cloud's errors as sentences for people."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from taxi_assets import settings
 from taxi_assets.errors import SettingsError, TaxiAssetsError, WarehouseError, WarehouseUnavailableError
 
 _REMEDIES: Final = {
-    "bucket does not exist": "run the job gcp_setup, which makes it, or correct GCP_BUCKET_NAME",
+    "bucket does not exist": "run the job gcp_setup, which creates it, or correct GCP_BUCKET_NAME",
     "bytes billed": f"raise {settings.GCP_MAXIMUM_BYTES_BILLED}, then run again",
 }
-"""What to do about an error, by what Google's words contain."""
+"""What to do about an error, by a part of Google's message."""
 
 
 @contextmanager
 def translated_errors(action: str, place: str) -> Iterator[None]:
-    """Turn errors of Google's clients into a sentence that says what could not be done, where and what to do.
+    """Translate errors of Google's clients into one sentence: what could not be done, where, and what to do.
 
     Raises:
         SettingsError: The credentials were refused.
-        WarehouseUnavailableError: What may pass: no connection, an overloaded service.
+        WarehouseUnavailableError: The cause may be temporary: no connection, an overloaded service.
         WarehouseError: Everything else.
     """
     try:
@@ -34,11 +34,11 @@ def translated_errors(action: str, place: str) -> Iterator[None]:
     except TaxiAssetsError:
         raise
     except google.auth.exceptions.TransportError as error:
-        raise _unavailable(action, place, "no connection to Google's sign-in") from error
+        raise _unavailable(action, place, "Google's sign-in could not be reached") from error
     except google.auth.exceptions.GoogleAuthError as error:
-        # The library's own words could show parts of a key or a token.
+        # The library's own message could contain parts of a key or a token.
         raise SettingsError(
-            f"Google Cloud refused the credentials when it should {action} at {place}: check "
+            f"Google Cloud could not {action} at {place}, because it refused the credentials: check "
             f"{settings.GCP_CREDENTIALS}, or run “gcloud auth application-default login” again."
         ) from error
     except api.GoogleAPICallError as error:
@@ -50,7 +50,7 @@ def translated_errors(action: str, place: str) -> Iterator[None]:
 
 
 def message_of(error: BaseException) -> str:
-    """What Google said, on one line and without what its libraries add."""
+    """Google's message on one line, without the text that its libraries add."""
     errors: list[Any] = getattr(error, "errors", None) or []
     message = next((str(item["message"]) for item in errors if isinstance(item, dict) and item.get("message")), "")
     return " ".join((message or getattr(error, "message", "") or str(error)).split()).rstrip(".")
@@ -63,9 +63,9 @@ def _in_words(action: str, place: str, error: api.GoogleAPICallError) -> Warehou
         case api.TooManyRequests() | api.ServerError() if remedy is None:
             return _unavailable(action, place, cause)
         case api.Forbidden() | api.Unauthorized() if remedy is None:
-            remedy = "grant the account the roles that docs/gcp.md lists; the job gcp_check tells which one lacks"
+            remedy = "grant the account the roles in docs/gcp.md; the job gcp_check shows which permissions are missing"
     return WarehouseError(
-        f"Google Cloud could not {action} at {place} ({cause}): {remedy or 'main is as it was before; run again'}."
+        f"Google Cloud could not {action} at {place} ({cause}): {remedy or 'the main table is unchanged; run again'}."
     )
 
 

@@ -1,8 +1,8 @@
-"""Hands the bucket's objects to assets that ask for them, and keeps what assets return as objects.
+"""Passes the bucket's objects to assets as inputs, and stores what assets return as objects.
 
-An asset names what it wants by its type: ``storage.Blob`` (the object itself, nothing is read until it is asked for),
-``bytes``, or ``io.BufferedIOBase`` (a stream, in bounded memory). For a range of partitions it gets a dictionary of
-these by partition, as from Dagster's own I/O managers for files, and says so: ``dict[str, storage.Blob]``.
+The type of an input decides its form: ``storage.Blob`` (the object itself, which is not read in advance), ``bytes``, or
+``io.BufferedIOBase`` (a stream, in bounded memory). For a range of partitions, the input is a dictionary of these by
+partition, as with Dagster's own I/O managers for files, and its type is ``dict[str, storage.Blob]``, for example.
 """
 
 from collections.abc import Sequence
@@ -25,9 +25,9 @@ _FOLDER: Final = "assets"
 
 
 class GcsIOManager(dg.ConfigurableIOManager):
-    """Reads raw files of months from the bucket, and reads and writes objects of other assets.
+    """Reads the months' raw files from the bucket, and reads and writes objects of other assets.
 
-    What an asset returns (bytes, or the path of a file) becomes ``assets/<key>`` or ``assets/<key>/<partition>``.
+    A returned value (bytes, or the path of a file) is stored as ``assets/<key>`` or ``assets/<key>/<partition>``.
     """
 
     bucket: GcsBucket
@@ -37,7 +37,7 @@ class GcsIOManager(dg.ConfigurableIOManager):
         """The upstream asset's object, or a dictionary of its objects by partition.
 
         Raises:
-            WarehouseError: There is no such object, or the asset names a type that can't be given.
+            WarehouseError: There is no such object, or the input's type is not supported.
         """
         wanted = context.dagster_type.typing_type
         path = list(context.asset_key.path)
@@ -49,17 +49,17 @@ class GcsIOManager(dg.ConfigurableIOManager):
         if len(keys) == 1:
             return self._read(object_names(path, keys[0]), wanted)
         raise WarehouseError(
-            f"{context.asset_key.to_user_string()} is an object per month: ask for a dictionary of them, as in "
-            "dict[str, storage.Blob], or run one month at a time."
+            f"{context.asset_key.to_user_string()} has an object per month: give the input the type of a dictionary, "
+            "such as dict[str, storage.Blob], or run one month at a time."
         )
 
     @override
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
-        """Keep what an asset returned as an object.
+        """Store what an asset returned as an object.
 
         Raises:
-            WarehouseError: The value is neither bytes nor a path, it is for several partitions, or an object of that
-                name is not ours.
+            WarehouseError: The value is neither bytes nor a path, the run has several partitions, or this project did
+                not create the object of that name.
         """
         key = context.partition_key if context.has_asset_partitions else None
         name = object_names(list(context.asset_key.path), key)[0]
@@ -68,7 +68,7 @@ class GcsIOManager(dg.ConfigurableIOManager):
             there = bucket.get_blob(name)
             if there is not None and not is_ours(there.metadata):
                 raise WarehouseError(
-                    f"{self._place}/{name} is an object that this project did not make: nothing was changed; move it "
+                    f"{self._place}/{name} is an object that this project did not create: nothing was changed; move it "
                     "away, then run again."
                 )
             blob = bucket.blob(name)
@@ -81,7 +81,7 @@ class GcsIOManager(dg.ConfigurableIOManager):
                     blob.upload_from_filename(str(obj), checksum="crc32c", if_generation_match=generation)
                 case _:
                     raise WarehouseError(
-                        f"{self._place}/{name} can't be made from a {type(obj).__name__}: return bytes or a Path."
+                        f"{self._place}/{name} can't be created from a {type(obj).__name__}: return bytes or a Path."
                     )
         context.add_output_metadata({"uri": f"{self._place}/{name}", "size (bytes)": blob.size})
 
@@ -99,7 +99,7 @@ class GcsIOManager(dg.ConfigurableIOManager):
             there = [blob for blob in map(bucket.get_blob, names) if blob is not None]
             blob = max(there, key=lambda found: found.updated, default=None)
             if blob is None:
-                raise WarehouseError(f"There is no {self._place}/{name}: materialize the asset that makes it first.")
+                raise WarehouseError(f"{self._place}/{name} does not exist: materialize its asset first.")
             if wanted in (storage.Blob, Any):
                 return blob
             if wanted is bytes:
@@ -109,15 +109,15 @@ class GcsIOManager(dg.ConfigurableIOManager):
                 stream: BufferedIOBase = blob.open("rb", raw_download=True)
                 return stream
         raise WarehouseError(
-            f"{self._place}/{name} can't be given as {getattr(wanted, '__name__', wanted)}: "
-            "ask for storage.Blob, bytes or io.BufferedIOBase."
+            f"{self._place}/{name} can't be read as {getattr(wanted, '__name__', wanted)}: "
+            "give the input the type storage.Blob, bytes or io.BufferedIOBase."
         )
 
 
 def object_names(path: list[str], partition: str | None) -> Sequence[str]:
-    """Names that an asset's partition may have as an object, the latest of which counts.
+    """The names that the object of an asset's partition may have; the latest object is read.
 
-    A month's raw file has its published name, which is another in the release than in the feed.
+    A month's raw file has its published name, which is one name in the release and another in the feed.
     """
     taxi = taxi_of_main_table(path[-1])
     if path[0] == "gcs" and taxi is not None and partition is not None:

@@ -1,4 +1,4 @@
-"""Files as objects of a bucket: put there once, whole, and by one writer at a time."""
+"""Files as objects of a bucket: uploaded once, as a whole, and by one writer at a time."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ _CHUNK_BYTES: Final = 8 * 1024 * 1024
 
 @dataclass(frozen=True)
 class StoredObject:
-    """An object that holds a file's bytes.
+    """An object that contains a file's bytes.
 
     Attributes:
         uri: Its address, ``gs://<bucket>/<name>``.
         size: Its length in bytes.
         crc32c: Its checksum, as Cloud Storage writes it.
         generation: Its version.
-        uploaded: Whether this call uploaded it; False where it held the same bytes already.
-        seconds: How long that took.
+        uploaded: Whether this call uploaded it; False if it contained the same bytes already.
+        seconds: How long the call took.
     """
 
     uri: str
@@ -45,11 +45,11 @@ class StoredObject:
 
 
 def store_file(bucket: storage.Bucket, name: str, path: Path, *, log: logging.Logger) -> StoredObject:
-    """Make the object of that name hold the file's bytes, in bounded memory, unless it does already.
+    """Upload a file as the object of that name, in bounded memory, unless the object has its bytes already.
 
     Raises:
-        WarehouseError: There is another object of that name which this project did not make.
-        WarehouseBusyError: Somebody else changed the object meanwhile.
+        WarehouseError: There is an object of that name with other bytes, which this project did not create.
+        WarehouseBusyError: Another program changed the object during the upload.
         google.api_core.exceptions.GoogleAPICallError: Cloud Storage refused.
     """
     start = time.monotonic()
@@ -58,8 +58,8 @@ def store_file(bucket: storage.Bucket, name: str, path: Path, *, log: logging.Lo
         return _stored(there, uploaded=False, start=start)
     if there is not None and not is_ours(there.metadata):
         raise WarehouseError(
-            f"gs://{bucket.name}/{name} is an object with other bytes that this project did not make: nothing was "
-            "changed; move it away, or name another bucket in GCP_BUCKET_NAME, then run again."
+            f"gs://{bucket.name}/{name} is an object with other bytes that this project did not create: nothing was "
+            "changed; move it away, or set GCP_BUCKET_NAME to another bucket, then run again."
         )
     try:
         blob = upload(bucket, name, path, replacing=there, metadata=MADE_BY, log=log)
@@ -68,7 +68,7 @@ def store_file(bucket: storage.Bucket, name: str, path: Path, *, log: logging.Lo
         if now is not None and holds(now, path):
             return _stored(now, uploaded=False, start=start)
         raise WarehouseBusyError(
-            f"gs://{bucket.name}/{name} was changed by somebody else while it was uploaded: run again."
+            f"gs://{bucket.name}/{name} was changed by another program while it was uploaded: run again."
         ) from error
     return _stored(blob, uploaded=True, start=start)
 
@@ -88,13 +88,13 @@ def upload(
         bucket: The bucket.
         name: Name of the object.
         path: The file.
-        replacing: The object of that name that was seen, or None where there was none: of two writers who have seen
-            the same the slower one fails.
-        metadata: What the object says of itself.
-        log: Where long uploads say how far they are.
+        replacing: The object that was found under that name, or None if there was none. If two writers replace the
+            same object, the slower one fails.
+        metadata: The object's metadata.
+        log: The log for the progress of long uploads.
 
     Raises:
-        google.api_core.exceptions.PreconditionFailed: The object is another by now.
+        google.api_core.exceptions.PreconditionFailed: Another writer has replaced the object.
         google.api_core.exceptions.GoogleAPICallError: Cloud Storage refused.
     """
     blob = bucket.blob(name, chunk_size=_CHUNK_BYTES)
@@ -142,7 +142,7 @@ def _content_type(path: Path) -> str:
 
 
 class _CountedFile(io.BufferedReader):
-    """A file that tells how far it has been read."""
+    """A file that reports how much of it has been read."""
 
     def __init__(self, path: Path, progress: Progress) -> None:
         super().__init__(path.open("rb", buffering=0))

@@ -1,7 +1,7 @@
-"""A bucket and a dataset as Dagster resources: the library's own, with what they lack.
+"""A bucket and a dataset as Dagster resources, which extend those of dagster-gcp.
 
-They take an emulator's address, a key that never touches a file or an environment variable of its own, and the
-name of the one bucket or dataset that is worked with.
+They add the address of an emulator, a key that is not written to a file or to another environment variable, and the
+name of the bucket or dataset.
 """
 
 from collections.abc import Iterator
@@ -17,15 +17,15 @@ from taxi_assets import settings
 from taxi_assets.errors import SettingsError
 from taxi_assets.gcp.credentials import find_credentials
 
-_CREDENTIALS = "Path of a key file or the key's JSON; Application Default Credentials if there is none."
-_ENDPOINT = "Address of an emulator, http://host:port; none for Google's own service."
+_CREDENTIALS = "Path of a key file, or the key's JSON. By default, Application Default Credentials are used."
+_ENDPOINT = "Address of an emulator, http://host:port. By default, Google's own service is used."
 
 
 class GcsBucket(GCSResource):
-    """A bucket of Cloud Storage, and Dagster's own resource for assets that want a plain client."""
+    """A bucket of Cloud Storage. Assets can also use it as Dagster's own resource, to get a plain client."""
 
     bucket: str | None = Field(default=None, description="Name of the bucket.")
-    location: str = Field(default=settings.DEFAULT_GCP_LOCATION, description="Where the bucket is made.")
+    location: str = Field(default=settings.DEFAULT_GCP_LOCATION, description="Location of the bucket.")
     gcp_credentials: str | None = Field(default=None, description=_CREDENTIALS)
     endpoint: str | None = Field(default=None, description=_ENDPOINT)
 
@@ -34,7 +34,7 @@ class GcsBucket(GCSResource):
         """Name of the bucket.
 
         Raises:
-            SettingsError: None is set.
+            SettingsError: It is not set.
         """
         return required(self.bucket, settings.GCP_BUCKET)
 
@@ -45,7 +45,7 @@ class GcsBucket(GCSResource):
 
     @override
     def get_client(self) -> storage.Client:
-        """A client, with no bucket chosen yet.
+        """A client for all buckets of the project.
 
         Raises:
             SettingsError: There are no credentials, or no project is set.
@@ -58,20 +58,20 @@ class GcsBucket(GCSResource):
 
     @override
     def get_object_to_set_on_execution_context(self) -> Any:
-        """The resource itself, where the library would make a client for each step."""
+        """The resource itself. The library's own would create a client for each step."""
         return self
 
 
 class BigQueryDataset(BigQueryResource):
-    """A dataset of BigQuery, and Dagster's own resource for assets that want a plain client."""
+    """A dataset of BigQuery. Assets can also use it as Dagster's own resource, to get a plain client."""
 
     dataset: str | None = Field(default=None, description="Name of the dataset.")
-    location: str = Field(default=settings.DEFAULT_GCP_LOCATION, description="Where the dataset is, and jobs run.")
+    location: str = Field(default=settings.DEFAULT_GCP_LOCATION, description="Location of the dataset and its jobs.")
     gcp_credentials: str | None = Field(default=None, description=_CREDENTIALS)
     endpoint: str | None = Field(default=None, description=_ENDPOINT)
     maximum_bytes_billed: int | None = Field(
         default=settings.DEFAULT_MAXIMUM_BYTES_BILLED,
-        description="A query that would bill more fails and costs nothing.",
+        description="Most bytes that a query may bill. A query that would bill more fails and costs nothing.",
     )
 
     @property
@@ -79,13 +79,13 @@ class BigQueryDataset(BigQueryResource):
         """Name of the dataset, without the project.
 
         Raises:
-            SettingsError: None is set.
+            SettingsError: It is not set.
         """
         return required(self.dataset, settings.GCP_DATASET)
 
     @property
     def place(self) -> str:
-        """The dataset as messages name it, with its project.
+        """Project and dataset, as they are named in messages.
 
         Raises:
             SettingsError: Project or dataset is not set.
@@ -100,7 +100,7 @@ class BigQueryDataset(BigQueryResource):
     @contextmanager
     @override
     def get_client(self) -> Iterator[bigquery.Client]:
-        """A client for the length of a block.
+        """A client for the duration of a block.
 
         Raises:
             SettingsError: There are no credentials, or no project is set.
@@ -116,16 +116,16 @@ class BigQueryDataset(BigQueryResource):
 
     @override
     def get_object_to_set_on_execution_context(self) -> Any:
-        """The resource itself, where the library would make a client for each step."""
+        """The resource itself. The library's own would create a client for each step."""
         return self
 
 
 def required(value: str | None, setting: settings.Setting) -> str:
-    """The value of a setting that must be there.
+    """The value of a setting that is required.
 
     Raises:
-        SettingsError: It isn't; the sentence names the variable.
+        SettingsError: It is missing; the message names the variable.
     """
     if not value:
-        raise SettingsError(f"{setting} is not set: set it, as Google Cloud is switched on by {settings.GCP_PROJECT}.")
+        raise SettingsError(f"{setting} is not set: set it, because all assets in Google Cloud need it.")
     return value

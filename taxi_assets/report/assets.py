@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import dagster as dg
 
-from taxi_assets.assets.stages import OWNERS
 from taxi_assets.dagster_errors import as_dagster_failures
 from taxi_assets.errors import TaxiAssetsError
 from taxi_assets.months import Month
@@ -17,7 +16,7 @@ from taxi_assets.warehouses.io_manager import Tables
 from taxi_assets.warehouses.kind import WarehouseKind
 from taxi_assets.zones import ZONES_TABLE
 
-_GROUP: Final = "report"
+_KEY_PREFIX: Final = "report"
 _CONTENTS: Final = (
     "trips per day, revenue and tips per week, busiest zones, hours by weekday, rows with problems, taxis side by "
     "side, and rows against published counts"
@@ -25,13 +24,13 @@ _CONTENTS: Final = (
 
 
 def report_assets(warehouses: Sequence[WarehouseKind]) -> Sequence[dg.AssetsDefinition]:
-    """The pages of each warehouse's trips."""
+    """A page per month and a page over all months for each warehouse."""
     return [asset for warehouse in warehouses for asset in (_month_report(warehouse), _report_of_all_months(warehouse))]
 
 
 def report_key(warehouse: WarehouseKind, name: str) -> dg.AssetKey:
     """Key of a warehouse's report."""
-    return dg.AssetKey([_GROUP, warehouse.name, name])
+    return dg.AssetKey([_KEY_PREFIX, warehouse.name, name])
 
 
 def _month_report(warehouse: WarehouseKind) -> dg.AssetsDefinition:
@@ -41,9 +40,6 @@ def _month_report(warehouse: WarehouseKind) -> dg.AssetsDefinition:
         partitions_def=months_partitions(),
         deps=_trips_and_zones(warehouse),
         kinds={"html", warehouse.name},
-        group_name=_GROUP,
-        owners=OWNERS,
-        code_version="1",
         backfill_policy=runs_of_a_range(),
         required_resource_keys={"report_folder", warehouse.name},
     )
@@ -59,7 +55,7 @@ def _month_report(warehouse: WarehouseKind) -> dg.AssetsDefinition:
                     done[month] = write_report(context.resources, warehouse, month, context.log)
                 except TaxiAssetsError as error:
                     failed[month] = error
-        # A result counts for all months of the run, so where one failed, each finished one is recorded by itself.
+        # A result counts for all months of the run. So if a month failed, each finished month is recorded by itself.
         for month, metadata in done.items():
             if failed:
                 yield dg.AssetMaterialization(context.asset_key, partition=str(month), metadata=dict(metadata))
@@ -81,9 +77,6 @@ def _report_of_all_months(warehouse: WarehouseKind) -> dg.AssetsDefinition:
         description=f"All trips in {warehouse.title} as one HTML page and as plots: {_CONTENTS}.",
         deps=_trips_and_zones(warehouse),
         kinds={"html", warehouse.name},
-        group_name=_GROUP,
-        owners=OWNERS,
-        code_version="1",
         backfill_policy=dg.BackfillPolicy.single_run(),
         required_resource_keys={"report_folder", warehouse.name},
     )
@@ -107,7 +100,7 @@ def write_report(
         WarehouseError: There are no trips, or they can't be read.
         ReportError: The page can't be written.
     """
-    # These import matplotlib, for which nobody else should wait.
+    # These import matplotlib, which other commands need not wait for.
     from taxi_assets.report.figures import draw  # noqa: PLC0415
     from taxi_assets.report.page import page  # noqa: PLC0415
     from taxi_assets.report.summary import summarize  # noqa: PLC0415

@@ -1,7 +1,7 @@
 """Draws the report's figures. Importing it imports matplotlib, so it is imported only where something is drawn.
 
-A figure is as wide as a phone's screen, so that its letters stay legible there, and has a panel for each taxi, because
-one taxi's numbers would be invisible on the other's scale. What a figure shows is also said in words.
+A figure is as wide as a phone's screen, so that its text stays legible there. It has a panel for each taxi, because the
+numbers of one may be invisible on another's scale. Each figure is also described in words.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from taxi_assets.months import Month
 from taxi_assets.report.summary import Summary, TaxiSummary
 
 INK: Final = "#1b1f24"
-"""Text and axes; a page in a dark theme replaces it."""
+"""Color of text and axes; a page in a dark theme replaces it."""
 GRID: Final = "#c9ced6"
-"""Grid lines, likewise."""
+"""Color of grid lines, which a dark theme replaces too."""
 
 _WIDTH: Final = 5.2  # inches, 374 points
 _ZONES: Final = 10
@@ -58,13 +58,13 @@ _STYLE: Final[Any] = {
 
 @dataclass(frozen=True)
 class Plot:
-    """A figure and what goes with it.
+    """A figure and its texts.
 
     Attributes:
-        name: Its name in ids and metadata.
+        name: Its name in ids of the page.
         title: What it is about.
-        description: What can be seen in it, for those who can't see it.
-        note: What a reader has to know about it.
+        description: What it shows, for readers who can't see it.
+        note: What a reader has to know about it; may be empty.
         figure: The drawing.
     """
 
@@ -76,15 +76,19 @@ class Plot:
 
 
 def draw(summary: Summary) -> list[Plot]:
-    """Every figure of a page, in the order of the page. Those about money are left out where no taxi has any."""
+    """Every figure of a page, in the order of the page, as far as the taxis have the columns that it needs."""
     with mpl.rc_context(_STYLE):
         plots = [_hours_of_the_day(summary), _trips_per_day(summary)]
-        if any(taxi.has_money for taxi in summary.taxis):
+        if summary.taxis_with("total"):
             plots.append(_money_per_week(summary))
-        plots += [_busiest_zones(summary), _hours_by_weekday(summary), _problems(summary)]
+        if summary.taxis_with("pickup_zone"):
+            plots.append(_busiest_zones(summary))
+        plots += [_hours_by_weekday(summary), _problems(summary)]
         if not summary.is_of_one_month:
             plots.append(_problems_by_month(summary))
-        return [*plots, _published(summary)]
+        if any(taxi.published for taxi in summary.taxis):
+            plots.append(_published(summary))
+        return plots
 
 
 def _hours_of_the_day(summary: Summary) -> Plot:
@@ -94,17 +98,17 @@ def _hours_of_the_day(summary: Summary) -> Plot:
         trips = [sum(taxi.hours.get((weekday, hour), 0) for weekday in range(1, 8)) for hour in range(24)]
         shares = np.array(trips) / max(sum(trips), 1)
         axes.plot(range(24), shares, style, color=taxi.taxi.color, label=taxi.taxi.title)
-        peaks.append(f"{taxi.taxi.title}: most between {_hour(int(shares.argmax()))}, {shares.max():.1%} of its trips")
-    axes.set(xlabel="hour of the pickup", ylabel="share of the taxi's trips", xlim=(0, 23), xticks=range(0, 24, 3))
+        peaks.append(f"{taxi.taxi.title}: busiest {_hour(int(shares.argmax()))}, with {shares.max():.1%} of trips")
+    axes.set(xlabel="pickup hour", ylabel="share of trips", xlim=(0, 23), xticks=range(0, 24, 3))
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_formatter(_percent())
     axes.grid(axis="y")
     figure.legend(loc="outside upper left", ncols=2)
     return Plot(
         "hours_of_the_day",
-        "Hours of the day",
-        f"Lines over the 24 hours of the day. {_sentences(peaks)}",
-        "Shares instead of counts, so that taxis of different number can be compared.",
+        "Trips by hour of the day",
+        f"A line per taxi over 24 hours. {_sentences(peaks)}",
+        "Shares of each taxi's trips rather than counts, so that taxis can be compared.",
         figure,
     )
 
@@ -131,22 +135,22 @@ def _trips_per_day(summary: Summary) -> Plot:
             f"{taxi.taxi.title}: from {low:,} trips on {_day(days[trips.index(low)])} "
             f"to {high:,} on {_day(days[trips.index(high)])}"
         )
-    panels[-1].set_xlabel("day of the month" if summary.is_of_one_month else "day of the pickup")
-    outside = sum(taxi.problems.get("pickup outside the month", 0) for taxi in summary.taxis)
-    weekends = "Weekends are darker. " if summary.is_of_one_month else ""
+    panels[-1].set_xlabel("day of the month" if summary.is_of_one_month else "pickup date")
+    outside = sum(taxi.outside_month for taxi in summary.taxis)
+    notes = ["Weekends are darker."] if summary.is_of_one_month else []
+    if outside:
+        notes.append(f"Trips with a pickup outside their file's month are left out ({outside:,}).")
     return Plot(
         "trips_per_day",
         "Trips per day",
         f"A panel per taxi. {_sentences(facts)}",
-        f"{weekends}{outside:,} trips with a pickup outside their file's month are not shown."
-        if outside
-        else weekends.strip(),
+        " ".join(notes),
         figure,
     )
 
 
 def _money_per_week(summary: Summary) -> Plot:
-    taxis = [taxi for taxi in summary.taxis if taxi.has_money]
+    taxis = summary.taxis_with("total")
     figure, panels = _panels(len(taxis), height=2.1)
     facts = []
     for axes, taxi in zip(panels, taxis, strict=True):
@@ -159,27 +163,30 @@ def _money_per_week(summary: Summary) -> Plot:
             places, width = _numbers(list(weeks)), 5.5
             _date_axis(axes, summary)
         axes.bar(places, revenue, width, color=_pale(taxi.taxi.color), label="revenue")
-        axes.bar(places, tips, width, color=taxi.taxi.color, label="of which tips")
+        if taxi.has("tip"):
+            axes.bar(places, tips, width, color=taxi.taxi.color, label="of which tips")
         _count_axis(axes, "US dollars per week")
         axes.set_title(taxi.taxi.title)
         axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0)
         share = taxi.total.tips / taxi.total.revenue if taxi.total.revenue else 0
-        facts.append(f"{taxi.taxi.title}: ${taxi.total.revenue:,.0f} in all, of which tips {share:.1%}")
-    panels[-1].set_xlabel("week, by its Monday")
+        tipped = f", {share:.1%} of it tips" if taxi.has("tip") else ""
+        facts.append(f"{taxi.taxi.title}: ${taxi.total.revenue:,.0f} in total{tipped}")
+    panels[-1].set_xlabel("week starting on Monday")
     return Plot(
         "revenue_and_tips_per_week",
         "Revenue and tips per week",
-        f"Bars per week, tips as a part of the revenue. {_sentences(facts)}",
-        "Revenue is total_amount, with refunds taken off; tips are those paid by card. The first and the last week "
-        "may have fewer than seven days.",
+        f"Bars per week, with tips as a part of revenue. {_sentences(facts)}",
+        "Revenue is what passengers were charged, less refunds. Tips are recorded only if they were paid by card. The "
+        "first and the last week may be incomplete.",
         figure,
     )
 
 
 def _busiest_zones(summary: Summary) -> Plot:
-    figure, panels = _panels(len(summary.taxis), height=2.7)
+    taxis = summary.taxis_with("pickup_zone")
+    figure, panels = _panels(len(taxis), height=2.7)
     facts = []
-    for axes, taxi in zip(panels, summary.taxis, strict=True):
+    for axes, taxi in zip(panels, taxis, strict=True):
         busiest = sorted(taxi.zones.items(), key=lambda zone: (-zone[1], zone[0]))[:_ZONES]
         names = [_zone_name(summary, number) for number, _ in busiest]
         _bars_to_the_right(axes, names, [trips for _, trips in busiest], color=taxi.taxi.color, label="{:,.0f}")
@@ -190,9 +197,9 @@ def _busiest_zones(summary: Summary) -> Plot:
         )
     return Plot(
         "busiest_zones",
-        "Busiest zones",
-        f"The {_ZONES} zones with the most pickups. {_sentences(facts)}",
-        "Zones of the pickup.",
+        "Busiest pickup zones",
+        f"Bars for the {_ZONES} zones with the most pickups. {_sentences(facts)}",
+        "",
         figure,
     )
 
@@ -207,7 +214,7 @@ def _hours_by_weekday(summary: Summary) -> Plot:
         image = axes.pcolormesh(
             np.arange(25), np.arange(8), means, cmap="viridis", vmin=0, edgecolors="face", linewidth=0.4
         )
-        axes.set(xlabel="hour of the pickup", xticks=range(0, 25, 3))
+        axes.set(xlabel="pickup hour", xticks=range(0, 25, 3))
         axes.set_yticks(np.arange(7) + 0.5, calendar.day_abbr)
         axes.set_ylabel("weekday")
         axes.invert_yaxis()
@@ -220,14 +227,14 @@ def _hours_by_weekday(summary: Summary) -> Plot:
         bar.update_ticks()
         weekday, hour = (int(place) for place in np.unravel_index(means.argmax(), means.shape))
         facts.append(
-            f"{taxi.taxi.title}: busiest on {calendar.day_name[weekday]} between {_hour(hour)}, "
-            f"{means.max():,.0f} trips on average"
+            f"{taxi.taxi.title}: busiest on {calendar.day_name[weekday]}s {_hour(hour)}, "
+            f"with {means.max():,.0f} trips on average"
         )
     return Plot(
         "hours_by_weekday",
-        "Hours by weekday",
-        f"A field per weekday and hour, brighter for more trips. {_sentences(facts)}",
-        "Trips in that hour of an average such weekday.",
+        "Trips by weekday and hour",
+        f"A cell per weekday and hour, brighter for more trips. {_sentences(facts)}",
+        "Average number of trips in that hour of that weekday.",
         figure,
     )
 
@@ -240,7 +247,7 @@ def _problems(summary: Summary) -> Plot:
         bad = sum(taxi.rows_with_problems.values())
         title = f"{taxi.taxi.title}: {bad / taxi.total.trips:.2%} of rows"
         axes.set_title(title)
-        axes.set_xlabel("share of the taxi's rows")
+        axes.set_xlabel("share of rows")
         kinds = shown[taxi.taxi.name]
         if kinds:
             names, counts = zip(*kinds, strict=True)
@@ -256,8 +263,8 @@ def _problems(summary: Summary) -> Plot:
         "rows_with_problems",
         "Rows with problems",
         f"Bars for the most frequent problems. {_sentences(facts)}",
-        f"At most {_PROBLEMS} problems are shown; a row may have several. They are refunds and typing errors of the "
-        "published files, and are kept.",
+        f"The {_PROBLEMS} most frequent problems; a row may have several. Published files have such rows, refunds "
+        "among them, and all are kept.",
         figure,
     )
 
@@ -277,60 +284,66 @@ def _problems_by_month(summary: Summary) -> Plot:
         axes.yaxis.set_major_formatter(_percent())
         axes.grid(axis="y")
         worst = max(range(len(months)), key=shares.__getitem__)
-        facts.append(f"{taxi.taxi.title}: most in {months[worst]}, {shares[worst]:.2%}")
-    panels[-1].set_xlabel("month of the file")
+        facts.append(f"{taxi.taxi.title}: most in {months[worst]}, with {shares[worst]:.2%}")
+    panels[-1].set_xlabel("month")
     return Plot(
         "rows_with_problems_by_month",
-        "Rows with problems, by month",
+        "Rows with problems by month",
         f"A bar per month. {_sentences(facts)}",
-        "Rows with one problem or more.",
+        "Rows with at least one problem.",
         figure,
     )
 
 
 def _published(summary: Summary) -> Plot:
     is_month = summary.is_of_one_month
-    figure, panels = _panels(len(summary.taxis), height=1.2 if is_month else 2.0)
+    taxis = [taxi for taxi in summary.taxis if taxi.published]
+    figure, panels = _panels(len(taxis), height=1.2 if is_month else 2.0)
     facts = []
-    for axes, taxi in zip(panels, summary.taxis, strict=True):
-        counts = [taxi.published.get(month) for month in taxi.rows]
-        published = [count.rows if count else None for count in counts]
+    for axes, taxi in zip(panels, taxis, strict=True):
         if is_month:
-            _published_bars(axes, taxi, published[0])
+            _published_bars(axes, taxi)
         else:
-            _published_dots(axes, summary, taxi, published)
+            _published_dots(axes, summary, taxi)
         axes.set_title(taxi.taxi.title)
-        same = sum(rows == count for rows, count in zip(taxi.rows.values(), published, strict=True))
-        facts.append(f"{taxi.taxi.title}: {same} of {len(taxi.rows)} months have the published number of rows")
-    panels[-1].set_xlabel("rows" if is_month else "month of the file")
-    kind = "A bar for the published number of rows and one" if is_month else "A ring for the published number, a dot"
+        facts.append(f"{taxi.taxi.title}: {_rows_in_words(taxi)}")
+    panels[-1].set_xlabel("rows" if is_month else "month")
+    complete = "" if is_month else "A dot inside its ring means a complete month. "
+    shapes = "A bar for the published number of rows and one" if is_month else "A ring for the published number, a dot"
     return Plot(
         "published_counts",
-        "Rows against published counts",
-        f"{kind} for the rows here. {_sentences(facts)}",
-        f"{'' if is_month else 'A dot in its ring: the month is complete. '}Samples and mirrors may hold fewer rows.",
+        "Rows and published counts",
+        f"{shapes} for the rows in the warehouse. {_sentences(facts)}",
+        f"{complete}Samples and mirrors may have fewer rows.",
         figure,
     )
 
 
-def _published_bars(axes: Axes, taxi: TaxiSummary, published: int | None) -> None:
-    (rows,) = taxi.rows.values()
-    names = ["in the warehouse"] if published is None else ["published", "in the warehouse"]
-    counts = [rows] if published is None else [published, rows]
-    _bars_to_the_right(axes, names, counts, color=taxi.taxi.color, label="{:,.0f}")
-    axes.patches[0].set_facecolor(_pale(taxi.taxi.color) if published is not None else taxi.taxi.color)
+def _rows_in_words(taxi: TaxiSummary) -> str:
+    if len(taxi.rows) > 1:
+        same = sum(taxi.rows[month] == count.rows for month, count in taxi.published.items())
+        return f"{same} of {len(taxi.rows)} months have the published number of rows"
+    (count,), (rows,) = taxi.published.values(), taxi.rows.values()
+    return f"{rows:,} rows in the warehouse, {count.rows:,} published"
+
+
+def _published_bars(axes: Axes, taxi: TaxiSummary) -> None:
+    (count,), (rows,) = taxi.published.values(), taxi.rows.values()
+    names = ["published", "in the warehouse"]
+    _bars_to_the_right(axes, names, [count.rows, rows], color=taxi.taxi.color, label="{:,.0f}")
+    axes.patches[0].set_facecolor(_pale(taxi.taxi.color))
     _count_axis(axes, "", horizontal=True)
 
 
-def _published_dots(axes: Axes, summary: Summary, taxi: TaxiSummary, published: Sequence[int | None]) -> None:
-    places = _middles(list(taxi.rows))
+def _published_dots(axes: Axes, summary: Summary, taxi: TaxiSummary) -> None:
+    published = {month: float(count.rows) for month, count in taxi.published.items()}
+    middles = _middles(list(published))
+    axes.plot(middles, list(published.values()), "o", markersize=8, fillstyle="none", color=INK, label="published")
     rows = list(taxi.rows.values())
-    rings = [np.nan if count is None else float(count) for count in published]
-    axes.plot(places, rings, "o", markersize=8, fillstyle="none", color=INK, label="published")
-    axes.plot(places, rows, "o", markersize=4, color=taxi.taxi.color, label="in the warehouse")
+    axes.plot(_middles(list(taxi.rows)), rows, "o", markersize=4, color=taxi.taxi.color, label="in the warehouse")
     axes.set_yscale("log")
-    counts = [*rows, *(count for count in published if count)]
-    # A ring at the edge would be cut.
+    counts = [*rows, *published.values()]
+    # A ring at the edge would be cut off.
     axes.set_ylim(10.0 ** np.floor(np.log10(0.8 * min(counts))), 10.0 ** np.ceil(np.log10(1.25 * max(counts))))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda rows, _: f"{rows:,.0f}"))
     axes.set_ylabel("rows (log scale)")
@@ -360,7 +373,7 @@ def _percent() -> FuncFormatter:
 
 
 def _date_axis(axes: Axes, summary: Summary) -> None:
-    """Dates from the first to the last month of the report, so that panels can be compared along their edge."""
+    """Dates from the first to the last month of the report, so that dates align in all panels."""
     axes.set_xlim(_numbers([summary.months[0].first_day])[0] - 1, _numbers([summary.months[-1].next().first_day])[0])
     locator = AutoDateLocator(minticks=3, maxticks=7)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
@@ -379,7 +392,7 @@ def _bars_to_the_right(axes: Axes, names: Sequence[str], values: Sequence[float]
 
 
 def _plot_with_gaps(axes: Axes, days: Sequence[date], trips: Sequence[int], *, color: str) -> None:
-    """A line that ends where a month is missing and begins anew behind it."""
+    """A line that breaks off where a month is missing and begins again after it."""
     numbers = np.array(_numbers(days))
     for part in np.split(np.arange(len(days)), np.flatnonzero(np.diff(numbers) > 1) + 1):
         axes.plot(numbers[part], np.array(trips)[part], color=color, linewidth=1.1)
@@ -410,7 +423,7 @@ def _zone_name(summary: Summary, number: int) -> str:
 
 
 def _hour(hour: int) -> str:
-    return f"{hour:02d}:00 and {hour + 1:02d}:00"
+    return f"from {hour:02d}:00 to {hour + 1:02d}:00"
 
 
 def _day(day: date) -> str:

@@ -1,6 +1,5 @@
-"""Where the report's pages are kept: a folder for each warehouse, a file for each month and one for all of them."""
+"""Where the report's pages are kept: a folder for each warehouse, with a file for each month and one for all months."""
 
-import os
 from pathlib import Path
 from typing import Final
 
@@ -8,6 +7,7 @@ import dagster as dg
 from pydantic import Field
 
 from taxi_assets.errors import ReportError
+from taxi_assets.files import make_private_folder, write_whole
 from taxi_assets.months import Month
 from taxi_assets.warehouses.kind import WarehouseKind
 
@@ -17,7 +17,7 @@ ALL_MONTHS: Final = "all_months"
 class ReportFolder(dg.ConfigurableResource):  # type: ignore[type-arg]
     """The folder of the report's pages."""
 
-    folder: str = Field(description="Folder of all pages; it is made if it is missing.")
+    folder: str = Field(description="Folder of all pages, which is created if it is missing.")
 
     def path_of(self, warehouse: WarehouseKind, month: Month | None) -> Path:
         """The page of a month, or of all months."""
@@ -31,16 +31,14 @@ class ReportFolder(dg.ConfigurableResource):  # type: ignore[type-arg]
         )
 
     def write(self, path: Path, page: str) -> None:
-        """Write a page as a whole: whoever opens it sees the old one or the new one.
+        """Write a whole page: a reader sees either the old page or the new one.
 
         Raises:
             ReportError: It can't be written.
         """
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part.write_text(page, encoding="utf-8")
-            part.replace(path)
+            make_private_folder(path.parent)
+            write_whole(path, page)
         except OSError as error:
             raise ReportError(
                 f"The report {path} can't be written ({error.strerror}): make room there, or set TAXI_HOME to a folder "

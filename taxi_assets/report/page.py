@@ -1,4 +1,4 @@
-"""The report's page: one HTML file with everything in it."""
+"""The report's page: one HTML file that contains everything it needs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Final
 
 import jinja2
 from markupsafe import Markup
@@ -17,11 +18,14 @@ from taxi_assets.published import PublishedCount
 from taxi_assets.report.figures import Plot
 from taxi_assets.report.summary import Summary, TaxiSummary
 from taxi_assets.report.svg import to_svg
+from taxi_assets.words import listed
+
+_UNKNOWN: Final = "n/a"
 
 
 @dataclass(frozen=True)
 class Fact:
-    """One line of the table that shows taxis beside one another: a value for each taxi."""
+    """One row of a table that compares taxis: a value for each taxi."""
 
     title: str
     values: Sequence[str]
@@ -29,7 +33,7 @@ class Fact:
 
 @dataclass(frozen=True)
 class Count:
-    """One line of the table of published counts."""
+    """One row of the table of published counts."""
 
     month: Month
     taxi: str
@@ -43,10 +47,10 @@ def page(
     """The page as HTML.
 
     Args:
-        summary: What it says in numbers.
-        plots: What it shows.
+        summary: The numbers.
+        plots: The figures.
         warehouse: The warehouse's name as people say it.
-        month: The month that it is about, or None for all.
+        month: The month that the page is about, or None for all months.
         others: Other pages in the same folder to link to.
     """
     first, last = summary.months[0], summary.months[-1]
@@ -55,7 +59,7 @@ def page(
         _templates()
         .get_template("page.html")
         .render(
-            title=f"{_joined([taxi.taxi.title for taxi in summary.taxis])} trips, {period}",
+            title=f"{_titles(summary.taxis)} trips, {period}",
             is_month=month is not None,
             warehouse=warehouse,
             summary=summary,
@@ -69,26 +73,33 @@ def page(
 
 
 def _facts(taxis: Sequence[TaxiSummary]) -> list[Fact]:
+    """What can be said of the taxis; an amount only where the trips of any of them have it."""
     facts = [
-        Fact("trips", [f"{taxi.total.trips:,}" for taxi in taxis]),
-        Fact("months", [f"{len(taxi.rows):,}" for taxi in taxis]),
-        Fact("trips per day", [f"{taxi.total.trips / len(taxi.calendar):,.0f}" for taxi in taxis]),
-    ]
-    if any(taxi.has_money for taxi in taxis):
-        facts += [
-            Fact("revenue (US dollars)", [f"{taxi.total.revenue:,.2f}" for taxi in taxis]),
-            Fact("tips (US dollars)", [f"{taxi.total.tips:,.2f}" for taxi in taxis]),
-            Fact("mean fare (US dollars)*", [_mean(float(taxi.typical.fare), taxi) for taxi in taxis]),
-        ]
-    return [
-        *facts,
-        Fact("mean distance (miles)*", [_mean(float(taxi.typical.miles), taxi) for taxi in taxis]),
-        Fact("mean duration (minutes)*", [_mean(taxi.typical.seconds / 60, taxi) for taxi in taxis]),
-        Fact("zones with pickups", [f"{len(taxi.zones):,}" for taxi in taxis]),
-        Fact(
+        ("", "trips", [f"{taxi.total.trips:,}" for taxi in taxis]),
+        ("", "months", [f"{len(taxi.rows):,}" for taxi in taxis]),
+        ("", "trips per day", [f"{taxi.total.trips / len(taxi.calendar):,.0f}" for taxi in taxis]),
+        ("total", "revenue (US dollars)", [f"{taxi.total.revenue:,.2f}" for taxi in taxis]),
+        ("tip", "tips (US dollars)", [f"{taxi.total.tips:,.2f}" for taxi in taxis]),
+        ("fare", "mean fare (US dollars)*", [_number(taxi.typical.fares.mean) for taxi in taxis]),
+        ("distance", "mean distance (miles)*", [_number(taxi.typical.distances.mean) for taxi in taxis]),
+        ("dropoff", "mean duration (minutes)*", [_number(taxi.typical.durations.mean, per=60) for taxi in taxis]),
+        ("pickup_zone", "zones with pickups", [f"{len(taxi.zones):,}" for taxi in taxis]),
+        (
+            "",
             "rows with problems",
             [f"{sum(taxi.rows_with_problems.values()) / taxi.total.trips:.2%}" for taxi in taxis],
         ),
+    ]
+    return [
+        Fact(
+            title,
+            [
+                value if not meaning or taxi.has(meaning) else _UNKNOWN
+                for taxi, value in zip(taxis, values, strict=True)
+            ],
+        )
+        for meaning, title, values in facts
+        if not meaning or any(taxi.has(meaning) for taxi in taxis)
     ]
 
 
@@ -100,8 +111,8 @@ def _problems(taxis: Sequence[TaxiSummary]) -> list[Fact]:
     return [Fact(title, [f"{taxi.problems.get(title, 0):,}" for taxi in taxis]) for title, _ in total.most_common()]
 
 
-def _mean(total: float, taxi: TaxiSummary) -> str:
-    return f"{total / taxi.typical.trips:,.2f}" if taxi.typical.trips else "none"
+def _number(number: float | None, *, per: int = 1) -> str:
+    return _UNKNOWN if number is None else f"{number / per:,.2f}"
 
 
 def _counts(summary: Summary) -> list[Count]:
@@ -117,8 +128,11 @@ def _in_words(month: Month) -> str:
     return f"{calendar.month_name[month.number]} {month.year}"
 
 
-def _joined(names: Sequence[str]) -> str:
-    return " and ".join([name if place == 0 else name[0].lower() + name[1:] for place, name in enumerate(names)])
+def _titles(taxis: Sequence[TaxiSummary]) -> str:
+    """The taxis' titles as one: ``Green taxi and yellow taxi``."""
+    first, *others = [taxi.taxi.title for taxi in taxis]
+    # A capital that another one follows begins an abbreviation.
+    return listed([first, *(title if title[:2].isupper() else title[0].lower() + title[1:] for title in others)])
 
 
 @cache

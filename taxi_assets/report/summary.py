@@ -1,4 +1,4 @@
-"""What the report says in numbers: everything that is drawn or written on a page, asked of the warehouse."""
+"""The report in numbers: everything that a page draws or writes, queried from the warehouse."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ import duckdb
 from taxi_assets.errors import NoSuchTableError, WarehouseError
 from taxi_assets.months import Month
 from taxi_assets.published import PublishedCount, published_month
-from taxi_assets.report.problems import problems_of
 from taxi_assets.sql import render
 from taxi_assets.taxis import Taxi, all_taxis
+from taxi_assets.warehouses.duckdb.dialect import DIALECT
 from taxi_assets.warehouses.io_manager import Tables
+from taxi_assets.warehouses.measures import rules_of
 from taxi_assets.zones import ZONES_TABLE
 
 
 @dataclass(frozen=True)
 class Amounts:
-    """Trips, and US dollars charged and tipped for them. Refunds count as negative dollars."""
+    """Trips, and the US dollars that were charged and tipped for them. Refunds count as negative amounts."""
 
     trips: int = 0
     revenue: Decimal = Decimal(0)
@@ -35,13 +36,31 @@ class Amounts:
 
 
 @dataclass(frozen=True)
-class Typical:
-    """Sums over the trips without any problem, which means are made of: dollars, miles and seconds."""
+class Values:
+    """The values of some trips: their sum, and how many there are, since a field may be empty."""
 
-    trips: int
-    fare: Decimal
-    miles: Decimal
-    seconds: int
+    total: Decimal = Decimal(0)
+    count: int = 0
+
+    def __add__(self, other: Values) -> Values:
+        return Values(self.total + other.total, self.count + other.count)
+
+    @property
+    def mean(self) -> float | None:
+        """The mean, where there is any value."""
+        return float(self.total) / self.count if self.count else None
+
+
+@dataclass(frozen=True)
+class Typical:
+    """The trips without any problem: fares in US dollars, distances in miles, durations in seconds."""
+
+    fares: Values = Values()
+    distances: Values = Values()
+    durations: Values = Values()
+
+    def __add__(self, other: Typical) -> Typical:
+        return Typical(self.fares + other.fares, self.distances + other.distances, self.durations + other.durations)
 
 
 @dataclass(frozen=True)
@@ -51,12 +70,13 @@ class TaxiSummary:
     Attributes:
         taxi: The taxi.
         rows: Rows of each month's file, in the order of months.
-        published: Rows that the file of that month and source was published with, where known.
+        published: The published number of rows of each month's file, where it is known.
         total: All trips.
         days: Trips by the day of their pickup; pickups outside their file's month are left out.
-        hours: Trips by weekday (1 is Monday) and hour of their pickup, left out likewise.
+        hours: Trips by weekday (1 is Monday) and hour of their pickup, with the same ones left out.
         zones: Trips by number of the pickup zone.
-        problems: Rows with each problem, by its title. A row may have several.
+        problems: Rows with each problem, by the name of its rule. A row may have several.
+        outside_month: Trips with a pickup outside their file's month.
         rows_with_problems: Rows of each month with one problem or more.
         typical: The trips without any problem.
     """
@@ -69,12 +89,13 @@ class TaxiSummary:
     hours: Mapping[tuple[int, int], int]
     zones: Mapping[int, int]
     problems: Mapping[str, int]
+    outside_month: int
     rows_with_problems: Mapping[Month, int]
     typical: Typical
 
     @property
     def calendar(self) -> list[date]:
-        """Every day of the months that are there, with trips or not."""
+        """Every day of the taxi's months, with or without trips."""
         return [day for month in self.rows for day in _days_of(month)]
 
     @property
@@ -86,10 +107,9 @@ class TaxiSummary:
             weeks[monday] = weeks.get(monday, Amounts()) + self.days.get(day, Amounts())
         return weeks
 
-    @property
-    def has_money(self) -> bool:
-        """Whether this taxi's files say what was paid."""
-        return {"total_amount", "tip_amount"} <= set(self.taxi.header)
+    def has(self, meaning: str) -> bool:
+        """Whether this taxi's trips have a column of that meaning."""
+        return self.taxi.column_for(meaning) is not None
 
 
 @dataclass(frozen=True)
@@ -109,14 +129,18 @@ class Summary:
         """The months that any taxi has, in their order."""
         return sorted({month for taxi in self.taxis for month in taxi.rows})
 
+    def taxis_with(self, meaning: str) -> Sequence[TaxiSummary]:
+        """The taxis whose trips have a column of that meaning."""
+        return [taxi for taxi in self.taxis if taxi.has(meaning)]
+
     @property
     def is_of_one_month(self) -> bool:
-        """Whether there is only one month, and nothing to compare it with."""
+        """Whether there is only one month, so that months can't be compared."""
         return len(self.months) == 1
 
 
 def summarize(tables: Tables, place: str, month: Month | None = None) -> Summary:
-    """Ask a warehouse for the trips of a month or of all months.
+    """Query a warehouse for the trips of a month or of all months.
 
     Args:
         tables: The warehouse.
@@ -140,8 +164,8 @@ def _summarize_taxi(tables: Tables, taxi: Taxi, month: Month | None) -> TaxiSumm
         trips = tables.read(taxi.table, [month] if month else None)
     except NoSuchTableError:
         return None
-    problems = problems_of(taxi)
-    rows = _query(trips, taxi.table, render(__package__, "summarize_trips.sql", taxi=taxi, problems=problems))
+    rules = rules_of(taxi, DIALECT)
+    rows = _query(trips, taxi.table, render(__package__, "summarize_trips.sql", taxi=taxi, rules=rules))
     grouped: dict[str, list[dict[str, Any]]] = {"day": [], "hour": [], "zone": [], "problems": []}
     for row in rows:
         grouped[row["grouping"]].append(row)
@@ -158,9 +182,9 @@ def _summarize_taxi(tables: Tables, taxi: Taxi, month: Month | None) -> TaxiSumm
         if count is not None:
             published[of] = count
         bad_by_month[of] += row["trips"] if row["problems"] else 0
-        for bit, problem in enumerate(problems):
+        for bit, rule in enumerate(rules):
             if row["problems"] & 2**bit:
-                by_problem[problem.title] += row["trips"]
+                by_problem[rule.name] += row["trips"]
     return TaxiSummary(
         taxi=taxi,
         rows=by_month,
@@ -168,18 +192,19 @@ def _summarize_taxi(tables: Tables, taxi: Taxi, month: Month | None) -> TaxiSumm
         total=sum((_amounts(row) for row in grouped["problems"]), start=Amounts()),
         days={row["day"]: _amounts(row) for row in grouped["day"] if row["day"]},
         hours={(row["weekday"], row["hour"]): row["trips"] for row in grouped["hour"] if row["weekday"]},
-        zones={row["zone"]: row["trips"] for row in grouped["zone"] if row["zone"]},
-        # In an order that is always the same, whatever order the rows came in.
-        problems={problem.title: by_problem[problem.title] for problem in problems if by_problem[problem.title]},
+        zones={row["zone"]: row["trips"] for row in grouped["zone"] if row["zone"] is not None},
+        # In the same order whatever order the rows came in.
+        problems={rule.name: by_problem[rule.name] for rule in rules if by_problem[rule.name]},
+        outside_month=sum(by_problem[rule.name] for rule in rules if rule.group == "outside"),
         rows_with_problems=bad_by_month,
-        typical=_typical([row for row in grouped["problems"] if not row["problems"]]),
+        typical=sum((_typical(row) for row in grouped["problems"] if not row["problems"]), start=Typical()),
     )
 
 
 def _query(trips: duckdb.DuckDBPyRelation, table: str, statement: str) -> Iterator[dict[str, Any]]:
     try:
         result = trips.query("trips", statement)
-        if result is None:  # which DuckDB says of statements that are no queries
+        if result is None:  # DuckDB's answer to statements that are not queries
             return
         names = result.columns
         yield from (dict(zip(names, row, strict=True)) for row in result.fetchall())
@@ -201,12 +226,11 @@ def _amounts(row: Mapping[str, Any]) -> Amounts:
     return Amounts(row["trips"], row["revenue"] or Decimal(0), row["tips"] or Decimal(0))
 
 
-def _typical(rows: Sequence[Mapping[str, Any]]) -> Typical:
+def _typical(row: Mapping[str, Any]) -> Typical:
     return Typical(
-        trips=sum(row["trips"] for row in rows),
-        fare=sum((row["fare"] or Decimal(0) for row in rows), start=Decimal(0)),
-        miles=sum((row["miles"] or Decimal(0) for row in rows), start=Decimal(0)),
-        seconds=sum(int(row["seconds"] or 0) for row in rows),
+        fares=Values(Decimal(row["fare"] or 0), row["fares"]),
+        distances=Values(Decimal(row["miles"] or 0), row["distances"]),
+        durations=Values(Decimal(row["seconds"] or 0), row["durations"]),
     )
 
 

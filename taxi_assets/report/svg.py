@@ -15,19 +15,19 @@ from taxi_assets.report.figures import GRID, INK, Plot
 _PNG_DPI: Final = 110
 _REFERENCE: Final = re.compile(r"(url\(#|^#)")
 _POINTS_TO: Final = re.compile(r"#([\w-]+)")
-# What matplotlib says about every figure, and a page about all of them once.
+# What matplotlib repeats in every figure; the page says it once for all of them.
 _SUPERFLUOUS: Final = ("metadata", "style")
 
 
 def to_svg(plot: Plot) -> str:
-    """The figure as an element of an HTML page: with text for those who can't see it, and colors of the page's theme.
+    """The figure as an element of an HTML page, with a text for screen readers and colors of the page's theme.
 
     Ids are made unique on the page by the plot's name.
     """
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": plot.name}):
         file = io.StringIO()
         plot.figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
-    # Everything has its place now, and needn't look for it again when the figure is drawn as PNG.
+    # The layout is settled; without an engine it isn't computed again for the PNG.
     plot.figure.set_layout_engine("none")
     root = ET.fromstring(file.getvalue())  # noqa: S314 - matplotlib wrote it a moment ago
     for element in root.iter():
@@ -61,7 +61,7 @@ def to_markdown(plot: Plot) -> str:
 
 
 def _drop_idle_ids(root: ET.Element) -> None:
-    """Drop the ids that nothing refers to, among them those that images with the same content share."""
+    """Drop the ids that nothing refers to, among them those that images of the same content have in common."""
     wanted = {
         name for element in root.iter() for value in element.attrib.values() for name in _POINTS_TO.findall(value)
     }

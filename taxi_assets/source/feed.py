@@ -1,4 +1,4 @@
-"""The official feed: Parquet files that lie side by side, without a folder for each taxi."""
+"""The official feed: Parquet files side by side, without a folder for each taxi."""
 
 from __future__ import annotations
 
@@ -20,12 +20,10 @@ class FeedOrigin:
     Attributes:
         name: What the place is called.
         is_release: Never: the feed publishes other files.
-        is_sample: Never.
-        is_remote: Whether the place is somebody else's server.
+        is_remote: Whether the place is a server of others.
     """
 
     is_release = False
-    is_sample = False
 
     def __init__(self, place: Origin) -> None:
         self._place = place
@@ -34,12 +32,12 @@ class FeedOrigin:
 
     def version(self, file: RawFile, known: FileVersion | None = None) -> FileVersion:
         """See ``Origin.version``."""
-        return self._place.version(_beside_the_others(file), known)
+        return self._place.version(_without_folder(file), known)
 
     def fetch(self, file: RawFile, target: Path, log: Logger) -> FileVersion:
         """See ``Origin.fetch``."""
-        return self._place.fetch(_beside_the_others(file), target, log)
+        return self._place.fetch(_without_folder(file), target, log)
 
 
-def _beside_the_others(file: RawFile) -> RawFile:
+def _without_folder(file: RawFile) -> RawFile:
     return replace(file, path=file.name)

@@ -1,4 +1,4 @@
-"""What is fetched and what has landed: plain values that sources, landing zone and pipeline hand to one another."""
+"""Files to fetch, their versions, and files that have landed, as plain values."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class RawFile:
             landing zone. The feed has its files side by side, without folders.
         header: Names of the columns that it must have, in any order.
         columns: Definitions of all columns that a Parquet file may have, those in ``header`` among them.
-        published: What is known of the month as it was published, where the file should be the release's.
-        landed_by: The asset, and the month if there is one, that brings it into the landing zone; for messages.
+        published: What is known of the month as it was published, if the file should be the release's.
+        landed_by: The asset, and the month if there is one, that lands the file; for messages.
     """
 
     path: str
@@ -52,7 +52,7 @@ class RawFile:
         return filename(self.name)
 
     def fits(self, landed: LandedFile) -> bool:
-        """Whether a file that has landed before has the columns that are asked for now."""
+        """Whether a file that landed before has the columns that are needed now."""
         known = {name.lower() for name in (*self.header, *(column.name for column in self.columns))}
         return (
             set(self.header) <= set(landed.header)
@@ -93,7 +93,7 @@ def zones_file() -> RawFile:
 
 @dataclass(frozen=True)
 class FileVersion:
-    """What a source says about a file without sending it; two equal versions are taken for the same bytes.
+    """What a source says about a file without sending it.
 
     Attributes:
         size: Length in bytes, if the source says it.
@@ -106,12 +106,17 @@ class FileVersion:
     last_modified: str | None = None
 
     def is_same_as(self, other: FileVersion) -> bool:
-        """Whether two versions stand for the same bytes. One that says nothing is never the same as another."""
-        if self.etag is None and self.last_modified is None:
-            return self == other and self.size is not None
-        # A server may leave out the length in one of its answers.
-        same_size = self.size == other.size or None in (self.size, other.size)
-        return same_size and (self.etag, self.last_modified) == (other.etag, other.last_modified)
+        """Whether two versions stand for the same bytes: they state the same, and state anything at all."""
+        return self == other and self != FileVersion(size=None)
+
+    def contradicts(self, other: FileVersion) -> bool:
+        """Whether two versions differ in something that both state."""
+        pairs = (
+            (self.size, other.size),
+            (self.etag, other.etag),
+            (self.last_modified, other.last_modified),
+        )
+        return any(one is not None and another is not None and one != another for one, another in pairs)
 
 
 @dataclass(frozen=True)
@@ -121,7 +126,7 @@ class LandedFile:
     Attributes:
         path: Where it lies.
         origin: Where it came from, without credentials.
-        version: What the source said of it when it was fetched.
+        version: Its version at the source when it was fetched.
         size: Its length in bytes.
         sha256: Its SHA-256 in hexadecimal.
         csv_size: Length of the CSV in bytes, uncompressed; None for a Parquet file.
@@ -130,7 +135,7 @@ class LandedFile:
         is_plain: Whether counting alone proves that a lenient reader can't misread it; see
             :class:`taxi_assets.source.plain.PlainRows`.
         notes: Findings that don't stop the load, as sentences.
-        fetched: Whether this call fetched it; False when what had landed before was still current.
+        fetched: Whether this call fetched it; False if what landed before was still current.
         seconds: How long fetching and verifying took.
         unknown_columns: How many values there are in each column that the definition doesn't know.
     """

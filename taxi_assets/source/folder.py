@@ -23,12 +23,10 @@ class FolderOrigin:
     Attributes:
         name: ``folder`` and its absolute path.
         is_release: Never: a folder may hold any bytes.
-        is_sample: Never.
-        is_remote: Never: a look at a folder costs nothing.
+        is_remote: Never: looking at a folder costs nothing.
     """
 
     is_release = False
-    is_sample = False
     is_remote = False
 
     def __init__(self, folder: Path, *, setting: str = "TAXI_SOURCE") -> None:
@@ -59,11 +57,14 @@ class FolderOrigin:
             source = (self._folder / file.path).open("rb")
         with source, target.open("wb") as copy:
             with self._readable(file):
-                version = _version(file, os.fstat(source.fileno()), self.name)
+                status = os.fstat(source.fileno())
+                version = _version(file, status, self.name)
             progress = Progress(file.name, total=version.size, log=log)
             for chunk in self._chunks(file, source):
                 copy.write(chunk)
                 progress.advance(len(chunk))
+                if progress.done > status.st_size:
+                    break  # it grows, perhaps as fast as it is copied
         if self.version(file) != version or progress.done != version.size:
             raise SourceUnavailableError(
                 f"{file.name} changed in the {self.name} while it was copied: try again when it is complete."
@@ -80,7 +81,7 @@ class FolderOrigin:
 
     @contextmanager
     def _readable(self, file: RawFile) -> Iterator[None]:
-        """Say in a sentence why reading failed. Wraps reading only: what goes wrong in writing is not the source's."""
+        """Say in a sentence why reading failed. Only reading is wrapped, as errors of writing are not the source's."""
         try:
             yield
         except (FileNotFoundError, NotADirectoryError) as error:

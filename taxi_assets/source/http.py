@@ -1,41 +1,59 @@
-"""Files from a web server: streamed, resumed, retried, and never taken for whole when they are not."""
+"""Files from a web server: streamed, continued where they broke off, and never taken for whole when they are not."""
 
 from __future__ import annotations
 
+import base64
+import binascii
+import hashlib
 import logging
 import re
 import ssl
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Final, NoReturn
 
 import httpx
 
-from taxi_assets.errors import NotPublishedError, SettingsError, SourceUnavailableError
+from taxi_assets.errors import DamagedFileError, NotPublishedError, SettingsError, SourceUnavailableError
 from taxi_assets.progress import Progress, mib
 from taxi_assets.source.files import FileVersion, RawFile
 from taxi_assets.source.origin import RELEASE_ADDRESS
-from taxi_assets.source.part import PartFile
-from taxi_assets.source.retries import Patience, TransientFault, retry_after_seconds
+from taxi_assets.source.part import PartFile, can_be_sent
+from taxi_assets.source.retries import HttpRetries, TransientFault, retry_after_seconds
 
 _LOG: Final = logging.getLogger(__name__)
-# They log whole addresses and redirects, with the tokens that signed addresses carry.
+# These libraries log whole addresses and redirects, with the tokens that signed addresses carry.
 for _library in ("httpx", "httpcore"):
     logging.getLogger(_library).setLevel(logging.WARNING)
 
 _HEADERS: Final = {
     "User-Agent": "taxi-assets",
-    # A server that compresses on the way would make lengths and ranges speak of other bytes than the file's.
+    # If a server compressed the file for the transfer, lengths and ranges would be those of other bytes.
     "Accept-Encoding": "identity",
 }
 _NOT_PUBLISHED: Final = frozenset({403, 404, 410})
-_PASSING: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
-# Servers that don't do HEAD say so with these; addresses that are signed for GET answer a HEAD with 403.
+_TRANSIENT: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
+# Servers without HEAD answer so; an address that is signed for GET answers a HEAD with 403.
 _NO_HEAD: Final = frozenset({403, 405, 501})
 _RANGE_NOT_SATISFIABLE: Final = 416
-_CONTENT_RANGE: Final = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+_LENGTH: Final = re.compile(r"\d{1,18}", re.ASCII)
+_CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", re.ASCII)
+_LONGEST_FILE: Final = 4 * 1024**3
+"""Bytes after which a file without a stated length is given up: the largest published ones have half a gigabyte."""
+
+_SLOW_SECONDS: Final = 300.0
+_SLOW_BYTES: Final = 64 * 1024
+"""An attempt of which fewer bytes arrive in so many seconds is given up: the server may never end it."""
+
+_MD5: Final = re.compile(r'"([0-9a-f]{32})"', re.IGNORECASE)
+_MD5_BYTES: Final = 16
+_ENCRYPTED: Final = "x-amz-server-side-encryption"
+# These serve files with an ETag that is the MD5 of their time and size (Starlette).
+_ETAG_OF_ANOTHER_KIND: Final = frozenset({"uvicorn", "hypercorn", "daphne", "granian"})
 
 
 class HttpOrigin:
@@ -44,14 +62,12 @@ class HttpOrigin:
     Attributes:
         name: The base address without user, password and query string.
         is_release: Whether it is the published release.
-        is_sample: Never.
         is_remote: Always.
     """
 
-    is_sample = False
     is_remote = True
 
-    def __init__(self, base: str, patience: Patience | None = None, *, setting: str = "TAXI_SOURCE") -> None:
+    def __init__(self, base: str, retries: HttpRetries | None = None, *, setting: str = "TAXI_SOURCE") -> None:
         """Take a base address; a query string, such as an access token, goes with every file's address.
 
         ``setting`` is the variable that names the address, for messages.
@@ -61,39 +77,42 @@ class HttpOrigin:
         """
         self._base = _parsed(base, setting)
         self._setting = setting
-        self._patience = patience or Patience()
+        self._retries = retries or HttpRetries()
         self.name = public_address(self._base)
         self.is_release = self.name == RELEASE_ADDRESS
 
     def version(self, file: RawFile, known: FileVersion | None = None) -> FileVersion:
-        """Ask for the file's headers, or only whether they have changed where a version is known.
+        """Ask for the file's headers, or only whether they have changed if a version is known.
 
         Raises:
             NotPublishedError: The server does not offer the file.
-            SourceUnavailableError: The server does not answer, or with an error.
+            SourceUnavailableError: The server does not answer, or answers with an error.
         """
         with self._client() as client:
             try:
-                return self._patience.keep_trying(lambda: self._ask(client, file, known), what=file.name, log=_LOG)
+                return self._retries.keep_trying(lambda: self._ask(client, file, known), what=file.name, log=_LOG)
             except TransientFault as fault:
                 self._give_up(file, fault, "could not be asked for")
 
     def fetch(self, file: RawFile, target: Path, log: logging.Logger) -> FileVersion:
         """Download the file to ``target``, continuing what is there if the server proves that it is the same version.
 
+        A length that the answer doesn't state is asked for by HEAD. What has arrived completely is fetched again: its
+        verification ended without a verdict, and to verify the same bytes again could end in the same way.
+
         Raises:
             NotPublishedError: The server does not offer the file.
             SourceUnavailableError: The server does not answer, or the connection broke too often.
+            DamagedFileError: The bytes are not those whose MD5 the server states.
             OSError: ``target`` can't be written.
         """
         part = PartFile(target, self.name)
-        if part.is_complete and part.version is not None:
-            if part.version == self.version(file):
-                return part.version
+        if part.is_complete:
+            log.info("%s has arrived before but was not verified: fetching it again.", file.name)
             part.discard()
         with self._client() as client:
             try:
-                return self._patience.keep_trying(
+                return self._retries.keep_trying(
                     lambda: self._receive(client, file, part, log),
                     what=file.name,
                     log=log,
@@ -107,7 +126,7 @@ class HttpOrigin:
         return httpx.Client(
             headers=_HEADERS,
             auth=(user, password) if user or password else None,
-            timeout=self._patience.timeout_seconds,
+            timeout=self._retries.timeout_seconds,
             verify=_trusted_certificates(),
             follow_redirects=True,
         )
@@ -121,7 +140,7 @@ class HttpOrigin:
         with self._answer(client, "HEAD", file, only_if_changed) as response:
             if response.status_code not in _NO_HEAD:
                 return self._answered_version(file, response, known)
-        # The answer's body is left unread: leaving the block closes the connection.
+        # The body is not read: leaving the block closes the connection.
         with self._answer(client, "GET", file, only_if_changed) as response:
             return self._answered_version(file, response, known)
 
@@ -139,26 +158,43 @@ class HttpOrigin:
                 part.discard()
                 raise TransientFault("the server can't continue what has arrived (HTTP 416)")
             self._require_success(file, response)
-            version = self._take_up(response, part)
+            version = self._prepare(client, file, response, part)
             progress = Progress(file.name, total=version.size, log=log, done=part.size)
             with part.appending() as stream:
-                for chunk in response.iter_raw():
+                for chunk in _bounded(response.iter_raw(), version.size, part):
                     stream.write(chunk)
                     progress.advance(len(chunk))
-        if version.size is not None and part.size != version.size:
-            raise TransientFault(f"{part.size:,} bytes arrived where {version.size:,} were announced")
+            md5 = _stated_md5(response)
+        _require_length(part, version.size)
+        if md5 is not None:
+            self._require_md5(file, part, md5)
         return version
 
-    def _take_up(self, response: httpx.Response, part: PartFile) -> FileVersion:
-        """Make ready for the body: to continue the part where the server does so, to start it anew otherwise."""
+    def _prepare(self, client: httpx.Client, file: RawFile, response: httpx.Response, part: PartFile) -> FileVersion:
+        """Make the part ready for the body of an answer: to be continued, or to be started again."""
         version = _version(response)
-        if response.status_code != httpx.codes.PARTIAL_CONTENT:
-            part.begin(version)
-            return version
-        if part.version is None or _first_byte(response) != part.size or _contradict(part.version, version):
-            part.discard()
-            raise TransientFault("the file changed at the source while it was fetched")
-        return part.version
+        if response.status_code == httpx.codes.PARTIAL_CONTENT:
+            if part.version is None or _first_byte(response) != part.size or part.version.contradicts(version):
+                part.discard()
+                raise TransientFault("the file changed at the source while it was fetched")
+            return part.version
+        if version.size is None:
+            announced = self._ask(client, file, None)
+            if announced.contradicts(version):
+                raise TransientFault("the file changed at the source while it was fetched")
+            version = replace(version, size=announced.size)
+        part.begin(version)
+        return version
+
+    def _require_md5(self, file: RawFile, part: PartFile, stated: str) -> None:
+        with part.path.open("rb") as stream:
+            found = hashlib.file_digest(stream, _md5).hexdigest()
+        if found != stated:
+            raise DamagedFileError(
+                f"{file.name} from {self.name} has other bytes than its ETag or Content-MD5 states (MD5 {found} "
+                f"instead of {stated}): nothing of it was kept, so fetch it again, and if it stays so choose another "
+                f"source with {self._setting}."
+            )
 
     @contextmanager
     def _answer(
@@ -172,7 +208,7 @@ class HttpOrigin:
         except (httpx.RequestError, httpx.InvalidURL) as error:
             raise SourceUnavailableError(
                 f"{file.name} could not be fetched from {self.name} ({type(error).__name__}): "
-                "check the address in TAXI_SOURCE."
+                f"check the address in {self._setting}."
             ) from error
 
     def _require_success(self, file: RawFile, response: httpx.Response) -> None:
@@ -184,7 +220,7 @@ class HttpOrigin:
                 f"{file.name} is not published at {self.name} (HTTP {status}): choose a month that is there, "
                 "or another source with TAXI_SOURCE."
             )
-        if status in _PASSING:
+        if status in _TRANSIENT:
             raise TransientFault(f"the server answered HTTP {status}", retry_after_seconds(response.headers))
         raise SourceUnavailableError(
             f"{file.name} could not be fetched from {self.name}, which answered HTTP {status}: "
@@ -193,29 +229,26 @@ class HttpOrigin:
 
     def _in_words(self, error: httpx.TransportError) -> str:
         if isinstance(error, httpx.TimeoutException):
-            return f"the server was silent for {self._patience.timeout_seconds:g} s"
+            return f"the server was silent for {self._retries.timeout_seconds:g} s"
         if isinstance(error, httpx.ConnectError):
             return f"no connection ({error})"
         return f"the connection broke off ({type(error).__name__})"
 
     def _give_up(self, file: RawFile, fault: TransientFault, what: str) -> NoReturn:
         raise SourceUnavailableError(
-            f"{file.name} {what} at {self.name}, where {self._patience.attempts} attempts in a row brought nothing "
-            f"(the last: {fault.reason}): check the network, or try again later."
+            f"{file.name} {what} at {self.name}, where {fault.attempts} (the last: {fault.reason}): check the network, "
+            "or try again later."
         ) from fault
 
 
 @cache
 def _trusted_certificates() -> ssl.SSLContext:
-    """Read once: reading them takes longer than asking a nearby server for a file's version."""
+    """Read once, as reading them takes longer than asking a nearby server for a file's version."""
     return httpx.create_ssl_context()
 
 
 def public_address(address: httpx.URL) -> str:
-    """An address as it may be shown: without user, password, query string and fragment, and without a slash at the end.
-
-    The path is kept, as it tells people where a file came from.
-    """
+    """An address as it may be shown: without user, password, query string, fragment and final slash."""
     return str(address.copy_with(userinfo=b"", query=None, fragment=None)).rstrip("/")
 
 
@@ -225,17 +258,17 @@ def _parsed(base: str, setting: str) -> httpx.URL:
     except httpx.InvalidURL:
         address = httpx.URL()
     if address.scheme not in ("http", "https") or not address.host:
-        # Neither the address nor the parser's words, as both may hold a password.
+        # The message has neither the address nor the parser's words, as both may hold a password.
         raise SettingsError(f"{setting} is not a valid web address: write it as https://host/path.")
     return address
 
 
 def _conditions(known: FileVersion | None) -> Mapping[str, str]:
-    """Headers that ask for an answer only if the file is no longer the known version."""
+    """Headers that ask for an answer only if the file has another version than the known one."""
     if known is None:
         return {}
     conditions = {"If-None-Match": known.etag, "If-Modified-Since": known.last_modified}
-    return {name: value for name, value in conditions.items() if value}
+    return {name: value for name, value in conditions.items() if value and can_be_sent(value)}
 
 
 def _version(response: httpx.Response) -> FileVersion:
@@ -245,7 +278,7 @@ def _version(response: httpx.Response) -> FileVersion:
     else:
         length = response.headers.get("Content-Length", "")
     return FileVersion(
-        size=int(length) if length.isdecimal() else None,
+        size=int(length) if _LENGTH.fullmatch(length) else None,
         etag=response.headers.get("ETag"),
         last_modified=response.headers.get("Last-Modified"),
     )
@@ -256,11 +289,59 @@ def _first_byte(response: httpx.Response) -> int | None:
     return int(match[1]) if match else None
 
 
-def _contradict(noted: FileVersion, answered: FileVersion) -> bool:
-    """Whether two versions differ in something that both state; a partial answer need not state everything again."""
-    pairs = (
-        (noted.size, answered.size),
-        (noted.etag, answered.etag),
-        (noted.last_modified, answered.last_modified),
-    )
-    return any(one is not None and other is not None and one != other for one, other in pairs)
+def _bounded(chunks: Iterator[bytes], announced: int | None, part: PartFile) -> Iterator[bytes]:
+    """The chunks of a body, as long as they are not more than were announced and don't come too slowly.
+
+    Raises:
+        TransientFault: They do. If they are more, everything that has arrived is discarded.
+    """
+    room = (_LONGEST_FILE if announced is None else announced) - part.size
+    since, arrived = time.monotonic(), 0
+    for chunk in chunks:
+        room -= len(chunk)
+        arrived += len(chunk)
+        now = time.monotonic()
+        if now - since > _SLOW_SECONDS:
+            if arrived < _SLOW_BYTES:
+                raise TransientFault(
+                    f"fewer than {_SLOW_BYTES / 1024:.1f} KiB arrived in {_SLOW_SECONDS:.0f} s", is_fruitless=True
+                )
+            since, arrived = now, 0
+        if room < 0:
+            part.discard()
+            limit = (
+                f"{_LONGEST_FILE:,} that a file may have" if announced is None else f"{announced:,} that were announced"
+            )
+            raise TransientFault(f"the server sent more bytes than the {limit}")
+        yield chunk
+
+
+def _require_length(part: PartFile, announced: int | None) -> None:
+    if announced is not None and part.size != announced:
+        raise TransientFault(f"{part.size:,} bytes arrived where {announced:,} were announced")
+
+
+def _stated_md5(response: httpx.Response) -> str | None:
+    """The MD5 of the whole file in hexadecimal, if an answer states it.
+
+    Amazon S3, Cloud Storage and stores like them give the MD5 of a file that was uploaded in one piece as its ETag.
+    """
+    headers = response.headers
+    if response.status_code == httpx.codes.OK and len(stated := _decoded(headers.get("Content-MD5", ""))) == _MD5_BYTES:
+        return stated.hex()
+    is_encrypted = headers.get(_ENCRYPTED, "AES256") != "AES256" or f"{_ENCRYPTED}-customer-algorithm" in headers
+    etag = _MD5.fullmatch(headers.get("ETag", ""))
+    if etag is None or is_encrypted or headers.get("Server", "").lower() in _ETAG_OF_ANOTHER_KIND:
+        return None
+    return etag[1].lower()
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error:
+        return b""
+
+
+def _md5() -> hashlib._Hash:
+    return hashlib.md5(usedforsecurity=False)

@@ -1,8 +1,8 @@
-"""The landing zone as a bucket, so that steps can run on machines that share no disk.
+"""The landing zone as a bucket, for machines that don't share a disk.
 
-A file and what was noted of it are one object: the manifest travels as the object's metadata, so that nobody ever sees
-new bytes with an old manifest. Each machine keeps copies in a folder, because DuckDB and uploads read local files; a
-copy counts only if it has the bytes that were verified.
+A file and its manifest are one object, the manifest being the object's metadata, so that new bytes never have an old
+manifest. Each machine keeps copies in a folder, because DuckDB and uploads read local files; a copy counts only if it
+has the bytes that were verified.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ from taxi_assets.source.landing_folder import FolderLandingZone
 from taxi_assets.source.manifest import landed_file, manifest_of
 from taxi_assets.source.origin import Origin
 
-_log: Final = logging.getLogger(__name__)
+_LOG: Final = logging.getLogger(__name__)
 _MANIFEST: Final = "manifest"
 _ATTEMPTS: Final = 5
 
 
 class _ReplacedError(Exception):
-    """The object is another than it was a moment ago."""
+    """The object was replaced since it was looked at."""
 
 
 class BucketLandingZone:
     """Verified files as objects, laid out as their source: ``gs://<bucket>/<prefix>/<taxi>/<file>``.
 
-    Several machines may use the same bucket: an object is replaced only if it is still the one that was looked at.
+    Several machines may use the same bucket: an object is replaced only if it was not changed since it was looked at.
     """
 
     def __init__(self, bucket: storage.Bucket, prefix: str, copies: FolderLandingZone) -> None:
@@ -56,7 +56,7 @@ class BucketLandingZone:
         """See ``LandingZone.land``."""
         started = time.perf_counter()
         for _ in range(_ATTEMPTS):
-            with self._explained(file):
+            with self._translated_errors(file):
                 there = self._bucket.get_blob(self._name(file))
             kept = self._noted(file, there)
             if kept is not None and kept.origin == origin.name and kept.version.is_same_as(origin.version(file)):
@@ -64,7 +64,7 @@ class BucketLandingZone:
                 return replace(kept, seconds=time.perf_counter() - started)
             landed = self._copies.land(file, origin, log)
             try:
-                with self._explained(file):
+                with self._translated_errors(file):
                     self._put(file, landed, there, log)
             except _ReplacedError:
                 log.info("%s: another machine has just landed it.", file.name)
@@ -75,21 +75,21 @@ class BucketLandingZone:
     def landed(self, file: RawFile) -> LandedFile:
         """See ``LandingZone.landed``; the file is copied to this machine unless it is here."""
         for _ in range(_ATTEMPTS):
-            with self._explained(file):
+            with self._translated_errors(file):
                 blob = self._bucket.get_blob(self._name(file))
             noted = self._noted(file, blob)
             if blob is None or noted is None:
-                what = "is not" if blob is None else "lies without its manifest, or with other columns,"
+                what = "is not" if blob is None else "is without its manifest, or has other columns,"
                 raise LandingError(f"{file.name} {what} at {self._address(file)}: materialize {file.landed_by} first.")
             try:
-                return replace(noted, path=self._copies.copy_of(file, noted, partial(self._fetch, file, blob), _log))
+                return replace(noted, path=self._copies.copy_of(file, noted, partial(self._fetch, file, blob), _LOG))
             except _ReplacedError:
                 continue
         raise self._changed_too_often(file)
 
     def known(self, file: RawFile) -> LandedFile | None:
         """See ``LandingZone.known``."""
-        with self._explained(file):
+        with self._translated_errors(file):
             noted = self._noted(file, self._bucket.get_blob(self._name(file)))
             return noted or self._noted(file, self._bucket.get_blob(self._name_after_purge(file)))
 
@@ -99,14 +99,14 @@ class BucketLandingZone:
         try:
             return self._purge(file)
         except _ReplacedError:
-            return False  # somebody has landed a newer one, which is theirs to purge
+            return False  # another machine has landed a newer one, and will purge it
 
     def _purge(self, file: RawFile) -> bool:
-        with self._explained(file):
+        with self._translated_errors(file):
             blob = self._bucket.get_blob(self._name(file))
             if blob is None or not is_ours(blob.metadata):
                 return False
-            # What was verified stays known: the checks compare with it.
+            # The manifest stays, as checks compare with it.
             left = self._bucket.blob(self._name_after_purge(file))
             left.metadata = blob.metadata
             left.upload_from_string(json.dumps(self._facts(blob), indent=2), content_type="application/json")
@@ -114,14 +114,14 @@ class BucketLandingZone:
         return True
 
     def _put(self, file: RawFile, landed: LandedFile, there: storage.Blob | None, log: logging.Logger) -> None:
-        """Put the file in its place, with its manifest, if what is there is still what was looked at.
+        """Put the file in its place, with its manifest, if the object there is still the one that was looked at.
 
         Raises:
-            PreconditionFailed: It is something else by now.
+            PreconditionFailed: It was replaced meanwhile.
         """
         manifest = {_MANIFEST: json.dumps(manifest_of(landed), ensure_ascii=False)}
         if there is not None and holds(there, landed.path):
-            # Whose object it is stays as it was.
+            # An object that others made stays theirs.
             there.metadata = {**(there.metadata or {}), **manifest}
             there.patch(if_generation_match=there.generation, if_metageneration_match=there.metageneration)
             return
@@ -134,12 +134,12 @@ class BucketLandingZone:
         log.info("%s: %s MiB put at %s.", file.name, mib(landed.size), self._address(file))
 
     def _fetch(self, file: RawFile, blob: storage.Blob, part: Path) -> None:
-        with self._explained(file):
-            # The very version whose manifest was read: a newer one has other bytes.
+        with self._translated_errors(file):
+            # A newer version would have other bytes than the manifest says.
             blob.download_to_filename(str(part), if_generation_match=blob.generation, raw_download=True)
 
     def _noted(self, file: RawFile, blob: storage.Blob | None) -> LandedFile | None:
-        """What the object's manifest says, if it is readable and has the columns that are asked for."""
+        """What the object's manifest says, if it can be read and has the columns that are needed."""
         if blob is None:
             return None
         noted = landed_file(self._copies.path_of(file), self._facts(blob))
@@ -163,12 +163,12 @@ class BucketLandingZone:
 
     def _changed_too_often(self, file: RawFile) -> LandingError:
         return LandingError(
-            f"{self._address(file)} was changed by others {_ATTEMPTS} times in a row while it was looked at: find out "
-            "what else writes there, then run again."
+            f"{self._address(file)} was changed by other programs {_ATTEMPTS} times in a row while it was looked at: "
+            "find out what else writes there, then run again."
         )
 
     @contextmanager
-    def _explained(self, file: RawFile) -> Iterator[None]:
+    def _translated_errors(self, file: RawFile) -> Iterator[None]:
         try:
             yield
         except PreconditionFailed as error:
@@ -176,11 +176,11 @@ class BucketLandingZone:
         except Forbidden as error:
             raise LandingError(
                 f"{self._address(file)} can't be read or written, as a permission is missing: run the job gcp_check, "
-                "which tells which one."
+                "which names it."
             ) from error
         except NotFound as error:
             raise LandingError(
-                f"The bucket {self._bucket.name} of the landing zone is not there: run the job gcp_setup, or set "
+                f"The bucket {self._bucket.name} of the landing zone does not exist: run the job gcp_setup, or set "
                 "TAXI_LANDING to another one."
             ) from error
         except (GoogleAPIError, GoogleAuthError, RequestException) as error:
@@ -205,5 +205,5 @@ def bucket_landing_zone(address: str, copies: FolderLandingZone) -> BucketLandin
 
 @cache
 def _client(fields: str) -> storage.Client:
-    # Signing in takes longer than a request, and each stage of each month asks for the landing zone.
+    # Signing in takes longer than a request, and each stage of each month needs the landing zone.
     return GcsBucket(**json.loads(fields)).get_client()

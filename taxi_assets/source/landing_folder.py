@@ -1,11 +1,10 @@
-"""The landing zone as a folder, where verified raw files lie, each with a manifest beside it."""
+"""The landing zone as a folder of verified raw files, each with a manifest beside it."""
 
 from __future__ import annotations
 
 import errno
 import hashlib
 import logging
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -16,16 +15,11 @@ from typing import Final
 
 from filelock import FileLock, Timeout
 
-from taxi_assets.errors import (
-    DamagedFileError,
-    LandingError,
-    NotPublishedError,
-    UnexpectedContentError,
-)
+from taxi_assets.errors import DamagedFileError, LandingError, SourceUnavailableError, TaxiAssetsError
+from taxi_assets.files import flush_to_disk, make_private_folder
 from taxi_assets.progress import mib
 from taxi_assets.source.files import FileVersion, LandedFile, RawFile
 from taxi_assets.source.manifest import (
-    flush_to_disk,
     manifest_path,
     read_manifest,
     read_manifest_of_file_as_noted,
@@ -33,8 +27,10 @@ from taxi_assets.source.manifest import (
 )
 from taxi_assets.source.origin import Origin
 from taxi_assets.source.part import discard_part, discard_part_of_others
-from taxi_assets.source.verify import Contents, verify
+from taxi_assets.source.verify import Contents, damaged, require_size, verify
+from taxi_assets.waiting import InUse, wait_for
 
+_PAUSE_SECONDS: Final = 0.1
 _SWAP_SECONDS: Final = 1.0
 _HASH_DIGITS: Final = 12
 
@@ -51,14 +47,14 @@ class FolderLandingZone:
     def land(self, file: RawFile, origin: Origin, log: logging.Logger) -> LandedFile:
         """See ``LandingZone.land``."""
         started = time.perf_counter()
-        with self._writing(file), self._exclusive(file, log):
+        with self._translated_errors(file), self._exclusive(file, log):
             version = origin.version(file)
             kept = self._as_landed(file)
             if kept is not None and kept.origin == origin.name and kept.version.is_same_as(version):
                 log.info("%s is unchanged at %s: nothing to fetch.", file.name, origin.name)
                 return replace(kept, seconds=time.perf_counter() - started)
             log.info("%s: fetching from %s.", file.name, origin.name)
-            landed = self._fetch(file, origin, log)
+            landed = self._fetch(file, origin, version, log)
             seconds = time.perf_counter() - started
             log.info(
                 "%s: %s MiB, %s rows, verified in %.1f s.", file.name, mib(landed.size), f"{landed.rows:,}", seconds
@@ -71,7 +67,7 @@ class FolderLandingZone:
         if landed is not None:
             return landed
         path = self.path_of(file)
-        what = "was changed after it was verified" if path.exists() else "does not lie"
+        what = "was changed after it was verified" if path.exists() else "is not"
         raise LandingError(
             f"{file.name} {what} in the landing zone {self._folder}: materialize {file.landed_by} first."
         )
@@ -85,7 +81,7 @@ class FolderLandingZone:
         path = self.path_of(file)
         if not path.exists():
             return False
-        with self._writing(file), self._exclusive(file, logging.getLogger(__name__)):
+        with self._translated_errors(file), self._exclusive(file, logging.getLogger(__name__)):
             there_was_one = path.exists()
             path.unlink(missing_ok=True)
             return there_was_one
@@ -95,20 +91,20 @@ class FolderLandingZone:
         return self._folder / file.path
 
     def copy_of(self, file: RawFile, landed: LandedFile, fetch: Callable[[Path], None], log: logging.Logger) -> Path:
-        """Where a copy lies of a file that was verified elsewhere; it is fetched unless the same bytes are here.
+        """The path of a copy of a file that was verified elsewhere; it is fetched unless the same bytes are here.
 
         Args:
             file: The file.
             landed: What was noted of it when it was verified.
             fetch: Writes its bytes to a path.
-            log: Where to say that somebody else is at it.
+            log: Where a message says that another run is fetching it.
 
         Raises:
-            DamagedFileError: What was fetched are other bytes than those that were verified.
+            DamagedFileError: Other bytes were fetched than those that were verified.
             LandingError: The folder can't be written, or is full.
         """
         path = self.path_of(file)
-        with self._writing(file), self._exclusive(file, log):
+        with self._translated_errors(file), self._exclusive(file, log):
             kept = self._as_landed(file)
             if kept is not None and kept.sha256 == landed.sha256:
                 return path
@@ -129,12 +125,12 @@ class FolderLandingZone:
         return FileLock(path.with_name(f".{path.name}.lock"))
 
     def _as_landed(self, file: RawFile) -> LandedFile | None:
-        """The file as noted, if it is still so and still has the columns that are asked for."""
+        """The file as noted, if it was not changed since and has the columns that are needed."""
         noted = read_manifest_of_file_as_noted(self.path_of(file))
         return noted if noted is not None and file.fits(noted) else None
 
     def _as_landed_after_swap(self, file: RawFile) -> LandedFile | None:
-        """The file, where a newer one was just taking its place: file and manifest disagree for that moment only."""
+        """The same, if a newer file is just taking its place: for that moment file and manifest disagree."""
         path = self.path_of(file)
         if not path.exists() or not manifest_path(path).exists():
             return None
@@ -142,16 +138,21 @@ class FolderLandingZone:
             return self._as_landed(file)
         return None
 
-    def _fetch(self, file: RawFile, origin: Origin, log: logging.Logger) -> LandedFile:
+    def _fetch(self, file: RawFile, origin: Origin, announced: FileVersion, log: logging.Logger) -> LandedFile:
         path = self.path_of(file)
         part = path.with_name(f"{path.name}.part")
         discard_part_of_others(part, origin.name)
         try:
-            version = origin.fetch(file, part, log)
-            landed = _verified(part, path, file, origin, version)
+            fetched = origin.fetch(file, part, log)
+        except SourceUnavailableError:
+            raise  # the part is continued next time, as it is after an interruption
+        except Exception:
+            discard_part(part)
+            raise
+        try:
+            landed = _verified(part, file, origin, path=path, announced=announced, fetched=fetched)
             flush_to_disk(part)
-        except (NotPublishedError, DamagedFileError, UnexpectedContentError, OSError):
-            # A part that stays would be continued; only a broken connection leaves one that is worth it.
+        except BaseException:
             discard_part(part)
             raise
         self._give_name(part, landed)
@@ -161,25 +162,28 @@ class FolderLandingZone:
         part.replace(landed.path)
         discard_part(part)
         write_manifest(landed)
-        _flush_folder(landed.path.parent)
+        flush_to_disk(landed.path.parent)
 
     @contextmanager
     def _exclusive(self, file: RawFile, log: logging.Logger) -> Iterator[None]:
-        """Keep other threads and processes from landing the same file; whoever dies lets go of it."""
-        self.path_of(file).parent.mkdir(parents=True, exist_ok=True)
+        """Keep other threads and processes from landing the same file; the lock ends with its process."""
+        make_private_folder(self.path_of(file).parent)
         lock = self._lock(file)
-        try:
-            lock.acquire(blocking=False)
-        except Timeout:
-            log.info("%s: waiting for another run that is landing it (%s).", file.name, lock.lock_file)
-            lock.acquire(poll_interval=0.1)
+
+        def acquire() -> None:
+            try:
+                lock.acquire(blocking=False)
+            except Timeout as error:
+                raise InUse(f"another run that is landing it ({lock.lock_file})") from error
+
+        wait_for(acquire, what=file.name, log=log, pause_seconds=_PAUSE_SECONDS)
         try:
             yield
         finally:
             lock.release()
 
     @contextmanager
-    def _writing(self, file: RawFile) -> Iterator[None]:
+    def _translated_errors(self, file: RawFile) -> Iterator[None]:
         try:
             yield
         except OSError as error:
@@ -195,12 +199,24 @@ class FolderLandingZone:
         return "an unknown number of MiB"
 
 
-def _verified(part: Path, path: Path, file: RawFile, origin: Origin, version: FileVersion) -> LandedFile:
-    contents = _contents(part, file, origin, version)
+def _verified(
+    part: Path, file: RawFile, origin: Origin, *, path: Path, announced: FileVersion, fetched: FileVersion
+) -> LandedFile:
+    where = f"{file.name} from {origin.name}"
+    try:
+        contents = _contents(part, file, origin, fetched)
+    except (TaxiAssetsError, OSError):
+        raise
+    except Exception as error:
+        raise damaged(where, f"can't be verified ({type(error).__name__})") from error
+    changed = replace(announced, size=None).contradicts(fetched)
+    if not changed:
+        # What was sent may state a shorter length, or none.
+        require_size(part, where, announced.size)
     return LandedFile(
         path=path,
         origin=origin.name,
-        version=version,
+        version=fetched if changed else announced,
         size=contents.size,
         sha256=contents.sha256,
         csv_size=contents.csv_size,
@@ -222,10 +238,10 @@ def _contents(part: Path, file: RawFile, origin: Origin, version: FileVersion) -
 
 
 def _compared_with_published(sha256: str, file: RawFile, origin: Origin) -> tuple[str, ...]:
-    """Notes on how the bytes compare with those that are known to have been published.
+    """A note if the bytes are not those that are known to have been published.
 
     Raises:
-        DamagedFileError: They come from the release itself and are others.
+        DamagedFileError: They are not, although they come from the release itself.
     """
     known = file.published.gz_sha256 if file.published is not None else None
     if known is None or known == sha256:
@@ -252,7 +268,7 @@ def _require_bytes(path: Path, file: RawFile, landed: LandedFile) -> None:
     if found != landed.sha256:
         raise DamagedFileError(
             f"The copy of {file.name} is not what was verified (sha256 {found[:_HASH_DIGITS]}… instead of "
-            f"{landed.sha256[:_HASH_DIGITS]}…): run again, and if it stays so, materialize {file.landed_by} anew."
+            f"{landed.sha256[:_HASH_DIGITS]}…): run again, and if it stays so, materialize {file.landed_by} again."
         )
 
 
@@ -264,14 +280,3 @@ def _remedy(error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return "make room there, or choose a folder on another disk"
     return "check that it is a folder you may write to, or choose another one"
-
-
-def _flush_folder(folder: Path) -> None:
-    """Wait until renames in the folder are on the disk, where the system can do that."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,4 +1,4 @@
-"""What a landing zone must be able to do, wherever it keeps its files."""
+"""What every landing zone can do, wherever it keeps its files."""
 
 from __future__ import annotations
 
@@ -10,37 +10,37 @@ from taxi_assets.source.origin import Origin
 
 
 class LandingZone(Protocol):
-    """Verified raw files, each with what was noted of it when it landed."""
+    """Verified raw files, each with what was noted when it landed."""
 
     def land(self, file: RawFile, origin: Origin, log: logging.Logger) -> LandedFile:
-        """Make sure that the source's current version of the file is here, verified.
+        """Make sure that the source's current version of the file is here and verified.
 
-        What had landed before stays until the new file is verified; it is returned, without any transfer, only if the
+        The file that landed before stays until the new one is verified. It is returned without a transfer only if the
         source says that it is still current.
 
         Raises:
             NotPublishedError: The source does not offer the file.
             SourceUnavailableError: The source does not answer or broke off too often, even if an older file is here.
             DamagedFileError: What arrived is not the whole file, or differs from the published one.
-            UnexpectedContentError: Its columns are not those of the definition.
-            LandingError: The landing zone can't be written, or is full.
+            UnexpectedContentError: Its columns are not those of the definition, or it has no rows.
+            LandingError: The landing zone can't be written or is full, or the file can't be verified here.
         """
         ...
 
     def landed(self, file: RawFile) -> LandedFile:
-        """The file that is here, at a path of this machine.
+        """The file that landed, at a path of this machine.
 
         Raises:
-            LandingError: It never landed, was purged, or is no longer what was verified.
+            LandingError: It never landed, was purged, or was changed since it was verified.
         """
         ...
 
     def known(self, file: RawFile) -> LandedFile | None:
-        """What was noted of the file, even when the file itself was purged; None if it never landed."""
+        """What was noted of the file, even if the file itself was purged; None if it never landed."""
         ...
 
     def purge(self, file: RawFile) -> bool:
-        """Delete the file and keep what was noted of it; True if there was a file.
+        """Delete the file, keep what was noted of it, and return whether there was a file.
 
         Raises:
             LandingError: The landing zone can't be written.

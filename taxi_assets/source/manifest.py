@@ -1,16 +1,19 @@
-"""What is noted beside a landed file: a JSON file that people can read, and that says whether the file is still it."""
+"""What is noted of a landed file: JSON that people can read, and that tells whether the file is still the same."""
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from taxi_assets.files import write_whole
 from taxi_assets.source.files import FileVersion, LandedFile
+
+_RULES: Final = 2
+"""Raise it with every change to what a plain file is, so that files that landed before are read with care."""
 
 
 def manifest_path(path: Path) -> Path:
@@ -19,16 +22,17 @@ def manifest_path(path: Path) -> Path:
 
 
 def manifest_of(landed: LandedFile) -> dict[str, Any]:
-    """What is noted of a landed file, wherever it is kept, as values that JSON can hold."""
+    """What is noted of a landed file, as values that JSON can hold."""
     facts = asdict(landed)
     for of_the_call_only in ("path", "fetched", "seconds"):
         del facts[of_the_call_only]
+    facts["rules"] = _RULES
     facts["landed_at"] = datetime.now(UTC).isoformat(timespec="seconds")
     return facts
 
 
 def landed_file(path: Path, facts: Mapping[str, Any]) -> LandedFile | None:
-    """The file at ``path`` as it was noted, or None where what was noted is not readable."""
+    """The file at ``path`` as it was noted, or None where the note can't be read."""
     try:
         return LandedFile(
             path=path,
@@ -39,7 +43,7 @@ def landed_file(path: Path, facts: Mapping[str, Any]) -> LandedFile | None:
             csv_size=facts["csv_size"],
             rows=facts["rows"],
             header=tuple(facts["header"]),
-            is_plain=facts["is_plain"],
+            is_plain=facts["is_plain"] and facts.get("rules") == _RULES,
             notes=tuple(facts["notes"]),
             unknown_columns=facts.get("unknown_columns", {}),
             fetched=False,
@@ -56,20 +60,16 @@ def write_manifest(landed: LandedFile) -> None:
     """
     facts = manifest_of(landed)
     facts["mtime_ns"] = landed.path.stat().st_mtime_ns
-    target = manifest_path(landed.path)
-    draft = target.with_name(f".{target.name}.new")
-    draft.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    flush_to_disk(draft)
-    draft.replace(target)
+    write_whole(manifest_path(landed.path), json.dumps(facts, indent=2, ensure_ascii=False) + "\n", flush=True)
 
 
 def read_manifest(path: Path) -> LandedFile | None:
-    """What was noted of the landed file at ``path``, or None where nothing readable was."""
+    """What was noted of the landed file at ``path``, or None where there is no note that can be read."""
     return landed_file(path, _facts(path))
 
 
 def read_manifest_of_file_as_noted(path: Path) -> LandedFile | None:
-    """The same, if the file is there and still the one that was noted, by its length and time of change; else None."""
+    """The same, if the file is there and has the length and time of change that were noted; else None."""
     facts = _facts(path)
     try:
         status = path.stat()
@@ -78,12 +78,6 @@ def read_manifest_of_file_as_noted(path: Path) -> LandedFile | None:
     if (status.st_size, status.st_mtime_ns) != (facts.get("size"), facts.get("mtime_ns")):
         return None
     return landed_file(path, facts)
-
-
-def flush_to_disk(path: Path) -> None:
-    """Wait until the file's bytes are on the disk, so that a loss of power can't undo what is renamed next."""
-    with path.open("r+b") as stream:
-        os.fsync(stream.fileno())
 
 
 def _facts(path: Path) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""What a source of files must be able to do, whatever it is."""
+"""What every source of files can do."""
 
 from __future__ import annotations
 
@@ -13,26 +13,21 @@ RELEASE_ADDRESS: Final = "https://github.com/DataTalksClub/nyc-tlc-data/releases
 
 
 class Origin(Protocol):
-    """Somewhere files come from: a web server, a folder, the project's own sample."""
+    """A place that files come from: a web server, a folder, the project's own sample."""
 
     @property
     def name(self) -> str:
-        """What people and stored files call it, without credentials: ``https://host/path``, ``folder /x/y``."""
+        """Its name in messages and manifests, without credentials: ``https://host/path``, ``folder /x/y``."""
         ...
 
     @property
     def is_release(self) -> bool:
-        """Whether it is the published release, whose bytes must be the known ones."""
-        ...
-
-    @property
-    def is_sample(self) -> bool:
-        """Whether it is the project's own sample."""
+        """Whether it is the published release, of which the bytes are known."""
         ...
 
     @property
     def is_remote(self) -> bool:
-        """Whether asking it is work for somebody else's server, and is therefore done sparingly."""
+        """Whether it is a server of others, which is not asked more often than needed."""
         ...
 
     def version(self, file: RawFile, known: FileVersion | None = None) -> FileVersion:
@@ -40,7 +35,7 @@ class Origin(Protocol):
 
         Args:
             file: The file.
-            known: The version that the caller has; a source may say in fewer words that it is still this one.
+            known: The version that the caller has; a server answers more briefly if it is still the current one.
 
         Raises:
             NotPublishedError: The file is not there.
@@ -51,11 +46,12 @@ class Origin(Protocol):
     def fetch(self, file: RawFile, target: Path, log: Logger) -> FileVersion:
         """Write all bytes of the file to ``target``, and say which version they are.
 
-        What an earlier, broken fetch left at ``target`` may be continued where it is provably of the same version.
+        What an earlier fetch left at ``target`` may be continued if it is provably of the same version.
 
         Raises:
             NotPublishedError: The file is not there.
-            SourceUnavailableError: The source does not answer or broke off too often.
+            SourceUnavailableError: The source does not answer, or the transfer broke off too often. What has arrived
+                may be continued.
             OSError: ``target`` can't be written.
         """
         ...

@@ -1,4 +1,4 @@
-"""A file that has arrived in part, with a note beside it that says of which version the bytes are."""
+"""A file that has arrived in part, with a note beside it that says which version the bytes belong to."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from taxi_assets.source.files import FileVersion
 class PartFile:
     """The beginning of a file.
 
-    The note (``<file>.part.json``) is written before the first byte and removed before the bytes are, so that bytes
-    without a note are nobody's, and a process that is killed in between leaves nothing that could mislead.
+    The note (``<file>.part.json``) is written before the first byte and removed before the bytes are. So bytes without
+    a note are never continued, and a process that is killed in between leaves nothing that could be mistaken.
 
     Attributes:
         path: Where the bytes are.
-        version: The version that they belong to; None where nothing usable is there.
+        version: The version that they belong to; None where there is nothing to continue.
         size: How many there are.
     """
 
@@ -34,11 +34,12 @@ class PartFile:
 
     @property
     def validator(self) -> str | None:
-        """What makes a server continue the same bytes only: a strong ETag, else the time of change; None if nothing."""
+        """What makes a server continue the same bytes only: a strong ETag, else the time of change, if stated."""
         if self.version is None or self.size == 0:
             return None
-        if self.version.etag is not None and not self.version.etag.startswith("W/"):
-            return self.version.etag
+        etag = self.version.etag
+        if etag is not None and can_be_sent(etag) and not etag.startswith("W/"):
+            return etag
         return self.version.last_modified
 
     @property
@@ -47,7 +48,7 @@ class PartFile:
         return self.validator is not None and self.version is not None and self.size == self.version.size
 
     def begin(self, version: FileVersion) -> None:
-        """Start anew, with the bytes of that version."""
+        """Start from the first byte of that version."""
         self.discard()
         note = {"origin": self._origin, "version": asdict(version)}
         _note_path(self.path).write_text(json.dumps(note, indent=2), encoding="utf-8")
@@ -61,12 +62,17 @@ class PartFile:
 
     @contextmanager
     def appending(self) -> Iterator[BinaryIO]:
-        """The file, open for more bytes; ``size`` is right again when it is closed, whatever happened in between."""
+        """The file, open for more bytes; ``size`` is right again when it is closed, whatever happened meanwhile."""
         with self.path.open("ab") as stream:
             try:
                 yield stream
             finally:
-                self.size = stream.tell()
+                self.size = stream.tell() if self.version is not None else 0
+
+
+def can_be_sent(header: str) -> bool:
+    """Whether a header that a server sent may be sent back to it."""
+    return header.isascii() and header.isprintable()
 
 
 def discard_part(path: Path) -> None:
@@ -86,7 +92,7 @@ def _note_path(path: Path) -> Path:
 
 
 def _noted_version(path: Path, origin: str) -> FileVersion | None:
-    """The version in the note, or None where it is missing, half-written or speaks of another origin."""
+    """The version in the note, or None where it is missing, incomplete or about another origin."""
     try:
         note = json.loads(_note_path(path).read_text(encoding="utf-8"))
         return FileVersion(**note["version"]) if note["origin"] == origin else None

@@ -1,4 +1,4 @@
-"""The source as a Dagster resource: what is configured, and the one way to land a file."""
+"""The source as a Dagster resource: its settings, and the one function that lands a file."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from taxi_assets.source.http import HttpOrigin
 from taxi_assets.source.landing_folder import FolderLandingZone
 from taxi_assets.source.landing_zone import LandingZone
 from taxi_assets.source.origin import RELEASE_ADDRESS, Origin
-from taxi_assets.source.retries import Patience
+from taxi_assets.source.retries import HttpRetries
 from taxi_assets.taxis import Taxi
 
-# Slots belong to the process, not to a resource: each step has its own copy of the resource.
+# Slots belong to the process and not to the resource, as each step has its own copy of the resource.
 _slots: Final[dict[int, threading.BoundedSemaphore]] = {}
 _slots_guard: Final = threading.Lock()
 
 # Dagster gives a sensor or a schedule a minute for all that it does.
-_LONGEST_SILENCE_IN_A_HURRY: Final = 10.0
+_LONGEST_SILENCE_OF_ONE_ATTEMPT: Final = 10.0
 
 
 class TripSource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -41,64 +41,67 @@ class TripSource(dg.ConfigurableResource):  # type: ignore[type-arg]
         ),
     )
     release: str = Field(default=RELEASE_ADDRESS, description="Base address or folder of the release.")
-    feed: str = Field(default="", description="Base address or folder of the feed; the official one unless given.")
+    feed: str = Field(default="", description="Base address or folder of the feed; empty for the official one.")
     landing: str = Field(description="Folder of the landing zone, or of this machine's copies if it is a bucket.")
     landing_bucket: str | None = Field(
-        default=None, description="gs:// address where files land, so that machines need not share a disk."
+        default=None, description="gs:// address where files land if machines don't share a disk."
     )
     downloads_at_once: int = Field(default=2, ge=1, description="Files that one process fetches at the same time.")
-    timeout_seconds: float = Field(default=60.0, gt=0, description="Longest silence of a server.")
-    attempts: int = Field(default=5, ge=1, description="Attempts in a row without a single new byte.")
+    timeout_seconds: float = Field(
+        default=60.0, gt=0, description="Longest time without an answer or a byte from a server."
+    )
+    attempts: int = Field(default=5, ge=1, description="Attempts in a row that may bring nothing.")
     backoff_seconds: float = Field(
-        default=1.0, ge=0, description="Pause after the first such attempt; then it doubles."
+        default=1.0, ge=0, description="Pause after the first such attempt; it doubles with each further one."
     )
     backoff_limit_seconds: float = Field(
-        default=60.0, ge=0, description="Longest pause, even if a server asks for more."
+        default=60.0, ge=0, description="Longest pause, even if a server asks for a longer one."
     )
-    keep_raw_files: bool = Field(default=True, description="False: a raw file is purged once its month is merged.")
+    keep_raw_files: bool = Field(default=True, description="Whether raw files stay after their month was merged.")
 
     @property
     def name(self) -> str:
-        """What the source is called where no file of it is meant.
+        """What the source is called, for messages that are not about a single file.
 
         Raises:
             SettingsError: See ``origin``.
         """
         match self._kind:
             case "feed":
-                return self._feed(in_a_hurry=True).name
+                return self._feed(ask_once=True).name
             case "auto":
-                return f"{self.origin(in_a_hurry=True).name} and {self._feed(in_a_hurry=True).name}"
+                return f"{self.origin(ask_once=True).name} and {self._feed(ask_once=True).name}"
             case _:
-                return self.origin(in_a_hurry=True).name
+                return self.origin(ask_once=True).name
 
     def trip_file(self, taxi: Taxi, month: Month) -> RawFile:
         """The file that this source has of a taxi's month: a CSV of the release, or a Parquet file of the feed."""
         is_in_feed = self._kind == "feed" or (self._kind == "auto" and month > taxi.last_month)
         return feed_file(taxi, month) if is_in_feed else trip_file(taxi, month)
 
-    def origin(self, file: RawFile | None = None, *, in_a_hurry: bool = False) -> Origin:
+    def origin(self, file: RawFile | None = None, *, ask_once: bool = False) -> Origin:
         """Where a file of this source comes from.
 
         Args:
-            file: The file; what is not a Parquet file of the feed, such as the zones, comes from elsewhere.
-            in_a_hurry: Whether a failing source is asked once and briefly only, as sensors and schedules must.
+            file: The file. A Parquet file comes from the feed; other files, such as the zones, come from the release.
+            ask_once: Whether a question is put once and a silent server is not waited for long, as sensors and
+                schedules need it.
 
         Raises:
             SettingsError: The address names nothing known, no folder that exists, or the landing zone itself.
         """
         if file is not None and file.is_parquet:
-            return self._feed(in_a_hurry=in_a_hurry)
+            return self._feed(ask_once=ask_once)
         address = self.release if self._kind in ("release", "feed", "auto") else self.address.strip()
         if address == "sample":
             # The sample is generated by code that no other source needs.
             from taxi_assets.source.sample.origin import SampleOrigin  # noqa: PLC0415
 
             return SampleOrigin()
-        return self._place(address, "TAXI_SOURCE", in_a_hurry=in_a_hurry)
+        return self._place(address, "TAXI_SOURCE", ask_once=ask_once)
 
     def landing_zone(self) -> LandingZone:
-        """The folder or bucket where files land; a folder is made when the first one does.
+        """The folder or bucket where files land; a folder is made for the first of them.
 
         Raises:
             SettingsError: The bucket's address or what Google Cloud needs beside it is missing or wrong.
@@ -106,7 +109,7 @@ class TripSource(dg.ConfigurableResource):  # type: ignore[type-arg]
         folder = FolderLandingZone(Path(self.landing).expanduser())
         if self.landing_bucket is None:
             return folder
-        # Google's clients are imported where they are used only.
+        # Google's clients are imported only where they are used.
         from taxi_assets.source.landing_bucket import bucket_landing_zone  # noqa: PLC0415
 
         return bucket_landing_zone(self.landing_bucket, folder)
@@ -126,24 +129,24 @@ class TripSource(dg.ConfigurableResource):  # type: ignore[type-arg]
     def _kind(self) -> str:
         return self.address.strip()
 
-    def _feed(self, *, in_a_hurry: bool) -> Origin:
-        return FeedOrigin(self._place(self.feed.strip() or FEED_ADDRESS, "TAXI_FEED_URL", in_a_hurry=in_a_hurry))
+    def _feed(self, *, ask_once: bool) -> Origin:
+        return FeedOrigin(self._place(self.feed.strip() or FEED_ADDRESS, "TAXI_FEED_URL", ask_once=ask_once))
 
-    def _place(self, address: str, setting: str, *, in_a_hurry: bool) -> Origin:
+    def _place(self, address: str, setting: str, *, ask_once: bool) -> Origin:
         if address.lower().startswith(("http://", "https://")):
-            return HttpOrigin(address, self._hurry() if in_a_hurry else self._patience(), setting=setting)
+            return HttpOrigin(address, self._one_attempt() if ask_once else self._retries(), setting=setting)
         return FolderOrigin(self._existing_folder(address, setting), setting=setting)
 
-    def _patience(self) -> Patience:
-        return Patience(
+    def _retries(self) -> HttpRetries:
+        return HttpRetries(
             timeout_seconds=self.timeout_seconds,
             attempts=self.attempts,
             backoff_seconds=self.backoff_seconds,
             backoff_limit_seconds=self.backoff_limit_seconds,
         )
 
-    def _hurry(self) -> Patience:
-        return Patience(timeout_seconds=min(self.timeout_seconds, _LONGEST_SILENCE_IN_A_HURRY), attempts=1)
+    def _one_attempt(self) -> HttpRetries:
+        return HttpRetries(timeout_seconds=min(self.timeout_seconds, _LONGEST_SILENCE_OF_ONE_ATTEMPT), attempts=1)
 
     def _existing_folder(self, address: str, setting: str) -> Path:
         folder = Path(address).expanduser()
@@ -166,5 +169,5 @@ def _download_slots(count: int) -> threading.BoundedSemaphore:
 
 
 def _without_secrets(address: str) -> str:
-    """A misspelt address, without what could be its user, password or token."""
+    """A wrong address without what may be a user, a password or a token in it."""
     return address.rpartition("@")[2].partition("?")[0].partition("#")[0]

@@ -1,41 +1,46 @@
-"""How often and how long we try again when a source does not answer."""
+"""How often and how long to try again when a source does not answer."""
 
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from logging import Logger
-from typing import TypeVar
+from typing import Final, TypeVar
 
-from tenacity import RetryCallState, Retrying, retry_if_exception_type
-
+_ATTEMPTS_IN_ALL: Final = 20
+_LONGEST_RETRY_AFTER: Final = 7 * 24 * 3600.0
 Result = TypeVar("Result")
 
 
-class TransientFault(Exception):  # noqa: N818 - not an error yet: it becomes one when our patience ends
+class TransientFault(Exception):  # noqa: N818 - not an error yet: it becomes one when no attempt is left
     """An attempt failed in a way that may not happen again.
 
     Attributes:
         reason: What happened, as part of a sentence.
-        wait_seconds: How long the source asks us to wait, if it does.
+        wait_seconds: How long the source asks to be left alone, if it does.
+        is_fruitless: Whether the attempt counts as one that brought nothing, whatever has arrived.
+        attempts: What the attempts came to when no further one is made, as part of a sentence.
     """
 
-    def __init__(self, reason: str, wait_seconds: float | None = None) -> None:
+    def __init__(self, reason: str, wait_seconds: float | None = None, *, is_fruitless: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.wait_seconds = wait_seconds
+        self.is_fruitless = is_fruitless
+        self.attempts = "1 attempt brought nothing"
 
 
 @dataclass(frozen=True)
-class Patience:
+class HttpRetries:
     """How often and how long to try again.
 
     Attributes:
         timeout_seconds: Longest silence of a source before an attempt counts as failed.
-        attempts: Attempts in a row without a single new byte after which we give up.
+        attempts: Attempts in a row without a single new byte before giving up; twenty times as many are made in all.
         backoff_seconds: Pause after the first such attempt; it doubles with each further one.
         backoff_limit_seconds: Longest pause, also where a source asks for a longer one.
     """
@@ -48,71 +53,56 @@ class Patience:
     def keep_trying(
         self, attempt: Callable[[], Result], *, what: str, log: Logger, arrived: Callable[[], int] = lambda: 0
     ) -> Result:
-        """Call ``attempt`` until it returns, as long as it fails with a PassingFault only.
+        """Call ``attempt`` until it returns, as long as it fails with a ``TransientFault`` only.
 
         Args:
             attempt: What to do.
             what: The file's name, for the log.
-            log: Where a failed attempt is told.
+            log: Where each failed attempt is told.
             arrived: Bytes that are there; an attempt that brings new ones starts the count of attempts again.
 
         Returns:
             What ``attempt`` returns.
 
         Raises:
-            TransientFault: The last one, when ``attempts`` in a row brought nothing.
+            TransientFault: The last one, when ``attempts`` in a row brought nothing or all brought only a part.
         """
-        furthest = arrived()
-        fruitless = 0
-
-        def counted_attempt() -> Result:
-            nonlocal furthest, fruitless
+        furthest, made, fruitless = arrived(), 0, 0
+        while True:
             try:
                 return attempt()
-            except TransientFault:
+            except TransientFault as fault:
+                made += 1
                 # A transfer that had to start from zero brings nothing new until it is past the furthest point.
-                fruitless = 0 if arrived() > furthest else fruitless + 1
+                fruitless = 0 if arrived() > furthest and not fault.is_fruitless else fruitless + 1
                 furthest = max(furthest, arrived())
-                raise
-
-        def pause(state: RetryCallState) -> float:
-            return self._pause(_fault(state), fruitless)
-
-        def tell(state: RetryCallState) -> None:
-            log.warning("%s: %s; trying again in %.1f s.", what, _fault(state).reason, state.upcoming_sleep)
-
-        retrying = Retrying(
-            retry=retry_if_exception_type(TransientFault),
-            stop=lambda _: fruitless >= self.attempts,
-            wait=pause,
-            before_sleep=tell,
-            reraise=True,
-        )
-        return retrying(counted_attempt)
+                if fruitless >= self.attempts:
+                    fault.attempts = f"{fruitless} attempts in a row brought nothing"
+                    raise
+                if made >= self.attempts * _ATTEMPTS_IN_ALL:
+                    fault.attempts = f"{made} attempts brought only a part"
+                    raise
+                pause = self._pause(fault, fruitless)
+                log.warning("%s: %s; trying again in %.1f s.", what, fault.reason, pause)
+            time.sleep(pause)
 
     def _pause(self, fault: TransientFault, fruitless: int) -> float:
         if fault.wait_seconds is not None:
             return min(fault.wait_seconds, self.backoff_limit_seconds)
         longest = min(self.backoff_seconds * 2.0 ** max(fruitless - 1, 0), self.backoff_limit_seconds)
-        # Jitter keeps transfers that broke together from coming back together.
+        # Random pauses keep transfers that broke together from coming back together.
         return longest * random.uniform(0.5, 1.0)  # noqa: S311 - not a secret
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """The pause that a Retry-After header asks for, as seconds or as a date; None where it says nothing usable."""
+    """The pause that a Retry-After header asks for, at most a week; None where there is none that can be read."""
     text = headers.get("Retry-After", "").strip()
     if text.isdecimal():
-        return float(text)
+        return min(float(text), _LONGEST_RETRY_AFTER)
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return max((moment - datetime.now(UTC)).total_seconds(), 0.0)
-
-
-def _fault(state: RetryCallState) -> TransientFault:
-    fault = state.outcome.exception() if state.outcome is not None else None
-    assert isinstance(fault, TransientFault)  # noqa: S101 - nothing else is retried
-    return fault
+    return min(max((moment - datetime.now(UTC)).total_seconds(), 0.0), _LONGEST_RETRY_AFTER)

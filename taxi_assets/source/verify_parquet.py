@@ -3,28 +3,50 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
+import json
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-from pyarrow import types
-
-from taxi_assets.errors import UnexpectedContentError
+from taxi_assets.errors import LandingError, LandingInterruptedError, UnexpectedContentError
 from taxi_assets.source.files import RawFile
+from taxi_assets.source.header import defined_names
 from taxi_assets.source.verify import Contents, damaged, is_web_page, require_size
-from taxi_assets.taxis import Column, Kind
+from taxi_assets.taxis import Kind
 
 _MAGIC: Final = b"PAR1"
+_READER: Final = Path(__file__).with_name("read_parquet.py")
+_SECONDS: Final = 600
+_BYTES_PER_SECOND: Final = 1024 * 1024
+_SIGNALS_OF_A_CRASH: Final = {
+    signal.SIGABRT,
+    signal.SIGSEGV,
+    signal.SIGBUS,
+    signal.SIGFPE,
+    signal.SIGILL,
+    signal.SIGTRAP,
+}
+
+_HOLDS: Final[Mapping[Kind, tuple[str, str]]] = {
+    "integer": ("number", "a number"),
+    "decimal": ("number", "a number"),
+    "timestamp": ("timestamp", "a date and time without a time zone"),
+    "text": ("text", "text"),
+}
+"""What a column of each kind must hold, in the reader's words and for messages."""
 
 
 def verify_parquet(path: Path, file: RawFile, *, source: str, announced_size: int | None) -> Contents:
-    """Say what a Parquet file holds, by its footer; its rows are read when they are loaded.
+    """Read a whole Parquet file once, in bounded memory, and say what it holds.
+
+    A process of its own reads it (``read_parquet.py``), so that a file which ends its reader does not end the run.
 
     A column may be missing if only the feed has it, may be spelt in any case, and may have any type from which its
-    values can come unchanged; one that holds nothing may be of no type. Columns that the definition doesn't know are
+    values can come unchanged; one without values may have no type. Columns that the definition doesn't know are
     counted.
 
     Args:
@@ -34,33 +56,31 @@ def verify_parquet(path: Path, file: RawFile, *, source: str, announced_size: in
         announced_size: Length that the source stated, in bytes.
 
     Raises:
-        DamagedFileError: The bytes are not a whole Parquet file.
+        DamagedFileError: The bytes are not a whole Parquet file, or a page of it can't be read or is not as the footer
+            says.
         UnexpectedContentError: Columns are missing, there twice or of another type, or there is no row.
+        LandingError: The file could not be read for a reason that is not in it.
         OSError: ``path`` can't be read.
     """
     where = f"{file.name} from {source}"
     size = require_size(path, where, announced_size)
     _require_both_ends(path, where)
-    try:
-        with pq.ParquetFile(path) as parquet:
-            metadata, schema = parquet.metadata, parquet.schema_arrow
-    except (pa.ArrowException, OSError) as error:
-        raise damaged(where, "has no Parquet footer that can be read") from error
-    if metadata.num_rows == 0:
+    sha256, found = _read(path, where)
+    if found["rows"] == 0:
         raise UnexpectedContentError(
             f"{where} holds columns but no rows: nothing of it was kept, choose another month or source."
         )
-    names = _known_names(schema, file, where)
-    unknown = [name for name in schema.names if name not in names]
+    columns = found["columns"]
+    names = defined_names([column["name"] for column in columns], file, where, misfits=_misfits(columns, file))
     return Contents(
         size=size,
-        sha256=_sha256(path),
+        sha256=sha256,
         csv_size=None,
-        rows=metadata.num_rows,
+        rows=found["rows"],
         header=tuple(names.values()),
         # Nothing separates the fields of a row here that a reader could misread.
         is_plain=True,
-        unknown_columns=_counted_values(metadata, unknown),
+        unknown_columns={column["name"]: column["values"] for column in columns if column["name"] not in names},
     )
 
 
@@ -77,73 +97,66 @@ def _require_both_ends(path: Path, where: str) -> None:
         raise damaged(where, "is truncated, as it does not end as a Parquet file does")
 
 
+def _read(path: Path, where: str) -> tuple[str, Mapping[str, Any]]:
+    """SHA-256 of the file, and what the reader found in it."""
+    seconds = _SECONDS + path.stat().st_size / _BYTES_PER_SECOND
+    # -P keeps the modules beside the reader from taking the place of Python's own.
+    command = [sys.executable, "-P", str(_READER), str(path)]
+    # The limit of the reader's memory counts what is used only with the system's allocator.
+    environment = {**os.environ, "ARROW_DEFAULT_MEMORY_POOL": "system"}
+    with subprocess.Popen(  # noqa: S603 - our own program
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+    ) as reader:
+        try:
+            sha256 = _sha256(path)
+            output, errors = reader.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired as error:
+            raise damaged(where, f"can't be read as Parquet within {seconds:,.0f} s") from error
+        finally:
+            reader.kill()
+    found = _result(reader.returncode, output, errors.decode(errors="replace"), where)
+    if "damage" in found:
+        raise damaged(where, found["damage"])
+    return sha256, found
+
+
+def _result(status: int, output: bytes, errors: str, where: str) -> Mapping[str, Any]:
+    """What the reader printed, if it ended well.
+
+    Raises:
+        DamagedFileError: The file made it crash.
+        LandingInterruptedError: Somebody or the system ended it.
+        LandingError: It could not start.
+    """
+    if status == 0:
+        result: Mapping[str, Any] = json.loads(output)
+        return result
+    if -status in _SIGNALS_OF_A_CRASH:
+        name = signal.Signals(-status).name
+        raise damaged(where, f"can't be read as Parquet, as it makes the reader crash ({name})")
+    if status < 0:
+        raise LandingInterruptedError(
+            f"{where} could not be verified, as the process that read it was ended from outside (signal {-status}): "
+            "nothing of it was kept; run again, and if it stays so look whether this machine is short of memory."
+        )
+    cause = errors.strip().rpartition("\n")[2] or f"exit status {status}"
+    raise LandingError(
+        f"{where} could not be verified, as Parquet can't be read here ({cause}): nothing of it was kept; repair the "
+        "installation of pyarrow, then run again."
+    )
+
+
 def _sha256(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _known_names(schema: pa.Schema, file: RawFile, where: str) -> Mapping[str, str]:
-    """The definition's name of each column that it knows, by the file's name, in the order of the file.
-
-    Raises:
-        UnexpectedContentError: Columns are missing, there twice or of a type that can't hold such values.
-    """
-    columns = {column.name.lower(): column for column in file.columns}
-    times = Counter(name.lower() for name in schema.names)
-    found = {field: columns[field.name.lower()] for field in schema if field.name.lower() in columns}
-    findings = {
-        "missing": [name for name in file.header if name.lower() not in times],
-        "there more than once": [columns[name].name for name, count in times.items() if count > 1 and name in columns],
-        "of another type": [
-            f"{column.name} ({field.type} instead of {_A_KIND[column.kind]})"
-            for field, column in found.items()
-            if not _fits(field.type, column)
-        ],
-    }
-    if any(findings.values()):
-        said = "; ".join(f"{what}: {', '.join(names)}" for what, names in findings.items() if names)
-        raise UnexpectedContentError(
-            f"{where} does not have the columns of its definition ({said}): nothing of it was kept, "
-            "so compare the file with the definition or choose another source with TAXI_SOURCE."
-        )
-    return {field.name: column.name for field, column in found.items()}
-
-
-_A_KIND: Final[Mapping[Kind, str]] = {
-    "integer": "a number",
-    "decimal": "a number",
-    "timestamp": "a date and time without a time zone",
-    "text": "text",
-}
-
-
-def _fits(type_: pa.DataType, column: Column) -> bool:
-    if types.is_null(type_):
-        return True
-    if types.is_dictionary(type_):
-        type_ = type_.value_type
-    match column.kind:
-        case "integer" | "decimal":
-            return bool(types.is_integer(type_) or types.is_floating(type_) or types.is_decimal(type_))
-        case "timestamp":
-            return bool(types.is_timestamp(type_) and type_.tz is None)
-        case "text":
-            return bool(types.is_string(type_) or types.is_large_string(type_) or types.is_string_view(type_))
-
-
-def _counted_values(metadata: pq.FileMetaData, names: Sequence[str]) -> Mapping[str, int]:
-    """How many values there are in each of these columns, as far as the footer tells nulls from values."""
-    values: Counter[str] = Counter(dict.fromkeys(names, 0))
-    for number in range(metadata.num_row_groups):
-        group = metadata.row_group(number)
-        in_group: Counter[str] = Counter()
-        for place in range(group.num_columns):
-            chunk = group.column(place)
-            name = chunk.path_in_schema.partition(".")[0]
-            if name in values:
-                knows_nulls = chunk.is_stats_set and chunk.statistics.has_null_count
-                nulls = chunk.statistics.null_count if knows_nulls else 0
-                # Of a nested column's parts, the one with the most values counts.
-                in_group[name] = max(in_group[name], chunk.num_values - nulls)
-        values.update(in_group)
-    return dict(values)
+def _misfits(found: Sequence[Mapping[str, Any]], file: RawFile) -> Sequence[str]:
+    """The columns that can't hold the values that their definition wants, described for people."""
+    defined = {column.name.lower(): column for column in file.columns}
+    pairs = [(column, defined[column["name"].lower()]) for column in found if column["name"].lower() in defined]
+    return [
+        f"{column.name} ({there['type']} instead of {_HOLDS[column.kind][1]})"
+        for there, column in pairs
+        if there["holds"] not in ("nothing", _HOLDS[column.kind][0])
+    ]

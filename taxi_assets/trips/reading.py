@@ -122,7 +122,7 @@ def reading(
 
 def _month(taxi: Taxi, landed: LandedFile, *, id_function: str) -> dict[str, Any]:
     """What ``read_month.sql`` is rendered with."""
-    identity = [taxi.column(name) for name in taxi.identity]
+    identity = taxi.identity_columns
     return {
         **reading(taxi, landed, written_columns=[column for column in identity if column.kind == "timestamp"]),
         "taxi": taxi,

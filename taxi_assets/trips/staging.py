@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import duckdb
 
 from taxi_assets.months import Month
@@ -38,7 +40,7 @@ def stage_month(
     require_even_rows(landed, taxi)
     statement, values = insert_statement(taxi, month, landed, table=table)
     comment = f"{COMMENT_PREFIX}{taxi.title} trips of {month}, being loaded."
-    names = {"taxi": taxi, "table": table, "comment": comment, "column_types": COLUMN_TYPES}
+    names: dict[str, Any] = {"taxi": taxi, "table": table, "comment": comment, "column_types": COLUMN_TYPES}
     with transaction(connection):
         connection.execute(render(__package__, "create_month_table.sql", **names))
     try:

@@ -1,8 +1,8 @@
-"""Hands a warehouse's tables to assets that ask for them, and keeps what assets return.
+"""Passes a warehouse's tables to assets as inputs, and stores what assets return as tables.
 
-An asset names what it wants by its type: ``pd.DataFrame``, ``pa.RecordBatchReader`` (in batches, for months that
-don't fit in memory) or ``duckdb.DuckDBPyRelation`` (nothing is read until it is asked for). It gets its partition, or
-all months of a range, or the whole table where it has no partitions. Trips look the same from every warehouse.
+The type of an input decides its form: ``pd.DataFrame``, ``pa.RecordBatchReader`` (in batches, for months that don't fit
+in memory) or ``duckdb.DuckDBPyRelation`` (lazy: rows are read when they are used). An input is the asset's partition,
+all months of a range, or the whole table if there are no partitions. Trips look the same from every warehouse.
 """
 
 from abc import abstractmethod
@@ -21,7 +21,7 @@ _BATCH_ROWS: Final = 100_000
 
 
 class Tables(Protocol):
-    """What an I/O manager needs of a warehouse."""
+    """The part of a warehouse that an I/O manager uses."""
 
     def read(self, table: str, months: Sequence[Month] | None) -> duckdb.DuckDBPyRelation:
         """A lazy relation over a table, or over those months of it.
@@ -30,35 +30,36 @@ class Tables(Protocol):
 
         Raises:
             NoSuchTableError: There is no such table.
-            WarehouseError: The warehouse refuses.
+            WarehouseError: The warehouse can't read it.
         """
 
     def write(self, table: str, rows: Any, months: Sequence[Month] | None, *, description: str) -> int:
-        """Make a table hold exactly these rows, or those months of it, and return the number of rows written.
+        """Replace a table, or those months of it, with these rows, and return the number of rows written.
 
         Args:
-            table: Name of the table, which is created where it is missing.
+            table: Name of the table, which is created if it is missing.
             rows: A DataFrame, an Arrow table or reader, or a DuckDB relation.
-            months: The months to replace by the column ``file_month``; None replaces the table.
-            description: What the table's comment says.
+            months: The months to replace, by the column ``file_month``; None replaces the whole table.
+            description: The comment of the table.
 
         Raises:
-            WarehouseError: The rows are no table, their months can't be told, or the table is not ours.
+            WarehouseError: The rows are not a table, their months are not known, or another program has a table of
+                that name.
         """
 
 
 class TablesIOManager(dg.ConfigurableIOManager):
-    """Reads and writes tables of a warehouse, which its subclasses name.
+    """Reads and writes the tables of a warehouse, which its subclasses name.
 
-    A returned value replaces the table of the asset's name; where the asset is partitioned, it replaces the rows of
-    the run's months, by the column ``file_month``, which is added for a single month where the value lacks it.
+    A returned value replaces the table with the asset's name. If the asset is partitioned, it replaces the rows of the
+    run's months, by the column ``file_month``; for a single month, this column is added if it is missing.
     """
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame | pa.RecordBatchReader | duckdb.DuckDBPyRelation:
-        """The upstream asset's table, or the months of it that the run is about, as the type that the asset names.
+        """The upstream asset's table, or the run's months of it, in the input's type.
 
         Raises:
-            WarehouseError: There is no such table, or the asset names a type that can't be given.
+            WarehouseError: There is no such table, or the input's type is not supported.
         """
         months = _months(context.asset_partition_keys) if context.has_asset_partitions else None
         relation = self.tables.read(context.asset_key.path[-1], months)
@@ -70,15 +71,16 @@ class TablesIOManager(dg.ConfigurableIOManager):
         if wanted is pa.RecordBatchReader:
             return relation.to_arrow_reader(_BATCH_ROWS)
         raise WarehouseError(
-            f"{context.asset_key.to_user_string()} can't be given as {getattr(wanted, '__name__', wanted)}: "
-            "ask for pd.DataFrame, pa.RecordBatchReader or duckdb.DuckDBPyRelation."
+            f"{context.asset_key.to_user_string()} can't be read as {getattr(wanted, '__name__', wanted)}: "
+            "give the input the type pd.DataFrame, pa.RecordBatchReader or duckdb.DuckDBPyRelation."
         )
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
-        """Keep what an asset returned, in one transaction.
+        """Store what an asset returned, in one transaction.
 
         Raises:
-            WarehouseError: The value is no table, its months can't be told, or the table is not ours.
+            WarehouseError: The value is not a table, its months are not known, or another program has a table of that
+                name.
         """
         months = _months(context.asset_partition_keys) if context.has_asset_partitions else None
         table = context.asset_key.path[-1]
@@ -89,7 +91,7 @@ class TablesIOManager(dg.ConfigurableIOManager):
     @property
     @abstractmethod
     def tables(self) -> Tables:
-        """The warehouse that keeps the tables."""
+        """The warehouse that stores the tables."""
 
 
 def _months(keys: Sequence[str]) -> list[Month]:

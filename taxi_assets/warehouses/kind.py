@@ -1,7 +1,7 @@
-"""What a warehouse is to the rest of the project: the values it returns and the interface it fulfils.
+"""The interface of a warehouse, and the values that it returns.
 
-A fourth warehouse is one new package beside ``duckdb`` whose ``__init__`` exports a ``WAREHOUSE``; nothing else names
-warehouses one by one.
+A new warehouse is one package beside ``duckdb`` whose ``__init__`` exports a ``WAREHOUSE``. There is no other list of
+warehouses.
 """
 
 from __future__ import annotations
@@ -10,14 +10,15 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any, Literal, Protocol
 
 import dagster as dg
 
 from taxi_assets.months import Month
 from taxi_assets.source.files import LandedFile
-from taxi_assets.taxis import Kind, Taxi
+from taxi_assets.taxis import Taxi
+from taxi_assets.warehouses.dialect import Dialect
+from taxi_assets.warehouses.measures import MonthProfile
 
 TableRole = Literal["month", "main"]
 """A taxi's monthly table, or its main table with all months."""
@@ -25,141 +26,94 @@ TableRole = Literal["month", "main"]
 
 @dataclass(frozen=True)
 class MonthLoad:
-    """What loading a month's table came to.
+    """The result of loading a month's table.
 
     Attributes:
         rows: Rows of the monthly table, which are those of the file.
         seconds: How long the work took, without waiting for others.
-        facts: What else the warehouse tells of it, as metadata.
+        facts: The warehouse's own figures about it, as metadata.
     """
 
     rows: int
-    seconds: float = field(default=0.0, compare=False)
+    seconds: float = field(compare=False)
     facts: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)
 class MonthMerge:
-    """What merging a month changed in the main table.
+    """The result of merging a month into the main table.
 
     Attributes:
-        rows: Rows that the main table now holds of that month's file.
+        rows: Rows of that month's file that the main table has now.
+        table_rows: Rows of all months that it has now.
         inserted: Rows that were not there before.
         updated: Rows that were there with other values.
         deleted: Rows that the file no longer has.
         seconds: How long the work took, without waiting for others.
-        facts: What else the warehouse tells of it, as metadata.
+        facts: The warehouse's own figures about it, as metadata.
     """
 
     rows: int
+    table_rows: int
     inserted: int
     updated: int
     deleted: int
-    seconds: float = field(default=0.0, compare=False)
+    seconds: float = field(compare=False)
     facts: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
-@dataclass(frozen=True)
-class MonthProfile:
-    """The numbers about one month in one table that all checks are made of, measured by the warehouse in one query.
-
-    Attributes:
-        rows: Rows of that month's file.
-        repeated_ids: Rows whose id another row has as well.
-        outside_month: Rows whose pickup lies outside the file's month.
-        backwards: Rows whose dropoff lies before their pickup.
-        longer_than_a_day: Rows whose dropoff lies more than 24 hours after their pickup.
-        missing: Empty values of each required column.
-        too_low: Values below the minimum of each column that has one.
-        too_high: Values above the maximum of each column that has one.
-        sums: Exact sum of each decimal column; null where the column is empty.
-        id_digest: Sum of the first 60 bits of all ids: the same for the same set of ids, in whatever order.
-    """
-
-    rows: int
-    repeated_ids: int
-    outside_month: int
-    backwards: int
-    longer_than_a_day: int
-    missing: Mapping[str, int]
-    too_low: Mapping[str, int]
-    too_high: Mapping[str, int]
-    sums: Mapping[str, Decimal | None]
-    id_digest: int
-
-    @classmethod
-    def from_row(cls, row: Mapping[str, Any]) -> MonthProfile:
-        """Read the single row of a ``profile_month.sql``, whose columns are named ``rows`` or ``missing VendorID``."""
-
-        def by_column(prefix: str) -> dict[str, Any]:
-            return {name.removeprefix(prefix): value for name, value in row.items() if name.startswith(prefix)}
-
-        return cls(
-            rows=row["rows"],
-            repeated_ids=row["repeated_ids"],
-            outside_month=row["outside_month"],
-            backwards=row["backwards"],
-            longer_than_a_day=row["longer_than_a_day"],
-            missing=by_column("missing "),
-            too_low=by_column("too_low "),
-            too_high=by_column("too_high "),
-            sums=by_column("sum "),
-            id_digest=int(row["id_digest"]),
-        )
-
-
 class TripsWarehouse(Protocol):
-    """Where trips are kept. Every method is atomic: after a failure the warehouse is as it was."""
+    """A warehouse that a run is connected to. Every method is atomic: after a failure the warehouse is unchanged."""
 
     def session(self, log: logging.Logger) -> AbstractContextManager[None]:
-        """Keep open for the length of a block what is costly to open for each call.
+        """Keep open, for the duration of a block, what would be costly to open for each call.
 
         Raises:
             WarehouseError: It can't be opened.
         """
 
     def load_month(self, taxi: Taxi, month: Month, landed: LandedFile, log: logging.Logger) -> MonthLoad:
-        """Make the monthly table hold exactly the rows of the landed file.
+        """Make the monthly table contain exactly the rows of the landed file.
 
         Raises:
-            UnexpectedContentError: A row or value of the file is not what the taxi's definition says.
-            WarehouseError: The warehouse refuses.
+            UnexpectedContentError: A row or value of the file does not match the taxi's definition.
+            WarehouseError: The warehouse can't load it.
         """
 
     def merge_month(self, taxi: Taxi, month: Month, log: logging.Logger) -> MonthMerge:
-        """Make the main table's slice of that month hold exactly the rows of the monthly table.
+        """Make the main table's slice of that month contain exactly the rows of the monthly table.
 
         Raises:
-            WarehouseError: There is no monthly table, or the warehouse refuses.
+            WarehouseError: There is no monthly table, or the warehouse can't merge it.
         """
 
     def profile_month(self, taxi: Taxi, month: Month, role: TableRole, log: logging.Logger) -> MonthProfile:
         """Measure one month in the monthly or the main table.
 
         Raises:
-            WarehouseError: There is no such table, or the warehouse refuses.
+            WarehouseError: There is no such table, or the warehouse can't read it.
         """
 
     def remove_month(self, taxi: Taxi, month: Month, log: logging.Logger) -> int:
         """Remove one month from the monthly and the main table, and return how many rows main had of it.
 
         Raises:
-            WarehouseError: There is no such month, or the warehouse refuses.
+            WarehouseError: There is no such month, or the warehouse can't remove it.
         """
 
     def replace_zones(self, landed: LandedFile, log: logging.Logger) -> int:
-        """Make the zones table hold exactly the rows of the landed file, and return their number.
+        """Make the zones table contain exactly the rows of the landed file, and return their number.
 
         Raises:
-            UnexpectedContentError: A value of the file is not what the definition of the zones says.
-            WarehouseError: The warehouse refuses.
+            UnexpectedContentError: A value of the file does not match the definition of the zones.
+            WarehouseError: The warehouse can't load it.
         """
 
     def count_zones(self, log: logging.Logger) -> tuple[int, int]:
-        """Rows of the zones table, and distinct zone numbers in it.
+        """The number of rows and the number of distinct zones in the zones table.
 
         Raises:
-            WarehouseError: There is no such table, or the warehouse refuses.
+            WarehouseError: There is no such table, or the warehouse can't read it.
         """
 
 
@@ -168,9 +122,9 @@ class Preparation:
     """An asset between a month's raw file and its monthly table, which only one kind of warehouse has.
 
     Attributes:
-        spec: What the asset of a taxi is: key, description, metadata, kinds, group and I/O manager.
-        run: Does it for one month in the connected warehouse, from the landed file, and returns the metadata of the
-            materialization. Raises a TaxiAssetsError where it can't be done.
+        spec: Returns the definition of a taxi's asset: key, description, metadata, kinds, group and I/O manager.
+        run: Materializes it for one month in the connected warehouse, from the landed file, and returns the metadata of
+            the materialization. Raises a TaxiAssetsError if it fails.
     """
 
     spec: Callable[[Taxi], dg.AssetSpec]
@@ -179,27 +133,25 @@ class Preparation:
 
 @dataclass(frozen=True)
 class WarehouseKind:
-    """A kind of warehouse, as far as the asset graph must know it before anything is connected.
+    """A kind of warehouse: what the asset graph needs before a run is connected to it.
 
     Attributes:
         name: First part of its asset keys, its group, and the key of its resource.
-        title: The name as people say it.
-        column_types: Its type of each kind of column, for the column schema.
-        id_type: Its type of ``unique_row_id``.
-        is_configured: Whether its settings are there, so that its assets join the graph.
-        resources: Its resource under ``name`` and its I/O manager under ``<name>_io_manager``, and whatever else its
-            assets need.
-        preparations: Its assets before the monthly table, each after the one it needs.
-        jobs: What people start on purpose in it, beside the jobs that all warehouses share.
-        is_default: Whether it keeps what a user's own asset returns that names no I/O manager.
-        prepare_dbt: Makes sure that its resource can be reached, and returns the environment variables that dbt's
-            profile of its name reads; None where dbt can't work in it.
+        title: The name in texts for people.
+        dialect: Its SQL and its column types.
+        is_configured: Whether its settings are set, so that its assets are in the graph.
+        resources: Its resource under ``name``, its I/O manager under ``<name>_io_manager``, and any other resources
+            that its assets need.
+        preparations: Its assets before the monthly table, each after the one that it needs.
+        jobs: Jobs of its own, beside those that all warehouses share.
+        is_default: Whether it stores what an asset of the user returns that does not name an I/O manager.
+        prepare_dbt: Makes sure that its resource can be reached, and returns the environment variables for dbt's
+            profile of the same name; None if dbt can't work in it.
     """
 
     name: str
     title: str
-    column_types: Mapping[Kind, str]
-    id_type: str
+    dialect: Dialect
     is_configured: Callable[[], bool]
     resources: Callable[[], Mapping[str, Any]]
     preparations: Sequence[Preparation] = ()
@@ -209,19 +161,9 @@ class WarehouseKind:
 
     @property
     def io_manager_key(self) -> str:
-        """Key of the I/O manager that hands out this warehouse's tables."""
+        """Key of the I/O manager that reads and writes this warehouse's tables."""
         return f"{self.name}_io_manager"
 
     def key(self, table: str) -> dg.AssetKey:
         """Key of the asset for a table."""
         return dg.AssetKey([self.name, table])
-
-
-def table_columns(taxi: Taxi, id_type: str, column_types: Mapping[Kind, str]) -> Sequence[tuple[str, str, str]]:
-    """Name, type and description of each column that monthly and main tables have, in their order."""
-    return [
-        ("unique_row_id", id_type, "MD5 over the values that identify the trip; the same in every warehouse."),
-        ("filename", column_types["text"], "Name of the published file that the trip comes from."),
-        ("file_month", "DATE", "First day of that file's month; the pickup may lie outside of it."),
-        *((column.name, column_types[column.kind], column.description) for column in taxi.columns),
-    ]

@@ -1,8 +1,8 @@
-"""What an asset returns, as one kind of thing: a stream of Arrow batches that say which month they belong to."""
+"""Turns any table that an asset returns into a stream of Arrow batches with a column for the month."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 import duckdb
@@ -17,23 +17,23 @@ _BATCH_ROWS: Final = 100_000
 
 
 def arrow_stream(table: str, rows: Any, months: Sequence[Month] | None) -> pa.RecordBatchReader:
-    """The rows as a stream that can be read once, with a column ``file_month`` where there are months.
+    """The rows as a stream that can be read once, with a column ``file_month`` if the table has months.
 
     Args:
         table: Name of the table that they are for, for messages.
         rows: A DataFrame, an Arrow table or reader, or a DuckDB relation.
-        months: The months that they belong to; None where the table has no months.
+        months: The months that they belong to; None if the table has no months.
 
     Raises:
-        WarehouseError: The rows are no table, or there are several months and no column says which.
+        WarehouseError: The rows are not a table, or there are several months and the column ``file_month`` is missing.
     """
     stream = _stream(table, rows)
     if months is None or "file_month" in stream.schema.names:
         return stream
     if len(months) > 1:
         raise WarehouseError(
-            f"The rows for {table} don't say which of the {len(months)} months they belong to: "
-            "give them a column file_month, or write one month at a time."
+            f"The rows for {table} have no column file_month, so it is not known to which of the {len(months)} months "
+            "they belong: add the column, or write one month at a time."
         )
     month = f"CAST({literal(str(months[0].first_day))} AS DATE)"
     relation = duckdb.connect().from_arrow(stream).select(f'{month} AS "file_month", *')
@@ -52,6 +52,21 @@ def _stream(table: str, rows: Any) -> pa.RecordBatchReader:
             return rows
         case _:
             raise WarehouseError(
-                f"{table} can't be made from a {type(rows).__name__}: "
+                f"{table} can't be created from a {type(rows).__name__}: "
                 "return a pandas DataFrame, an Arrow table or reader, or a DuckDB relation."
             )
+
+
+class FetchedRows:
+    """The rows of a query as an Arrow stream: fetched when they are needed, and again for each reading."""
+
+    def __init__(self, columns: pa.Schema, batches: Callable[[], Iterator[pa.RecordBatch]]) -> None:
+        """Take the columns, and what runs the query and yields its rows."""
+        self._columns, self._batches = columns, batches
+
+    def __arrow_c_schema__(self) -> object:
+        return self._columns.__arrow_c_schema__()
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        reader = pa.RecordBatchReader.from_batches(self._columns, self._batches())
+        return reader.__arrow_c_stream__(requested_schema)

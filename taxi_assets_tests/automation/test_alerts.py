@@ -12,7 +12,7 @@ from taxi_assets import settings
 from taxi_assets.automation import webhook as webhook_module
 from taxi_assets.automation.alerts import alert_sensors
 from taxi_assets.automation.webhook import Webhook
-from taxi_assets.source.retries import Patience
+from taxi_assets.source.retries import HttpRetries
 from taxi_assets_tests.automation.webhook_server import WebhookServer
 from taxi_assets_tests.csv_files import csv_bytes, made_trips, put_csv
 from taxi_assets_tests.project import FEBRUARY, GREEN, JANUARY, MARCH, Outcome, Project
@@ -23,7 +23,7 @@ FAILED_RUNS, FAILED_CHECKS = alert_sensors()
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webhook_module, "_PATIENCE", Patience(timeout_seconds=1, attempts=2, backoff_seconds=0.01))
+    monkeypatch.setattr(webhook_module, "_RETRIES", HttpRetries(timeout_seconds=1, attempts=2, backoff_seconds=0.01))
 
 
 @pytest.fixture

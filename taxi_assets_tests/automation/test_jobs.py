@@ -76,5 +76,5 @@ def test_a_number_of_months_that_is_none_is_refused(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, value: str
 ) -> None:
     monkeypatch.setenv("TAXI_MONTHS_PER_RUN", value)
-    with pytest.raises(SettingsError, match=rf"TAXI_MONTHS_PER_RUN is “{value}”: set it to a whole number from 1 on."):
+    with pytest.raises(SettingsError, match=rf"TAXI_MONTHS_PER_RUN is “{value}”: set it to a whole number, 1 or more."):
         Project(tmp_path).definitions()

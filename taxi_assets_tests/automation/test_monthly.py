@@ -9,8 +9,8 @@ import dagster as dg
 import pytest
 from dagster._utils.schedules import cron_string_iterator
 
+from taxi_assets.automation.records import read_records
 from taxi_assets.automation.schedules import previous_month
-from taxi_assets.automation.sensors import recorded_months
 from taxi_assets.months import Month
 from taxi_assets.warehouses.duckdb import WAREHOUSE
 from taxi_assets_tests.automation.watched_project import WatchedProject, instance_on_disk, spans
@@ -27,7 +27,7 @@ def due(year: int, month: int) -> datetime:
 
 
 def tick(watched: WatchedProject, at: datetime) -> dg.RunRequest | dg.SkipReason:
-    known = recorded_months(watched.instance, watched.repository.asset_graph, [WAREHOUSE])
+    known = read_records(watched.instance, watched.repository.asset_graph, [WAREHOUSE])
     return previous_month(watched.trip_source(), known, at)
 
 
@@ -121,8 +121,8 @@ def test_a_source_that_is_down_does_not_make_it_skip(october: WatchedProject) ->
     assert october.do(outcome).success
 
 
-def test_a_month_that_is_no_partition_is_skipped_and_says_so(watched: WatchedProject) -> None:
-    assert why(tick(watched, due(2018, 6))).startswith("2018-05 of green_tripdata is no partition")
+def test_a_month_that_is_not_a_partition_is_skipped_and_says_so(watched: WatchedProject) -> None:
+    assert why(tick(watched, due(2018, 6))).startswith("2018-05 of green_tripdata is not a partition")
 
 
 def test_dagster_evaluates_the_schedule_and_accepts_what_it_requests(october: WatchedProject) -> None:

@@ -54,7 +54,7 @@ def test_what_is_requested_is_loaded(up_to_date: WatchedProject) -> None:
 def test_what_is_loaded_is_not_requested_again(up_to_date: WatchedProject) -> None:
     decision = up_to_date.look(LATER)
     assert decision.requests == []
-    assert "3 loaded as offered" in decision.message
+    assert "3 up to date" in decision.message
     assert "33 not published" in decision.message
 
 
@@ -91,19 +91,27 @@ def test_what_was_requested_is_not_requested_again_before_it_had_time(quarter: W
     assert quarter.server.requests == []
 
 
-def test_the_memory_survives_a_restart_and_is_small(up_to_date: WatchedProject) -> None:
+def test_the_cursor_survives_a_restart_and_is_small(up_to_date: WatchedProject) -> None:
     assert up_to_date.cursor is not None
-    assert json.loads(up_to_date.cursor)["format"] == 1
+    assert json.loads(up_to_date.cursor)["format"] == 2
     assert len(up_to_date.cursor) < 62 * 120
 
 
-def test_without_a_readable_memory_what_is_loaded_is_still_known(up_to_date: WatchedProject) -> None:
-    for cursor in (None, "", "not json", "[]", '{"format": 99}', '{"format": 1, "files": 3}'):
+def test_without_a_readable_cursor_what_is_loaded_is_still_known(up_to_date: WatchedProject) -> None:
+    for cursor in (
+        None,
+        "",
+        "not json",
+        "[]",
+        '{"format": 99}',
+        '{"format": 1, "files": {}}',
+        '{"format": 2, "files": 3}',
+    ):
         up_to_date.cursor = cursor
         assert up_to_date.look_until_all_are_asked() == []
 
 
-def test_the_same_wish_has_the_same_key_so_that_dagster_starts_it_once(quarter: WatchedProject) -> None:
+def test_the_same_request_has_the_same_key_so_that_dagster_starts_it_once(quarter: WatchedProject) -> None:
     (request,) = quarter.look_until_all_are_asked()
     quarter.cursor = None
     (again,) = quarter.look_until_all_are_asked()
@@ -173,10 +181,10 @@ def test_a_month_whose_download_failed_is_requested_again_after_a_pause_that_gro
 
 
 def forget_when_asked(cursor: str | None) -> str:
-    """The memory with all files due to be asked about."""
+    """The cursor with all files due to be asked about."""
     facts = json.loads(cursor or "")
     for file in facts["files"].values():
-        file.pop("asked", None)
+        file.pop("asked_at", None)
     return json.dumps(facts)
 
 
@@ -186,7 +194,7 @@ def test_a_server_is_asked_about_few_files_at_once_and_each_only_now_and_then(up
     for minute in range(0, 600, 20):
         before = len(up_to_date.server.requests)
         up_to_date.look(LATER + 60 * minute)
-        assert len(up_to_date.server.requests) - before <= limits.questions_at_once
+        assert len(up_to_date.server.requests) - before <= limits.files_at_once
     assert {request.method for request in up_to_date.server.requests} == {"HEAD"}
     asked = [request.path for request in up_to_date.server.requests]
     assert {asked.count(path) for path in asked} == {2}
@@ -210,19 +218,19 @@ def test_a_source_that_is_down_is_left_alone_for_longer_each_time(quarter: Watch
     decision = quarter.look()
     assert decision.requests == []
     assert "check the network, or try again later" in decision.message
-    assert "is left alone until 2023-11-14 22:23 UTC" in decision.message
+    assert "is not asked again before 2023-11-14 22:23 UTC" in decision.message
     asked = len(quarter.server.requests)
     assert asked == 2
     assert "did not answer" in quarter.look(NOON + 9 * 60).message
     assert len(quarter.server.requests) == asked
-    assert "until 2023-11-14 22:43 UTC" in quarter.look(NOON + 10 * 60).message
+    assert "before 2023-11-14 22:43 UTC" in quarter.look(NOON + 10 * 60).message
     quarter.server.head_faults.clear()
     assert spans(list(quarter.look(NOON + HOUR).requests)) == ["green 2019-01...2019-03"]
 
 
 def test_a_source_that_asks_for_a_pause_gets_it(quarter: WatchedProject) -> None:
     quarter.server.head_faults.extend([Fault(status=429, headers={"Retry-After": "86400"})] * 2)
-    assert "until 2023-11-15 22:13 UTC" in quarter.look().message
+    assert "before 2023-11-15 22:13 UTC" in quarter.look().message
 
 
 def test_an_address_that_is_none_fails_the_evaluation_with_its_sentence(watched: WatchedProject) -> None:

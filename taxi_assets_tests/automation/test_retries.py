@@ -65,7 +65,7 @@ def test_a_source_that_fails_for_a_while_delays_a_month_and_no_more(
     assert outcome.success
     assert step_events(outcome.result) == ["retry", "success"]
     assert len(four_months.rows("green_tripdata")) == 40
-    assert "3 of 4 months are settled by an earlier attempt" in outcome.log
+    assert "3 of 4 months were settled by an earlier attempt" in outcome.log
     assert merges(four_months.instance, outcome.result.run_id) == [str(month) for month in MONTHS]
 
 

@@ -12,7 +12,8 @@ import dagster as dg
 from typing_extensions import override
 
 from taxi_assets.automation.cursor import read_cursor
-from taxi_assets.automation.sensors import SensorDecision, decide, recorded_months
+from taxi_assets.automation.records import read_records
+from taxi_assets.automation.sensors import SensorDecision, decide
 from taxi_assets.months import Month
 from taxi_assets.source.resource import TripSource
 from taxi_assets.taxis import Taxi
@@ -30,7 +31,7 @@ class WatchedProject(Project):
 
     Attributes:
         server: The source.
-        cursor: What the last evaluation remembered.
+        cursor: What the last evaluation kept.
     """
 
     def __init__(self, folder: Path, server: FileServer) -> None:
@@ -67,10 +68,10 @@ class WatchedProject(Project):
         return f"/{taxi.file_path(month)}"
 
     def look(self, now: float = NOON) -> SensorDecision:
-        """One evaluation of the sensor at a moment, with the memory of the one before."""
+        """One evaluation of the sensor at a moment, with the cursor of the one before."""
         decision = decide(
             self.trip_source(),
-            recorded_months(self.instance, self.repository.asset_graph, [WAREHOUSE]),
+            read_records(self.instance, self.repository.asset_graph, [WAREHOUSE]),
             read_cursor(self.cursor),
             now=now,
         )

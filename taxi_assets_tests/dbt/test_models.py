@@ -101,7 +101,9 @@ def test_models_are_materialized_month_by_month_and_tests_are_checks(built: DbtP
     assert {record.partition_key for record in records} >= {"2019-01", "2019-02"}
     assert dg.AssetCheckKey(key, "monthly_revenue_adds_up") in graph.asset_check_keys
     assert dg.AssetKey(["raw", "green_tripdata"]) in graph.get_ancestor_asset_keys(key)
-    assert "What was earned" in (graph.get(key).description or "")
+    assert "Revenue per month" in (graph.get(key).description or "")
+    assert graph.get(key).group_name == "dbt_duckdb"
+    assert graph.get(key).owners
 
 
 def test_a_dbt_test_that_fails_is_a_failed_check(built: DbtProject) -> None:

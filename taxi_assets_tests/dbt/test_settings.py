@@ -9,7 +9,8 @@ import sys
 from taxi_assets.dbt import locations
 from taxi_assets.dbt.manifest import find_manifest
 from taxi_assets.taxis import all_taxis
-from taxi_assets.warehouses.kind import table_columns
+from taxi_assets.warehouses.duckdb.dialect import DIALECT
+from taxi_assets.warehouses.trip_tables import table_columns
 from taxi_assets.zones import ZONES_COLUMNS, ZONES_TABLE
 
 _LOADS = """
@@ -27,9 +28,8 @@ def test_the_sources_have_the_columns_of_the_main_tables_with_their_descriptions
         source["identifier"]: [(name, column["description"]) for name, column in source["columns"].items()]
         for source in manifest["sources"].values()
     }
-    kinds = dict.fromkeys(("integer", "decimal", "timestamp", "text"), "")
     expected = {
-        taxi.table: [(name.lower(), text) for name, _, text in table_columns(taxi, "", kinds)]
+        taxi.table: [(column.name.lower(), column.description) for column in table_columns(taxi, DIALECT)]
         for taxi in all_taxis().values()
     }
 

@@ -19,6 +19,7 @@ from dotenv import dotenv_values
 from local_services.compose import COMPOSE_FILE, filled_in, read_services
 from local_services.machine import Machine
 from taxi_assets.errors import SettingsError
+from taxi_assets.settings import SETTINGS
 from taxi_assets_tests.paths import PROJECT
 
 COMPOSE: Mapping[str, Any] = yaml.safe_load(COMPOSE_FILE.read_text())
@@ -111,19 +112,29 @@ def test_the_example_of_an_env_file_lists_every_variable_with_its_default():
 
 @pytest.mark.parametrize("name", BUILT)
 def test_dagster_s_services_have_settings_that_the_project_knows(name: str):
-    known = "".join(path.read_text() for path in (PROJECT / "taxi_assets").rglob("*.py"))
-    known += "".join(path.read_text() for path in (PROJECT / "deploy").glob("*.yaml"))
-    # TAXI_POSTGRES_HOST and so on are composed of their parts.
-    known += " ".join(re.findall(r"TAXI_POSTGRES_\w+", (PROJECT / "docs" / "guide.md").read_text()))
-    known += " ".join(f"TAXI_POSTGRES_{part}" for part in ("PORT", "DATABASE", "USER", "PASSWORD"))
+    known = {setting.name for of_subject in SETTINGS.values() for setting in of_subject}
+    for path in (PROJECT / "deploy").glob("*.yaml"):
+        known |= set(re.findall(r"env: (\w+)", path.read_text()))
+    for path in (PROJECT / "local_services").glob("*.py"):
+        known |= set(re.findall(r"environment\[\"(\w+)\"\]", path.read_text()))
     of_dagster = {"DAGSTER_GRPC_HOST", "DAGSTER_GRPC_PORT", "DAGSTER_WEBSERVER_HOST", "DAGSTER_WEBSERVER_PORT"}
-    for variable in SERVICES[name]["environment"]:
-        assert variable in known or variable in of_dagster
+    assert set(SERVICES[name]["environment"]) <= known | of_dagster
 
 
 def test_volumes_are_named_and_all_of_them_used():
-    used = {volume.split(":")[0] for service in SERVICES.values() for volume in service.get("volumes", [])}
-    assert used == set(COMPOSE["volumes"])
+    mounts = {volume for service in SERVICES.values() for volume in service.get("volumes", [])}
+    read_only = {mount for mount in mounts if mount.endswith(":ro")}
+    assert {mount.split(":")[0] for mount in mounts - read_only} == set(COMPOSE["volumes"])
+    assert all((PROJECT / mount.split(":")[0]).exists() for mount in read_only)
+
+
+def test_the_databases_are_owned_by_a_role_that_is_not_the_superuser():
+    for name in ("metadata", "data"):
+        environment = SERVICES[name]["environment"]
+        assert environment["DATABASE_OWNER"] != environment["POSTGRES_USER"] == "postgres"
+        assert "./deploy/postgres:/docker-entrypoint-initdb.d:ro" in SERVICES[name]["volumes"]
+    script = (PROJECT / "deploy" / "postgres" / "create_owner.sh").read_text("utf-8")
+    assert "ALTER ROLE CURRENT_USER PASSWORD NULL" in script
 
 
 def test_pgadmin_knows_the_server_and_its_password():
@@ -131,10 +142,10 @@ def test_pgadmin_knows_the_server_and_its_password():
     (server,) = json.loads(filled_in(COMPOSE["configs"]["servers"]["content"], variables))["Servers"].values()
     data = read_services(variables)["data"]
     assert (server["Host"], server["Port"]) == ("data", data.port) == ("data", 5555)
-    assert server["Username"] == data.environment["POSTGRES_USER"]
-    assert server["MaintenanceDB"] == data.environment["POSTGRES_DB"]
+    assert server["Username"] == data.environment["DATABASE_OWNER"]
+    assert server["MaintenanceDB"] == data.environment["DATABASE_NAME"]
     pgpass = filled_in(COMPOSE["configs"]["pgpass"]["content"], variables).strip().split(":")
-    assert pgpass == ["data", "*", "*", "taxi", data.environment["POSTGRES_PASSWORD"]]
+    assert pgpass == ["data", "*", "*", "taxi", data.environment["DATABASE_PASSWORD"]]
     targets = {each["source"]: each["target"] for each in SERVICES["pgadmin"]["configs"]}
     assert targets["pgpass"] == SERVICES["pgadmin"]["environment"]["PGPASS_FILE"]
 

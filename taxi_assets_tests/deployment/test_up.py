@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import psutil
+import psycopg
 import pytest
 
 from local_services.background import Background
@@ -144,3 +146,26 @@ def test_passwords_are_not_on_any_command_line_or_in_any_log(running: Running):
     for log in (running.home / "up").glob("*.log"):
         assert ":taxi@" not in log.read_text()
         assert ":dagster@" not in log.read_text()
+
+
+def test_the_role_of_the_data_database_is_an_ordinary_one_that_owns_it(running: Running):
+    running.up()
+    with psycopg.connect(running.data_url, autocommit=True) as connection:
+        rights = "SELECT rolsuper, rolcreaterole FROM pg_roles WHERE rolname = current_user"
+        assert connection.execute(rights).fetchall() == [(False, False)]
+        owner = "SELECT pg_get_userbyid(datdba) = current_user FROM pg_database WHERE datname = current_database()"
+        assert connection.execute(owner).fetchall() == [(True,)]
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("COPY (SELECT 1) TO PROGRAM 'cat > /dev/null'")
+    as_superuser = psycopg.conninfo.make_conninfo(running.data_url, user="postgres")
+    with pytest.raises(psycopg.OperationalError, match="authentication failed"):
+        psycopg.connect(as_superuser)
+
+
+def test_what_services_keep_and_log_is_for_their_owner_only(running: Running):
+    running.up()
+    folder = running.home / "up"
+    assert stat.S_IMODE(folder.stat().st_mode) & 0o066 == 0
+    logs = list(folder.glob("*.log"))
+    assert logs
+    assert {stat.S_IMODE(log.stat().st_mode) for log in logs} == {0o600}

@@ -113,7 +113,7 @@ def test_an_unknown_column_is_told_with_its_values_and_the_rest_is_loaded(fed_an
     assert len(fed_anywhere.rows("green_tripdata")) == 60
     said = fed_anywhere.checked("columns_are_known")
     assert (said["passed"], said["severity"], said["values of surge_fee"]) == (False, "WARN", 20)
-    assert said["note"] == "not loaded, as no definition describes them: surge_fee"
+    assert said["note"] == "not loaded, because they are not in the taxi's definition: surge_fee"
     assert "surge_fee (20 values)" in outcome.materialized("raw/green_tripdata")[str(AUTUMN)]["notes"]
 
 
@@ -122,7 +122,7 @@ def test_a_file_with_an_unknown_column_is_kept_where_files_are_purged(fed: FedPr
     outcome = fed.run(str(AUTUMN), keep_raw_files=False)
     assert outcome.success, outcome.failure
     assert fed.landed_names()[0] == "green_tripdata_2022-10.parquet"
-    assert "is kept, as columns of it are not loaded: surge_fee" in outcome.log
+    assert "is kept, because some of its columns are not loaded: surge_fee" in outcome.log
     fed.publish(PLAIN)
     assert fed.run(str(AUTUMN), keep_raw_files=False).success
     assert fed.landed_names() == ["green_tripdata_2022-10.parquet.json"]

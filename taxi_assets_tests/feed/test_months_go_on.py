@@ -11,8 +11,9 @@ import pytest
 
 from taxi_assets import settings
 from taxi_assets.automation.cursor import SensorCursor
+from taxi_assets.automation.records import read_records
 from taxi_assets.automation.schedules import previous_month
-from taxi_assets.automation.sensors import decide, recorded_months
+from taxi_assets.automation.sensors import decide
 from taxi_assets.demo import main as demo
 from taxi_assets.months import Month
 from taxi_assets.partitions import months_of_taxi, months_partitions
@@ -51,7 +52,7 @@ def test_the_months_of_the_release_stay_those_of_the_release(source: str, monkey
 
 def ledgers_of(project: FedProject):
     graph = project.definitions().get_repository_def().asset_graph
-    return recorded_months(project.instance, graph, [WAREHOUSE])
+    return read_records(project.instance, graph, [WAREHOUSE])
 
 
 def test_the_schedule_asks_for_the_month_before_and_leaves_an_unpublished_one_to_the_sensor(fed: FedProject):

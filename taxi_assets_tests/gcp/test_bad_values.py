@@ -10,6 +10,7 @@ from taxi_assets.sql import _environment
 from taxi_assets.trips.columns import NOT_TEXT, ROUNDING_ERROR
 from taxi_assets.trips.values import fault_of
 from taxi_assets.warehouses.bigquery import statements
+from taxi_assets.warehouses.bigquery.dialect import DIALECT
 from taxi_assets_tests.csv_files import csv_bytes, made_trips, put_csv
 from taxi_assets_tests.gcp.project import GcpProject
 from taxi_assets_tests.project import GREEN, JANUARY
@@ -121,7 +122,7 @@ COLUMNS = {"integer": "VendorID", "decimal": "fare_amount", "timestamp": GREEN.p
 JUDGE = """
 {% from "values.sql" import is_unchanged %}
 SELECT `text`, COALESCE({{ is_unchanged(kind, "`text`", rounding_error, not_text) }}, FALSE)
-FROM UNNEST([{% for text in texts %}{{ text | escaped }}{{ ", " if not loop.last }}{% endfor %}]) AS `text`
+FROM UNNEST([{% for text in texts %}{{ text | literal }}{{ ", " if not loop.last }}{% endfor %}]) AS `text`
 """
 
 
@@ -129,7 +130,7 @@ FROM UNNEST([{% for text in texts %}{{ text | escaped }}{{ ", " if not loop.last
 def test_bigquery_takes_the_same_texts_for_values_as_duckdb(project: GcpProject, kind: str):
     texts = TEXTS[kind]
     query = (
-        _environment(statements.__package__)
+        _environment(statements.__package__, DIALECT.quoting)
         .from_string(JUDGE)
         .render(kind=kind, texts=texts, rounding_error=ROUNDING_ERROR, not_text=NOT_TEXT)
     )
@@ -148,7 +149,7 @@ def test_a_bad_value_is_shown_with_line_and_column_and_nothing_changes(project: 
     assert "line 19, column fare_amount: “5.00001” has more than four decimals" in failure
     assert "correct the file at its source" in failure
     assert project.rows("green_tripdata_2019_01") == before
-    assert "green_tripdata_2019_01_coming" not in project.tables()
+    assert "green_tripdata_2019_01_staging" not in project.tables()
     # What the failed load left is cleared by the next good one.
     project.put(made_trips(GREEN, JANUARY, 21))
     assert project.changes(checks=False) == [(1, 0, 0)]
@@ -166,8 +167,15 @@ def test_bigquery_itself_names_column_and_value(project: GcpProject):
         pytest.raises(BadRequest, match=r"no value of column PULocationID: “1\.5; it"),
     ):
         client.query(
-            statements.create_month_table(
-                warehouse.place, GREEN, JANUARY, header=GREEN.header, filename=GREEN.csv_name(JANUARY), labels={}
+            statements.render_statement(
+                "create_month_table",
+                warehouse.place,
+                taxi=GREEN,
+                month=JANUARY,
+                header=GREEN.header,
+                filename=GREEN.csv_name(JANUARY),
+                is_parquet=False,
+                labels={},
             )
         ).result()
 

@@ -22,14 +22,14 @@ def test_all_is_well_after_setup(place):
     outcome = run_job("gcp_check")
     assert outcome.success, outcome.errors
     assert f"| `bucket {place['GCP_BUCKET_NAME']}` | ok |" in table(outcome)
-    assert "reading, writing and deleting files" in table(outcome)
+    assert "files can be read, written and deleted" in table(outcome)
     assert "| `a query` | ok |" in table(outcome)
 
 
 def test_before_setup_it_names_the_job_to_run(place):
     outcome = run_job("gcp_check")
     assert not outcome.success
-    assert table(outcome).count("there is none: run the job gcp_setup") == 2
+    assert table(outcome).count("does not exist: run the job gcp_setup") == 2
 
 
 @pytest.mark.parametrize("variable", ["GCP_BUCKET_NAME", "GCP_DATASET"])
@@ -49,7 +49,7 @@ def test_missing_permissions_are_named(place, monkeypatch):
 
 def test_a_bucket_in_another_place_is_named(place, monkeypatch):
     storage.Client(project=place["GCP_PROJECT_ID"]).create_bucket(place["GCP_BUCKET_NAME"], location="EU")
-    assert "lies in EU, but GCP_LOCATION is US" in table(run_job("gcp_check"))
+    assert "is in EU, but GCP_LOCATION is US" in table(run_job("gcp_check"))
 
 
 def test_an_emulator_can_not_be_taken_for_the_real_service(place):

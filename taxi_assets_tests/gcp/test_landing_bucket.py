@@ -44,7 +44,6 @@ class Published:
     barrier: threading.Barrier | None = None
     name: str = "published"
     is_release: bool = False
-    is_sample: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def version(self, file: RawFile) -> FileVersion:

@@ -71,14 +71,14 @@ def test_of_two_writers_the_one_that_saw_an_older_object_fails(
         return upload(*arguments, **settings)
 
     monkeypatch.setattr(objects, "upload", somebody_is_faster)
-    with pytest.raises(WarehouseBusyError, match="changed by somebody else while it was uploaded: run again"):
+    with pytest.raises(WarehouseBusyError, match="changed by another program while it was uploaded: run again"):
         store_file(bucket, "contested", written(tmp_path, b"ours"), log=LOG)
     assert bucket.get_blob("contested").download_as_bytes() == b"theirs"
 
 
 def test_an_object_of_somebody_else_is_left_alone_unless_it_has_the_same_bytes(bucket: storage.Bucket, tmp_path: Path):
     bucket.blob("theirs").upload_from_string("theirs")
-    with pytest.raises(WarehouseError, match="that this project did not make: nothing was changed"):
+    with pytest.raises(WarehouseError, match="that this project did not create: nothing was changed"):
         store_file(bucket, "theirs", written(tmp_path, b"ours"), log=LOG)
     assert bucket.get_blob("theirs").download_as_bytes() == b"theirs"
     assert not store_file(bucket, "theirs", written(tmp_path, b"theirs"), log=LOG).uploaded

@@ -101,7 +101,7 @@ def test_a_missing_table_is_named_in_one_sentence(in_both: GcpProject):
     manager = BigQueryIOManager(warehouse=in_both.bigquery())
     result = dg.materialize([spec, asset], selection=[asset], resources={"io_manager": manager}, raise_on_error=False)
     (failure,) = [event for event in result.all_events if event.is_step_failure]
-    assert "has no table yellow_tripdata: materialize the asset that makes it first." in str(failure.step_failure_data)
+    assert "has no table yellow_tripdata: materialize the asset of that table first." in str(failure.step_failure_data)
 
 
 @pytest.mark.parametrize("kind", [pd.DataFrame, pa.RecordBatchReader, duckdb.DuckDBPyRelation])

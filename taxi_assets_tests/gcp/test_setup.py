@@ -61,7 +61,7 @@ def test_a_bucket_of_somebody_else_is_named_as_such(place, monkeypatch):
     outcome = run_job("gcp_setup")
     (error,) = outcome.errors
     assert FOREIGN_BUCKET in error
-    assert "somebody else's" in error
+    assert "another account's" in error
     assert "GCP_BUCKET_NAME" in error
     assert outcome.metadata["dataset_is_there"]["made now"] is True
 
@@ -77,7 +77,7 @@ def test_a_bucket_in_another_place_is_refused(place, monkeypatch):
     assert run_job("gcp_setup").success
     monkeypatch.setenv("GCP_LOCATION", "EU")
     errors = run_job("gcp_setup").errors
-    assert any("lies in US, but GCP_LOCATION is EU" in error for error in errors)
+    assert any("is in US, but GCP_LOCATION is EU" in error for error in errors)
 
 
 @pytest.mark.parametrize("name", ["Upper", "-dash", "a"])

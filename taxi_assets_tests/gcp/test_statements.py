@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib import resources
+from typing import Any
+
 import pytest
 import sqlglot
 from sqlglot import exp
@@ -9,6 +12,10 @@ from sqlglot import exp
 from taxi_assets.months import Month
 from taxi_assets.taxis import Taxi, all_taxis
 from taxi_assets.warehouses.bigquery import statements
+from taxi_assets.warehouses.bigquery.dialect import DIALECT
+from taxi_assets.warehouses.bigquery.statements import render_statement
+from taxi_assets.warehouses.measures import profile_statement
+from taxi_assets.warehouses.trip_tables import staging_table
 
 DATASET = "a-project.a_dataset"
 MONTH = Month(2020, 10)
@@ -17,40 +24,54 @@ FIRST_DAY = exp.cast(exp.Literal.string("2020-10-01"), "DATE")
 
 
 def all_statements(taxi: Taxi) -> dict[str, str]:
-    """Each statement by the name of the function that makes it."""
-    table, day = taxi.month_table(MONTH), MONTH.first_day
-    uri = f"gs://a-bucket/{taxi.file_path(MONTH)}"
-    return {
-        "create_external_table": statements.create_external_table(
-            DATASET, taxi, MONTH, columns=[(name, "STRING") for name in taxi.header], uri=uri, labels=LABELS
-        ),
-        "create_external_table of Parquet": statements.create_external_table(
-            DATASET,
-            taxi,
-            MONTH,
-            columns=[("VendorID", "INT64"), ("Airport_fee", "FLOAT64"), (taxi.pickup, "TIMESTAMP")],
-            uri="gs://a-bucket/month.parquet",
-            labels=LABELS,
-            is_parquet=True,
-        ),
-        "create_month_table of Parquet": statements.create_month_table(
-            DATASET, taxi, MONTH, header=taxi.header, filename="month.parquet", labels=LABELS
-        ),
-        "create_month_table": statements.create_month_table(
-            DATASET, taxi, MONTH, header=taxi.header, filename=taxi.csv_name(MONTH), labels=LABELS
-        ),
-        "rename_table": statements.rename_table(DATASET, statements.coming_table(taxi, MONTH), table),
-        "create_main_table": statements.create_main_table(DATASET, taxi, labels=LABELS),
-        "merge_month": statements.merge_month(DATASET, taxi, MONTH),
-        "create_month_view": statements.create_month_view(DATASET, taxi, MONTH, labels=LABELS),
-        "count_month": statements.count_month(DATASET, taxi, MONTH),
-        "delete_month": statements.delete_month(DATASET, taxi, MONTH),
-        "profile_month": statements.profile_month(DATASET, taxi, MONTH, taxi.table),
-        "read_table": statements.read_table(DATASET, taxi.table, taxi.header, [day]),
-        "replace_table": statements.replace_table(DATASET, "theirs", "theirs_incoming", ["a"], description="It's."),
-        "replace_months": statements.replace_months(DATASET, "theirs", "theirs_incoming", ["file_month", "a"], [day]),
-        "count_zones": statements.count_zones(DATASET, "taxi_zones"),
+    """Each statement by the name of its template, and the measures of a month, which all warehouses share."""
+    of_csv = {"header": taxi.header, "filename": taxi.csv_name(MONTH), "is_parquet": False}
+    parquet_columns = [("VendorID", "INT64"), ("Airport_fee", "FLOAT64"), (taxi.pickup, "TIMESTAMP")]
+    values: dict[str, dict[str, Any]] = {
+        "create_external_table": {
+            "columns": [(name, "STRING") for name in taxi.header],
+            "uri": "gs://a/b.csv.gz",
+            "is_parquet": False,
+        },
+        "create_external_table of Parquet": {
+            "columns": parquet_columns,
+            "uri": "gs://a-bucket/month.parquet",
+            "is_parquet": True,
+        },
+        "create_month_table": of_csv,
+        "create_month_table of Parquet": {**of_csv, "filename": "month.parquet", "is_parquet": True},
+        "rename_table": {"old_name": staging_table(taxi, MONTH), "new_name": taxi.month_table(MONTH)},
+        "create_main_table": {},
+        "merge_month": {},
+        "create_month_view": {},
+        "count_month": {},
+        "delete_month": {},
+        "read_table": {"name": taxi.table, "columns": taxi.header, "days": [MONTH.first_day]},
+        "replace_table": {"name": "theirs", "incoming": "incoming", "columns": ["a"], "description": "It's."},
+        "replace_months": {
+            "name": "theirs",
+            "incoming": "incoming",
+            "columns": ["file_month", "a"],
+            "days": [MONTH.first_day],
+        },
+        "count_zones": {"zones_table": "taxi_zones"},
     }
+    main = DIALECT.quoting.identifier(f"{DATASET}.{taxi.table}")
+    return {
+        **{
+            name: render_statement(
+                name.partition(" ")[0], DATASET, **{"taxi": taxi, "month": MONTH, "labels": LABELS} | others
+            )
+            for name, others in values.items()
+        },
+        "profile_month": profile_statement(taxi, DIALECT, MONTH, main),
+    }
+
+
+def test_no_template_is_left_out(taxi: Taxi):
+    shared = {"tables.sql", "values.sql"}
+    templates = {file.name for file in resources.files(statements.__package__).joinpath("sql").iterdir()} - shared
+    assert {f"{name.partition(' ')[0]}.sql" for name in all_statements(taxi)} - {"profile_month.sql"} == templates
 
 
 NAMES = sorted(all_statements(next(iter(all_taxis().values()))))
@@ -126,8 +147,15 @@ def test_no_other_statement_touches_main_than_those_that_name_a_month(taxi: Taxi
 def test_names_and_texts_cannot_break_out_of_their_quotes(taxi: Taxi):
     uri = "gs://a-bucket/it's `odd`\\'"
     tree = parsed(
-        statements.create_external_table(
-            DATASET, taxi, MONTH, columns=[(name, "STRING") for name in taxi.header], uri=uri, labels={"a": "b'c\\"}
+        render_statement(
+            "create_external_table",
+            DATASET,
+            taxi=taxi,
+            month=MONTH,
+            columns=[(name, "STRING") for name in taxi.header],
+            uri=uri,
+            is_parquet=False,
+            labels={"a": "b'c\\"},
         )
     )
     literals = {literal.this for literal in tree.find_all(exp.Literal)}

@@ -78,7 +78,7 @@ def test_what_is_somebody_elses_stays_and_is_mentioned(ready):
     outcome = run_job("gcp_teardown", confirmed(ready))
     assert outcome.success, outcome.errors
     assert what_is_there(ready) == ["object green/notes.txt", "table holidays", "the bucket", "the dataset"]
-    assert "itself stays: 1 in it are somebody else's" in message_of(outcome)
+    assert "itself stays: it contains 1 not created by this project" in message_of(outcome)
 
 
 def test_a_bucket_that_was_there_before_setup_stays(place):
@@ -86,7 +86,7 @@ def test_a_bucket_that_was_there_before_setup_stays(place):
     assert run_job("gcp_setup").success
     outcome = run_job("gcp_teardown", confirmed(place))
     assert what_is_there(place) == ["the bucket"]
-    assert "itself stays: gcp_setup did not make it" in message_of(outcome)
+    assert "itself stays: gcp_setup did not create it" in message_of(outcome)
 
 
 def test_a_dry_run_deletes_nothing_and_names_everything(ready):
@@ -117,7 +117,7 @@ def test_twice_is_as_good_as_once(ready):
     assert run_job("gcp_teardown", confirmed(ready)).success
     outcome = run_job("gcp_teardown", confirmed(ready))
     assert outcome.success, outcome.errors
-    assert "there is none" in message_of(outcome)
+    assert "it does not exist" in message_of(outcome)
 
 
 def message_of(outcome: JobOutcome) -> str:

@@ -9,9 +9,9 @@ from typing import Any
 import dagster as dg
 
 from taxi_assets.build import build_definitions
-from taxi_assets.getting_started.isolated_python import IsolatedPython
 from taxi_assets.getting_started.names import GROUP
-from taxi_assets.getting_started.products_source import ProductsSource
+from taxi_assets.getting_started.resources.isolated_python import IsolatedPython
+from taxi_assets.getting_started.resources.products_source import ProductsSource
 from taxi_assets.warehouses.duckdb import WAREHOUSE
 from taxi_assets.warehouses.duckdb.io_manager import DuckDBIOManager
 from taxi_assets.warehouses.duckdb.warehouse import DuckDBWarehouse

@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from taxi_assets.build import build_definitions
-from taxi_assets.getting_started.hello import HELLO_POOL
+from taxi_assets.getting_started.assets.hello import HELLO_POOL
 from taxi_assets_tests.getting_started.group import Group
 from taxi_assets_tests.paths import PROJECT
 

@@ -10,12 +10,12 @@ import dagster as dg
 import pytest
 
 from taxi_assets.errors import IsolatedPythonError
-from taxi_assets.getting_started import isolated_python
-from taxi_assets.getting_started.isolated_python import IsolatedPython
+from taxi_assets.getting_started.resources import isolated_python
+from taxi_assets.getting_started.resources.isolated_python import IsolatedPython
 from taxi_assets_tests.getting_started.group import Group
 from taxi_assets_tests.getting_started.wheels import put_wheels
 
-REQUIREMENTS = Path(isolated_python.__file__).parent / "isolated" / "requirements.txt"
+REQUIREMENTS = Path(isolated_python.__file__).parents[1] / "isolated" / "requirements.txt"
 LOG = dg.get_dagster_logger()
 
 

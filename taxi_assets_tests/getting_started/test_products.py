@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from taxi_assets.errors import SettingsError
-from taxi_assets.getting_started.products import choose
+from taxi_assets.getting_started.assets.products import choose
 from taxi_assets_tests.getting_started.group import Group
 
 ALL = ("raw_products", "chosen_products", "average_price_by_brand")
@@ -122,9 +122,9 @@ def test_no_column_or_one_twice_is_refused(columns: list[str]) -> None:
     [
         (404, "", "has no products (HTTP 404)"),
         (503, "", "could not answer (HTTP 503)"),
-        (200, "<html>", "is no JSON with a list under “products”"),
-        (200, '{"products": 3}', "is no JSON with a list under “products”"),
-        (200, "[]", "is no JSON with a list under “products”"),
+        (200, "<html>", "is not JSON with a list under “products”"),
+        (200, '{"products": 3}', "is not JSON with a list under “products”"),
+        (200, "[]", "is not JSON with a list under “products”"),
     ],
 )
 def test_an_answer_that_is_none_is_one_sentence(
@@ -142,7 +142,7 @@ def test_a_service_that_is_away_is_one_sentence_without_the_password(tmp_path: P
 
 
 def test_an_address_that_is_none_is_one_sentence(tmp_path: Path) -> None:
-    assert "TAXI_PRODUCTS is no address" in Group(tmp_path, products="nowhere").run("raw_products").failure
+    assert "TAXI_PRODUCTS is not an address" in Group(tmp_path, products="nowhere").run("raw_products").failure
 
 
 def test_the_sample_needs_no_network(group: Group) -> None:

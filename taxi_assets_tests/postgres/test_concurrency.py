@@ -147,7 +147,7 @@ def test_a_reader_that_stays_too_long_is_named_in_one_sentence(loaded: PostgresP
     assert re.search(
         rf"{MAIN} was in use by a report of postgres \(pid \d+, for \d+ s\) for \d seconds", outcome.failure
     )
-    assert outcome.failure.endswith("end that, or raise the PostgreSQL resource's lock_wait_seconds, then run again.")
+    assert outcome.failure.endswith("end it, or raise the PostgreSQL resource's lock_wait_seconds, then run again.")
     assert "\n" not in outcome.failure
     assert loaded.digest(MAIN) == before
     assert changes(loaded) == [(10, 0, 0)]
@@ -156,7 +156,10 @@ def test_a_reader_that_stays_too_long_is_named_in_one_sentence(loaded: PostgresP
 
 def test_a_load_of_the_same_month_that_takes_too_long_is_named_in_one_sentence(loaded: PostgresProject):
     busy = loaded.postgres()
-    with busy.get_connection() as connection, busy._alone(connection, f"{MAIN}_2019_01", logging.getLogger(__name__)):
+    with (
+        busy.get_connection() as connection,
+        busy._exclusive(connection, f"{MAIN}_2019_01", logging.getLogger(__name__)),
+    ):
         outcome = loaded.run(lock_wait_seconds=0.1)
         assert "green_tripdata_2019_01 was in use by another load for" in outcome.failure
         assert loaded.run("2019-02").success
@@ -195,7 +198,7 @@ def test_a_table_of_an_asset_that_others_use_is_waited_for_no_longer_than_allowe
     log = logging.getLogger(__name__)
     project.postgres().write("fares", pd.DataFrame({"fare": [1.5]}), None, description="Fares.", log=log)
     with reading(project, "SELECT * FROM fares"):
-        with pytest.raises(WarehouseError, match=r"let those who use the table end, .*, then run again\.$"):
+        with pytest.raises(WarehouseError, match=r"end the sessions that use the table, .*, then run again\.$"):
             project.postgres(lock_wait_seconds=0.1).write(
                 "fares", pd.DataFrame({"cents": [150]}), None, description="Fares.", log=log
             )

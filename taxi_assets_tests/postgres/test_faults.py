@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from taxi_assets_tests.csv_files import csv_bytes, made_trips, put_csv, put_sample
 from taxi_assets_tests.postgres.brakes import copy_brake, swap_brake, wait_until_braked
 from taxi_assets_tests.postgres.project import PostgresProject, changes
+from taxi_assets_tests.postgres.proxy import proxy_before
 from taxi_assets_tests.postgres.server import Server
 from taxi_assets_tests.project import FEBRUARY, GREEN, JANUARY, Outcome
 
@@ -163,7 +164,9 @@ def test_a_role_that_may_not_create_tables_is_told_what_to_grant(loaded: Postgre
     loaded.put(made_trips(GREEN, JANUARY, NEW_ROWS))
     outcome = restricted.run(checks=False)
     assert "permission denied for schema" in outcome.failure
-    assert outcome.failure.endswith("grant the user CREATE on the schema, or name another one in TAXI_POSTGRES_SCHEMA.")
+    assert outcome.failure.endswith(
+        "grant the user CREATE on the schema, or set TAXI_POSTGRES_SCHEMA to another schema."
+    )
     assert loaded.everything() == before
     restricted.put_zones()
     assert not restricted.run_zones().success
@@ -210,3 +213,30 @@ def test_nothing_is_left_of_a_month_that_is_removed(loaded: PostgresProject):
     assert loaded.postgres().remove_month(GREEN, JANUARY, logging.getLogger(__name__)) == 60
     assert loaded.tables() == [MAIN, f"{MAIN}_2019_02"]
     assert changes(loaded) == [(NEW_ROWS, 0, 0)]
+
+
+def test_a_connection_that_dies_silently_fails_within_seconds_and_the_next_load_takes_its_lock(
+    server_url: str, schema: str, tmp_path: Path
+):
+    parts = conninfo_to_dict(server_url)
+    direct = PostgresProject(tmp_path, server_url, schema)
+    put_sample(direct.source, GREEN, JANUARY, 40_000)
+    with proxy_before(str(parts["host"]), int(parts["port"] or 5432), stalls_after=500_000) as proxy:
+        url = make_conninfo(server_url, port=proxy.port)
+        cut_off = PostgresProject(tmp_path, url, schema)
+        outcome = cut_off.run(checks=False, check_seconds=0.2, connect_timeout_seconds=2)
+        assert proxy.has_stalled.is_set()
+        assert not outcome.success
+        assert "\n" not in outcome.failure
+        assert "does not answer (check 3 of 3)" in outcome.log
+        # The proxy still holds the server's half, which waits for more rows.
+        again = direct.run(checks=False, abandoned_seconds=1.0)
+        assert again.success, again.failure
+        assert "it is ended, as its client is gone" in again.log
+    assert direct.query(f"SELECT count(*) FROM {MAIN}") == [(40_000,)]
+
+
+def test_a_load_that_takes_long_is_left_alone(server_url: str, schema: str, tmp_path: Path):
+    project = PostgresProject(tmp_path, server_url, schema)
+    put_sample(project.source, GREEN, JANUARY, 40_000)
+    assert project.run(checks=False, check_seconds=0.01).success

@@ -77,7 +77,7 @@ def test_columns_are_lower_case_and_tables_and_columns_say_what_they_are(loaded:
         "SELECT obj_description('green_tripdata'::regclass), obj_description('green_tripdata_2019_01'::regclass)"
     )
     assert main.startswith("taxi_assets: Green taxi trips, all months.")
-    assert month == "taxi_assets: Green taxi trips of 2019-01."
+    assert month == "taxi_assets: Green taxi trips of 2019-01, 60 rows."
 
 
 def test_the_main_table_is_read_month_by_month(loaded: PostgresProject):
@@ -226,9 +226,9 @@ def test_a_view_on_the_zones_stays_and_shows_the_new_ones(project: PostgresProje
     [
         "green_tripdata",
         "green_tripdata_2019_01",
-        "green_tripdata_2019_01_coming",
-        "green_tripdata_2019_01_loading",
-        "green_tripdata_2019_01_shape",
+        "green_tripdata_2019_01_staging",
+        "green_tripdata_2019_01_staging_filling",
+        "green_tripdata_2019_01_staging_model",
     ],
 )
 def test_a_table_of_that_name_that_is_not_ours_is_refused_and_untouched(project: PostgresProject, name: str):
@@ -236,7 +236,7 @@ def test_a_table_of_that_name_that_is_not_ours_is_refused_and_untouched(project:
     project.query(f'CREATE SCHEMA "{project.schema}"')
     project.query(f"CREATE TABLE {name} AS SELECT 42 AS answer")
     outcome = project.run()
-    assert f"There is a table {name} that this project did not make: nothing was changed" in outcome.failure
+    assert f"There is a table {name} that this project did not create: nothing was changed" in outcome.failure
     assert "TAXI_POSTGRES_SCHEMA" in outcome.failure
     assert project.query(f"SELECT answer FROM {name}") == [(42,)]
 
@@ -247,14 +247,14 @@ def test_zones_that_are_not_ours_are_refused_and_untouched(project: PostgresProj
     project.query("CREATE TABLE taxi_zones AS SELECT 42 AS answer")
     result = project.run_zones()
     (failure,) = [event for event in result.all_events if event.is_step_failure]
-    assert "There is a table taxi_zones that this project did not make" in str(failure.step_failure_data)
+    assert "There is a table taxi_zones that this project did not create" in str(failure.step_failure_data)
     assert project.query("SELECT answer FROM taxi_zones") == [(42,)]
 
 
 def test_a_main_table_that_lost_a_column_is_refused_in_one_sentence(loaded: PostgresProject):
     loaded.query("ALTER TABLE green_tripdata DROP COLUMN ehail_fee")
     outcome = loaded.run()
-    assert "The table green_tripdata lacks the column ehail_fee" in outcome.failure
+    assert "The table green_tripdata has no column ehail_fee" in outcome.failure
 
 
 @pytest.mark.parametrize("name", ["Taxi Data", "täxi", 'quo"ted'])

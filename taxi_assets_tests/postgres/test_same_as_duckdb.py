@@ -102,7 +102,7 @@ def test_a_missing_table_is_named_in_one_sentence(in_both: PostgresProject):
     manager = PostgresIOManager(warehouse=in_both.postgres())
     result = dg.materialize([spec, asset], selection=[asset], resources={"io_manager": manager}, raise_on_error=False)
     (failure,) = [event for event in result.all_events if event.is_step_failure]
-    assert "has no table yellow_tripdata: materialize the asset that makes it first." in str(failure.step_failure_data)
+    assert "has no table yellow_tripdata: materialize the asset of that table first." in str(failure.step_failure_data)
 
 
 def _ignore(trips: pd.DataFrame) -> None:

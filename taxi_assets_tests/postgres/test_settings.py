@@ -121,7 +121,7 @@ def test_a_missing_part_is_named(configure: Configure, settings: dict[str, str],
     del settings[f"TAXI_POSTGRES_{missing}"]
     outcome = configure(settings).run()
     assert outcome.failure.endswith(
-        f"TAXI_POSTGRES_{missing} is not set: set it, or TAXI_POSTGRES_URL in place of all parts."
+        f"TAXI_POSTGRES_{missing} is not set: set it, or set TAXI_POSTGRES_URL instead of all parts."
     )
     assert "\n" not in outcome.failure
 
@@ -154,7 +154,8 @@ def test_a_wrong_part_is_named_without_the_password(
 
 
 @pytest.mark.parametrize(
-    ("wrong", "may_pass"), [({"PORT": "1"}, True), ({"PASSWORD": PASSWORD}, False), ({"DATABASE": "no_such"}, False)]
+    ("wrong", "is_transient"),
+    [({"PORT": "1"}, True), ({"PASSWORD": PASSWORD}, False), ({"DATABASE": "no_such"}, False)],
 )
 def test_only_a_server_that_does_not_answer_is_worth_a_retry(
     configure: Configure, settings: dict[str, str], wrong: dict[str, str], is_transient: bool

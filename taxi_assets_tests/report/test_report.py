@@ -30,13 +30,13 @@ FIGURES = [
     "published_counts",
 ]
 AXES = {
-    "hours_of_the_day": {"hour of the pickup", "share of the taxi's trips"},
+    "hours_of_the_day": {"pickup hour", "share of trips"},
     "trips_per_day": {"trips per day"},
-    "revenue_and_tips_per_week": {"week, by its Monday", "US dollars per week"},
+    "revenue_and_tips_per_week": {"week starting on Monday", "US dollars per week"},
     "busiest_zones": {"trips"},
-    "hours_by_weekday": {"hour of the pickup", "weekday", "trips per hour"},
-    "rows_with_problems": {"share of the taxi's rows"},
-    "rows_with_problems_by_month": {"month of the file", "share of rows"},
+    "hours_by_weekday": {"pickup hour", "weekday", "trips per hour"},
+    "rows_with_problems": {"share of rows"},
+    "rows_with_problems_by_month": {"month", "share of rows"},
     "published_counts": set(),
 }
 
@@ -174,10 +174,11 @@ def test_the_problems_are_those_of_the_checks(reported: Project) -> None:
     page = page_of(reported, "2019-01").read_text("utf-8")
     profile = reported.warehouse().profile_month(GREEN, JANUARY, "main", dg.get_dagster_logger())
     shown = table(page, "quality")
-    for name, count in profile.too_low.items():
-        assert shown.get(f"{name} below {GREEN.column(name).minimum}", ["0"])[0] == f"{count:,}"
-    assert shown["pickup outside the month"][0] == f"{profile.outside_month:,}"
-    assert shown["dropoff before pickup"][0] == f"{profile.backwards:,}"
+    counts = {name: count for group in profile.odd_rows.values() for name, count in group.items()}
+    assert counts["pickup outside the month"] > 0
+    assert counts["dropoff before pickup"] > 0
+    for name, count in counts.items():
+        assert shown.get(name, ["0"])[0] == f"{count:,}"
 
 
 def test_the_published_counts_stand_beside_the_rows(reported: Project) -> None:

@@ -13,12 +13,21 @@ from types import TracebackType
 
 @dataclass
 class Served:
-    """One file on the server."""
+    """One file on the server.
+
+    Attributes:
+        body: Its bytes.
+        ranges: Whether a part of it can be asked for.
+        wrong_rest: What is sent instead of the rest, under the right Content-Range, where a part is asked for.
+        headers: Further headers of every answer about it.
+    """
 
     body: bytes
     etag: str | None = '"v1"'
     last_modified: str | None = formatdate(1_600_000_000, usegmt=True)
     ranges: bool = True
+    wrong_rest: bytes | None = None
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -32,6 +41,8 @@ class Fault:
         cut_after: Send that many bytes of the body, then break the connection.
         hang_after: Send that many bytes of the body, then fall silent until the server stops.
         announce: Content-Length to state instead of the true one.
+        without_length: Don't state a Content-Length: the body ends where the connection does.
+        trickle: Send a byte at a time, with a pause of that many seconds before each.
         is_silent: Say nothing until the server stops.
         hangs_up: Close the connection without an answer.
         becomes: The file is replaced by this one before the request is answered.
@@ -43,6 +54,8 @@ class Fault:
     cut_after: int | None = None
     hang_after: int | None = None
     announce: int | None = None
+    without_length: bool = False
+    trickle: float | None = None
     is_silent: bool = False
     hangs_up: bool = False
     becomes: Served | None = None
@@ -128,7 +141,7 @@ def _handler(files: FileServer) -> type[BaseHTTPRequestHandler]:
                 self._send_file(files.files[path], fault)
 
         def _send_file(self, served: Served, fault: Fault) -> None:
-            headers = dict(fault.headers)
+            headers = {**served.headers, **fault.headers}
             if served.etag:
                 headers["ETag"] = served.etag
             if served.last_modified:
@@ -138,6 +151,9 @@ def _handler(files: FileServer) -> type[BaseHTTPRequestHandler]:
                 self._answer(304, headers, b"", fault)
             elif start is None:
                 self._answer(200, headers, served.body, fault)
+            elif served.wrong_rest is not None:
+                headers["Content-Range"] = f"bytes {start}-{len(served.body) - 1}/{len(served.body)}"
+                self._answer(206, headers, served.wrong_rest, fault)
             elif start >= len(served.body):
                 self._answer(416, {"Content-Range": f"bytes */{len(served.body)}"}, b"", fault)
             else:
@@ -155,23 +171,33 @@ def _handler(files: FileServer) -> type[BaseHTTPRequestHandler]:
             return int(asked.removeprefix("bytes=").rstrip("-")) if asked and served.ranges and same else None
 
         def _answer(self, status: int, headers: dict[str, str], body: bytes, fault: Fault) -> None:
-            self.send_response(status)
+            send_status = self.send_response_only if "Server" in headers else self.send_response
+            send_status(status)
             for name, value in headers.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body) if fault.announce is None else fault.announce))
+            if not fault.without_length:
+                self.send_header("Content-Length", str(len(body) if fault.announce is None else fault.announce))
             self.end_headers()
             if self.command == "HEAD":
                 return
             limits = [limit for limit in (fault.cut_after, fault.hang_after) if limit is not None]
             try:
+                if fault.trickle is not None:
+                    self._trickle(body, fault.trickle)
                 self.wfile.write(body[: min(limits)] if limits else body)
                 self.wfile.flush()
             except ConnectionError:
                 self.close_connection = True  # the client had read enough
             if fault.hang_after is not None:
                 files.stopping.wait(10)
-            if limits or fault.announce is not None:
+            if limits or fault.without_length or fault.announce is not None:
                 self.close_connection = True
+
+        def _trickle(self, body: bytes, seconds: float) -> None:
+            for byte in body:
+                if files.stopping.wait(seconds):
+                    return
+                self.wfile.write(bytes([byte]))
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
             """Keep the test's output clean; ``requests`` has it all."""

@@ -15,6 +15,7 @@ from taxi_assets_tests.source.made_files import FILE, made_gzip
 
 LOG = logging.getLogger("test")
 BODY = made_gzip()
+real_progress = folder_module.Progress
 
 
 @pytest.fixture
@@ -39,11 +40,11 @@ def test_a_file_is_copied_byte_for_byte_in_pieces(folder, target, monkeypatch):
     assert version.size == len(BODY)
 
 
-def test_the_name_tells_the_folder_and_it_is_neither_release_nor_sample(folder):
+def test_the_name_tells_the_folder_and_it_is_neither_the_release_nor_a_server(folder):
     origin = FolderOrigin(folder)
     assert origin.name == f"folder {folder}"
     assert not origin.is_release
-    assert not origin.is_sample
+    assert not origin.is_remote
 
 
 def test_the_version_changes_with_size_and_with_time(folder):
@@ -114,11 +115,26 @@ def test_a_file_that_changes_while_it_is_copied_is_refused(folder, target, monke
     def eager_progress(*args, **kwargs):
         return real_progress(*args, **kwargs, every_seconds=0)
 
-    real_progress = folder_module.Progress
     monkeypatch.setattr(folder_module, "_CHUNK", 10_000)
     monkeypatch.setattr(folder_module, "Progress", eager_progress)
     with pytest.raises((SourceUnavailableError, NotPublishedError)):
         FolderOrigin(folder).fetch(FILE, target, ChangingLog("changing"))
+
+
+def test_a_file_that_grows_as_fast_as_it_is_copied_is_given_up(folder, target, monkeypatch):
+    path = folder / FILE.path
+
+    class GrowingProgress(real_progress):
+        def advance(self, size):
+            super().advance(size)
+            assert self.done < 10 * len(BODY)
+            with path.open("ab") as stream:
+                stream.write(bytes(2 * size))
+
+    monkeypatch.setattr(folder_module, "_CHUNK", 10_000)
+    monkeypatch.setattr(folder_module, "Progress", GrowingProgress)
+    with pytest.raises(SourceUnavailableError, match="changed in the folder"):
+        FolderOrigin(folder).fetch(FILE, target, LOG)
 
 
 def test_a_target_that_cannot_be_written_is_the_callers_error(folder, tmp_path):

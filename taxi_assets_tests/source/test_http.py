@@ -1,5 +1,7 @@
 """Downloads: over a real connection that breaks, stalls and lies, the bytes arrive whole or a sentence says why not."""
 
+import base64
+import hashlib
 import json
 import logging
 import os
@@ -12,18 +14,19 @@ from email.utils import format_datetime
 
 import pytest
 
-from taxi_assets.errors import NotPublishedError, SettingsError, SourceUnavailableError
+from taxi_assets.errors import DamagedFileError, NotPublishedError, SettingsError, SourceUnavailableError
 from taxi_assets.progress import Progress
+from taxi_assets.source import http as http_module
 from taxi_assets.source.files import FileVersion
 from taxi_assets.source.http import HttpOrigin
 from taxi_assets.source.origin import RELEASE_ADDRESS
-from taxi_assets.source.retries import Patience, retry_after_seconds
+from taxi_assets.source.retries import HttpRetries, retry_after_seconds
 from taxi_assets_tests.source.file_server import Fault, FileServer, Served
 from taxi_assets_tests.source.made_files import FILE, made_gzip
 
 LOG = logging.getLogger("test")
 BODY = made_gzip(rows=4_000)
-QUICK = Patience(timeout_seconds=2, attempts=3, backoff_seconds=0.001, backoff_limit_seconds=0.01)
+QUICK = HttpRetries(timeout_seconds=2, attempts=3, backoff_seconds=0.001, backoff_limit_seconds=0.01)
 
 
 @pytest.fixture
@@ -40,8 +43,8 @@ def part(tmp_path):
 
 @pytest.fixture
 def fetch(server, part):
-    def fetch(patience=QUICK):
-        return HttpOrigin(server.address, patience).fetch(FILE, part, LOG)
+    def fetch(retries=QUICK):
+        return HttpOrigin(server.address, retries).fetch(FILE, part, LOG)
 
     return fetch
 
@@ -155,6 +158,34 @@ def test_without_proof_of_the_version_nothing_is_continued(server, part, fetch, 
     assert [request.headers.get("Range") for request in server.gets] == [None, None]
 
 
+@pytest.mark.parametrize("etag", ['"größe"', '"\x7f"'])
+def test_an_etag_that_cannot_be_sent_back_is_not(server, part, fetch, etag):
+    served = Served(BODY, etag=etag)
+    server.files[f"/{FILE.path}"] = served
+    server.faults.append(Fault(cut_after=50_000))
+    version = fetch()
+    assert part.read_bytes() == BODY
+    assert server.gets[1].headers["If-Range"] == served.last_modified
+    assert HttpOrigin(server.address, QUICK).version(FILE, version) == version
+    assert "If-None-Match" not in server.requests[-1].headers
+
+
+@pytest.mark.parametrize("headers", [{"Content-MD5": "not base64"}, {"Content-MD5": "AAAA"}, {"Content-MD5": ""}])
+def test_a_checksum_that_is_none_is_not_compared(server, part, fetch, headers):
+    server.files[f"/{FILE.path}"] = Served(BODY, headers=headers)
+    fetch()
+    assert part.read_bytes() == BODY
+
+
+def test_a_stated_content_md5_is_compared_with_the_bytes(server, part, fetch):
+    stated = {"Content-MD5": base64.b64encode(hashlib.md5(BODY).digest()).decode()}
+    server.files[f"/{FILE.path}"] = Served(BODY, headers=stated)
+    fetch()
+    server.files[f"/{FILE.path}"] = Served(BODY[:-1] + b"x", headers=stated)
+    with pytest.raises(DamagedFileError, match="Content-MD5"):
+        fetch()
+
+
 def test_the_time_of_change_is_proof_where_the_etag_is_weak(server, part, fetch):
     served = Served(BODY, etag='W/"weak"')
     server.files[f"/{FILE.path}"] = served
@@ -176,7 +207,7 @@ def test_a_passing_status_is_tried_again(server, part, fetch, status):
 def test_retry_after_is_honoured_up_to_the_limit(server, fetch):
     server.faults.append(Fault(status=429, headers={"Retry-After": "3600"}))
     started = time.monotonic()
-    fetch(Patience(timeout_seconds=2, attempts=2, backoff_seconds=0.001, backoff_limit_seconds=0.2))
+    fetch(HttpRetries(timeout_seconds=2, attempts=2, backoff_seconds=0.001, backoff_limit_seconds=0.2))
     assert 0.2 <= time.monotonic() - started < 2
 
 
@@ -186,13 +217,15 @@ def test_retry_after_is_read_as_seconds_or_date():
     assert 25 < retry_after_seconds({"Retry-After": format_datetime(soon, usegmt=True)}) <= 30
     assert retry_after_seconds({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}) == 0
     assert retry_after_seconds({"Retry-After": "soon"}) is None
+    assert retry_after_seconds({"Retry-After": "Wed, 21 Oct 999999 07:28:00 GMT"}) is None
+    assert retry_after_seconds({"Retry-After": "9" * 400}) == 7 * 24 * 3600
     assert retry_after_seconds({}) is None
 
 
 def test_pauses_grow_up_to_the_limit_and_vary(server, fetch, caplog):
     server.faults.extend([Fault(status=500)] * 20)
     with caplog.at_level(logging.WARNING), pytest.raises(SourceUnavailableError, match="HTTP 500"):
-        fetch(Patience(timeout_seconds=2, attempts=6, backoff_seconds=0.02, backoff_limit_seconds=0.05))
+        fetch(HttpRetries(timeout_seconds=2, attempts=6, backoff_seconds=0.02, backoff_limit_seconds=0.05))
     assert len(server.gets) == 6
     assert len(caplog.records) == 5
     pauses = [record.args[2] for record in caplog.records]
@@ -202,9 +235,20 @@ def test_pauses_grow_up_to_the_limit_and_vary(server, fetch, caplog):
 
 def test_a_server_that_falls_silent_times_out_and_is_tried_again(server, part, fetch):
     server.faults.append(Fault(hang_after=50_000))
-    fetch(Patience(timeout_seconds=0.15, attempts=2, backoff_seconds=0.001))
+    fetch(HttpRetries(timeout_seconds=0.15, attempts=2, backoff_seconds=0.001))
     assert part.read_bytes() == BODY
     assert server.gets[1].headers["Range"] == "bytes=50000-"
+
+
+def test_a_server_that_sends_a_byte_now_and_then_is_given_up(server, part, fetch, monkeypatch):
+    monkeypatch.setattr(http_module, "_SLOW_SECONDS", 0.1)
+    server.faults.extend([Fault(trickle=0.01)] * 9)
+    with pytest.raises(SourceUnavailableError, match=r"fewer than 64\.0 KiB arrived in 0 s"):
+        fetch()
+    assert len(server.gets) == 3
+    server.faults.clear()
+    fetch()
+    assert part.read_bytes() == BODY
 
 
 @pytest.mark.parametrize("status", [403, 404, 410])
@@ -238,6 +282,108 @@ def test_fewer_bytes_than_announced_are_never_accepted(server, fetch):
 def test_more_bytes_than_the_range_announced_are_never_accepted(server, part, fetch):
     longer = {"Content-Range": f"bytes 50000-{len(BODY) - 1}/{len(BODY)}", "ETag": '"v1"'}
     server.faults.extend([Fault(cut_after=50_000), Fault(status=206, headers=longer, body=BODY[50_000:] + b"more")])
+    fetch()
+    assert part.read_bytes() == BODY
+
+
+def test_a_server_that_sends_more_than_the_rest_is_given_up_and_nothing_is_kept(server, part, fetch):
+    server.files[f"/{FILE.path}"].wrong_rest = b"x" * len(BODY)
+    server.faults.extend([Fault(cut_after=50_000), Fault()] * 20)
+    with pytest.raises(SourceUnavailableError, match=rf"more bytes than the {len(BODY):,} that were announced"):
+        fetch()
+    assert len(server.gets) == 4
+    assert not part.exists()
+
+
+def test_a_server_that_always_sends_more_than_it_announces_is_given_up_before_the_disk_is_full(server, part, fetch):
+    server.head_faults.extend([Fault(announce=1_000)] * 20)
+    server.faults.extend([Fault(without_length=True)] * 20)
+    with pytest.raises(SourceUnavailableError, match="more bytes than the 1,000 that were announced"):
+        fetch()
+    assert not part.exists()
+
+
+def test_a_body_without_a_length_that_never_ends_is_given_up(server, part, fetch, monkeypatch):
+    monkeypatch.setattr(http_module, "_LONGEST_FILE", 100_000)
+    server.head_faults.extend([Fault(without_length=True)] * 20)
+    server.faults.extend([Fault(without_length=True)] * 20)
+    with pytest.raises(SourceUnavailableError, match="more bytes than the 100,000 that a file may have"):
+        fetch()
+    assert not part.exists()
+
+
+def test_attempts_that_bring_a_little_each_are_bounded_too(server, part, fetch):
+    server.faults.extend([Fault(cut_after=10)] * 1_000)
+    with pytest.raises(SourceUnavailableError, match="60 attempts brought only a part"):
+        fetch()
+    assert len(server.gets) == 60
+    assert part.stat().st_size == 600
+
+
+def test_the_length_that_head_announces_binds_a_get_without_one(server, part, fetch):
+    server.faults.append(Fault(without_length=True, cut_after=60_000))
+    assert fetch().size == len(BODY)
+    assert part.read_bytes() == BODY
+    server.faults.extend([Fault(without_length=True, cut_after=60_000)] * 20)
+    server.files[f"/{FILE.path}"].ranges = False
+    with pytest.raises(SourceUnavailableError, match=f"60,000 bytes arrived where {len(BODY):,} were announced"):
+        fetch()
+
+
+def test_a_get_without_a_length_is_whole_where_it_has_the_length_that_head_announces(server, part, fetch):
+    server.faults.append(Fault(without_length=True))
+    assert fetch() == HttpOrigin(server.address, QUICK).version(FILE)
+    assert part.read_bytes() == BODY
+    assert [request.method for request in server.requests[:2]] == ["GET", "HEAD"]
+
+
+def test_a_length_that_belongs_to_another_version_binds_nothing(server, part, fetch):
+    new = Served(made_gzip(rows=3_000, seed=1), etag='"v2"')
+    server.faults.append(Fault(without_length=True, cut_after=60_000))
+    server.head_faults.append(Fault(becomes=new))
+    assert fetch().etag == '"v2"'
+    assert part.read_bytes() == new.body
+
+
+MD5 = hashlib.md5(BODY).hexdigest()
+
+
+@pytest.mark.parametrize("etag", [f'"{MD5}"', f'"{MD5.upper()}"'])
+def test_an_etag_that_is_the_md5_of_the_file_is_compared_with_its_bytes(server, part, fetch, etag):
+    server.files[f"/{FILE.path}"] = Served(BODY, etag=etag)
+    assert fetch().etag == etag
+    changed = bytearray(BODY)
+    changed[60_000] ^= 1
+    server.files[f"/{FILE.path}"] = Served(bytes(changed), etag=etag)
+    with pytest.raises(DamagedFileError, match=rf"{FILE.name} from {server.address} has other bytes than its ETag"):
+        fetch()
+
+
+def test_bytes_of_two_attempts_are_compared_together(server, part, fetch):
+    server.files[f"/{FILE.path}"] = Served(BODY, etag=f'"{MD5}"')
+    server.faults.append(Fault(cut_after=50_000))
+    fetch()
+    assert part.read_bytes() == BODY
+    server.files[f"/{FILE.path}"].wrong_rest = bytes(len(BODY) - 50_000)
+    server.faults.append(Fault(cut_after=50_000))
+    with pytest.raises(DamagedFileError, match="has other bytes than its ETag"):
+        fetch()
+
+
+@pytest.mark.parametrize(
+    ("etag", "headers"),
+    [
+        (f'"{"0" * 32}-2"', {}),  # of a file that was uploaded in parts
+        (f'W/"{"0" * 32}"', {}),
+        (f'"{"0" * 40}"', {}),
+        (f'"{"0" * 32}"', {"x-amz-server-side-encryption": "aws:kms"}),
+        (f'"{"0" * 32}"', {"Server": "uvicorn"}),  # of its time and size
+        (f'"{"0" * 32}"', {"x-amz-server-side-encryption-customer-algorithm": "AES256"}),
+        (None, {}),
+    ],
+)
+def test_an_etag_that_is_not_an_md5_is_not_compared(server, part, fetch, etag, headers):
+    server.files[f"/{FILE.path}"] = Served(BODY, etag=etag, headers=headers)
     fetch()
     assert part.read_bytes() == BODY
 
@@ -328,11 +474,13 @@ def test_what_an_earlier_process_left_of_the_same_version_is_continued(server, p
     assert server.gets[0].headers["Range"] == "bytes=60000-"
 
 
-def test_what_is_complete_already_is_not_fetched_again(server, part, fetch):
+def test_what_is_complete_already_but_was_never_verified_is_fetched_again(server, part, fetch):
     modified = server.files[f"/{FILE.path}"].last_modified
     leave_part(part, size=len(BODY), origin=server.address, last_modified=modified)
+    part.write_bytes(b"x" * len(BODY))
     assert fetch().size == len(BODY)
-    assert server.gets == []
+    assert part.read_bytes() == BODY
+    assert [request.headers.get("Range") for request in server.gets] == [None]
 
 
 @pytest.mark.parametrize("left", ["other origin", "other version", "no note", "broken note", "too long"])

@@ -1,6 +1,7 @@
 """The landing zone: only verified files lie there, nothing is fetched twice, and no accident leaves a doubt."""
 
 import errno
+import gzip
 import hashlib
 import json
 import logging
@@ -26,13 +27,14 @@ from taxi_assets.errors import (
 )
 from taxi_assets.months import Month
 from taxi_assets.published import PublishedMonth
+from taxi_assets.source import landing_folder
 from taxi_assets.source.files import FileVersion, RawFile, trip_file, zones_file
 from taxi_assets.source.folder import FolderOrigin
 from taxi_assets.source.http import HttpOrigin
 from taxi_assets.source.landing_folder import FolderLandingZone
 from taxi_assets.source.origin import RELEASE_ADDRESS
 from taxi_assets.source.resource import TripSource
-from taxi_assets.source.retries import Patience
+from taxi_assets.source.retries import HttpRetries
 from taxi_assets_tests.paths import REAL_DATA, needs_real_data
 from taxi_assets_tests.source.file_server import Fault, FileServer, Served
 from taxi_assets_tests.source.made_files import FILE, GREEN, HEADER, made_csv, made_gzip
@@ -40,14 +42,13 @@ from taxi_assets_tests.source.made_files import FILE, GREEN, HEADER, made_csv, m
 LOG = logging.getLogger("test")
 BODY = made_gzip()
 NEW_BODY = made_gzip(seed=1)
-QUICK = Patience(timeout_seconds=2, attempts=2, backoff_seconds=0.001, backoff_limit_seconds=0.01)
+QUICK = HttpRetries(timeout_seconds=2, attempts=2, backoff_seconds=0.001, backoff_limit_seconds=0.01)
 
 
 class FixedOrigin:
     """Gives fixed bytes, and remembers how often they were fetched."""
 
     name = "fixed"
-    is_sample = False
 
     def __init__(self, body=BODY, version=None, *, is_release=False):
         self.body = body
@@ -118,10 +119,21 @@ def test_a_landed_file_lies_beside_a_manifest_that_people_can_read(zone, web, tm
         "rows": 2_000,
         "header": list(GREEN.header),
         "is_plain": True,
+        "rules": 2,
         "notes": [],
         "unknown_columns": {},
         "mtime_ns": path.stat().st_mtime_ns,
     }
+
+
+def test_a_file_that_was_found_plain_by_older_rules_is_not_taken_for_plain(zone, web, tmp_path):
+    assert zone.land(FILE, web, LOG).is_plain
+    manifest = path_of(tmp_path).with_name(f"{FILE.name}.json")
+    facts = json.loads(manifest.read_text())
+    del facts["rules"]
+    manifest.write_text(json.dumps(facts))
+    assert not zone.landed(FILE).is_plain
+    assert not zone.land(FILE, web, LOG).fetched
 
 
 def test_a_file_that_is_still_current_is_not_fetched_again(zone, web, server):
@@ -163,11 +175,44 @@ def test_a_version_that_says_nothing_is_never_the_same(zone, stated, fetches):
     assert origin.fetches == fetches
 
 
-def test_a_length_that_one_answer_leaves_out_does_not_matter_where_the_etag_is_the_same(zone, web, server):
+def test_an_unknown_length_is_never_the_same_as_a_known_one(zone, web, server):
     zone.land(FILE, web, LOG)
     origin = FixedOrigin(version=FileVersion(None, '"v1"', zone.known(FILE).version.last_modified))
     origin.name = web.name
+    assert zone.land(FILE, origin, LOG).fetched
     assert not zone.land(FILE, origin, LOG).fetched
+    assert zone.land(FILE, web, LOG).fetched
+
+
+CUT = len(made_gzip(rows=1_000))
+TWO_MEMBERS = made_gzip(rows=1_000) + gzip.compress(made_csv(1_000, seed=2).partition(b"\r\n")[2], mtime=0)
+
+
+@pytest.mark.parametrize("fault", [Fault(without_length=True, cut_after=CUT), Fault(announce=CUT, cut_after=CUT)])
+def test_a_body_that_ends_between_two_gzip_members_does_not_pass_for_the_file(zone, web, server, fault):
+    server.files[f"/{FILE.path}"] = Served(TWO_MEMBERS, ranges=False)
+    server.faults.extend([fault] * 9)
+    with pytest.raises((DamagedFileError, SourceUnavailableError), match=f"{CUT:,} bytes"):
+        zone.land(FILE, web, LOG)
+    assert zone.known(FILE) is None
+    server.faults.clear()
+    assert zone.land(FILE, web, LOG).rows == 2_000
+
+
+def test_a_file_whose_length_was_unknown_is_fetched_again_when_it_is_known(zone, web, server):
+    server.files[f"/{FILE.path}"] = Served(TWO_MEMBERS)
+    server.faults.append(Fault(without_length=True, cut_after=CUT))
+    server.head_faults.extend([Fault(without_length=True)] * 2)
+    assert zone.land(FILE, web, LOG).rows == 1_000
+    again = zone.land(FILE, web, LOG)
+    assert (again.fetched, again.rows) == (True, 2_000)
+
+
+def test_a_server_that_never_states_a_length_is_not_asked_for_the_same_file_again(zone, web, server):
+    server.faults.append(Fault(without_length=True))
+    server.head_faults.extend([Fault(without_length=True)] * 3)
+    assert zone.land(FILE, web, LOG).fetched
+    assert not zone.land(FILE, web, LOG).fetched
 
 
 @pytest.mark.parametrize("accident", ["touched", "cut", "gone", "manifest gone", "manifest broken", "manifest odd"])
@@ -196,7 +241,7 @@ def test_what_is_no_longer_what_was_verified_is_refused_and_fetched_again(zone, 
 
 
 def test_a_file_that_never_landed_is_refused_with_the_remedy(zone):
-    with pytest.raises(LandingError, match=rf"{FILE.name} does not lie in the landing zone .*: materialize raw/green"):
+    with pytest.raises(LandingError, match=rf"{FILE.name} is not in the landing zone .*: materialize raw/green"):
         zone.landed(FILE)
     assert zone.known(FILE) is None
     assert not zone.purge(FILE)
@@ -294,6 +339,35 @@ def test_a_broken_connection_leaves_the_old_file_and_a_part_that_is_continued(zo
     assert visible(path) == [path.name, f"{path.name}.json"]
 
 
+def test_an_interrupted_download_leaves_a_part_that_is_continued(zone, web, server, tmp_path):
+    class InterruptedLog(logging.Logger):
+        def warning(self, *args, **kwargs):
+            raise KeyboardInterrupt
+
+    server.faults.append(Fault(cut_after=30_000))
+    with pytest.raises(KeyboardInterrupt):
+        zone.land(FILE, web, InterruptedLog("interrupted"))
+    assert zone.land(FILE, web, LOG).path.read_bytes() == BODY
+    assert server.gets[-1].headers["Range"] == "bytes=30000-"
+
+
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, MemoryError, RecursionError("deep")])
+def test_a_verification_that_ends_without_a_verdict_leaves_nothing_that_is_taken_up(
+    zone, web, server, monkeypatch, interruption
+):
+    def fail(*args, **kwargs):
+        raise interruption
+
+    with monkeypatch.context() as patch:
+        patch.setattr(landing_folder, "verify", fail)
+        with pytest.raises((KeyboardInterrupt, DamagedFileError)) as raised:
+            zone.land(FILE, web, LOG)
+    if raised.type is DamagedFileError:
+        assert f"{FILE.name} from {web.name} can't be verified (" in str(raised.value)
+    assert zone.land(FILE, web, LOG).path.read_bytes() == BODY
+    assert [request.headers.get("Range") for request in server.gets] == [None, None]
+
+
 def test_a_part_of_one_source_is_not_continued_by_another(zone, web, server):
     class BreakingOrigin(FixedOrigin):
         def fetch(self, file, target, log):
@@ -374,11 +448,11 @@ def test_whoever_waits_says_what_for(zone, tmp_path, caplog):
         thread = threading.Thread(target=zone.land, args=(FILE, FixedOrigin(), LOG))
         thread.start()
         deadline = time.monotonic() + 5
-        while "waiting for another run" not in caplog.text and time.monotonic() < deadline:
+        while "which is in use by another run" not in caplog.text and time.monotonic() < deadline:
             time.sleep(0.01)
         assert thread.is_alive()
     thread.join()
-    assert f"{FILE.name}: waiting for another run that is landing it" in caplog.text
+    assert f"Waiting for {FILE.name}, which is in use by another run that is landing it" in caplog.text
     assert zone.landed(FILE).rows == 2_000
 
 
@@ -493,7 +567,7 @@ class TestTripSource:
 
     def test_the_sample_is_the_projects_own(self, tmp_path):
         origin = self.source(tmp_path, address="sample").origin()
-        assert origin.is_sample
+        assert origin.name == "sample"
         assert not origin.is_release
 
 

@@ -21,7 +21,8 @@ from taxi_assets.months import Month
 from taxi_assets.source.files import FileVersion, RawFile, trip_file, zones_file
 from taxi_assets.source.sample.origin import SampleOrigin, sample_rows, write_trips, write_zones
 from taxi_assets.taxis import Column, Taxi, all_taxis, get_taxi
-from taxi_assets_tests.paths import REAL_DATA, needs_real_data
+from taxi_assets.taxis.definition import read_taxi
+from taxi_assets_tests.paths import MADE_TAXI, REAL_DATA, needs_real_data
 
 LOG = logging.getLogger(__name__)
 Row = dict[str, str]
@@ -41,6 +42,10 @@ def csv_of(taxi: Taxi, month: str, rows: int | None = None) -> bytes:
 def rows_of(csv: bytes) -> list[Row]:
     header, *lines = csv.decode("ascii").removesuffix("\r\n").split("\r\n")
     return [dict(zip(header.split(","), line.split(","), strict=True)) for line in lines]
+
+
+def with_column(taxi: Taxi, column: Column) -> Taxi:
+    return replace(taxi, columns=(column, *taxi.columns))
 
 
 def seconds_of(taxi: Taxi, row: Row) -> float:
@@ -101,12 +106,6 @@ class TestForm:
         assert {".99", "9.99", "99.99", "999999.99"} <= distances
         fares = {re.sub(r"\d", "9", row["fare_amount"]) for row in rows}
         assert {"9", "9.9", "99.99", "-9.9"} <= fares
-
-    def test_a_column_that_the_sample_does_not_know_is_left_empty(self, taxi):
-        column = Column("later_fee", "decimal", "A fee that came later.")
-        rows = rows_of(csv_of(replace(taxi, columns=(*taxi.columns, column)), "2020-10", rows=50))
-        assert {row["later_fee"] for row in rows} == {""}
-        assert all(row["total_amount"] for row in rows)
 
     def test_the_file_holds_as_many_rows_as_asked_for_across_chunks(self, taxi):
         assert csv_of(taxi, "2020-10", rows=70_001).count(b"\r\n") == 70_002
@@ -285,10 +284,84 @@ class TestOddities:
         assert any(row["improvement_surcharge"] == "-0.3" for row in rows)
 
 
+class TestColumnsWithoutAMeaning:
+    """Columns of which the sample knows only what the definition says: kind, limits, and whether they may be empty."""
+
+    @pytest.mark.parametrize(
+        ("column", "form", "lowest", "highest"),
+        [
+            (Column("base", "text", "A code."), r"B\d{5}", None, None),
+            (Column("Shared_Flag", "text", "A flag."), "[NY]", None, None),
+            (Column("shared_flag", "integer", "A flag."), "[01]", None, None),
+            (Column("doors", "integer", "A number.", minimum=Decimal(2), maximum=Decimal(5)), r"\d", 2, 5),
+            (Column("year", "integer", "A number.", minimum=Decimal(1900)), r"\d{4}", 1900, 2000),
+            (Column("fee", "decimal", "A fee."), AMOUNT, 0, 100),
+            (Column("rebate", "decimal", "A fee.", maximum=Decimal("-0.5")), AMOUNT, -100.5, -0.5),
+            (Column("asked_for", "timestamp", "A time."), TIMESTAMP, None, None),
+        ],
+        ids=lambda value: value.name if isinstance(value, Column) else "",
+    )
+    def test_they_are_filled_by_their_kind_within_their_limits(self, taxi, column, form, lowest, highest):
+        for each in (column, replace(column, required=True)):
+            values = [row[column.name] for row in rows_of(csv_of(with_column(taxi, each), "2020-10", rows=2000))]
+            filled = [value for value in values if value]
+            assert len(set(filled)) > 1
+            assert [value for value in filled if not re.fullmatch(form, value)] == []
+            if each.required:
+                assert len(filled) == len(values)
+            else:
+                assert 0.8 < len(filled) / len(values) < 0.95
+            if lowest is not None:
+                assert all(lowest <= Decimal(value) <= highest for value in filled)
+
+    def test_they_change_nothing_in_the_other_columns(self, taxi):
+        column = Column("later_fee", "decimal", "A fee that came later.")
+        rows = rows_of(csv_of(with_column(taxi, column), "2020-10", rows=1000))
+        before = [tuple(row.values()) for row in rows_of(csv_of(taxi, "2020-10", rows=1000))]
+        assert [tuple(value for name, value in row.items() if name != "later_fee") for row in rows] == before
+
+
+class TestATaxiWithoutAmounts:
+    """Columns of for-hire vehicles: other names, no fares, and fields that not every company fills."""
+
+    @pytest.fixture
+    def limousine(self) -> Taxi:
+        return read_taxi("limousine", MADE_TAXI.read_text())
+
+    @pytest.fixture
+    def trips(self, limousine) -> list[Row]:
+        return rows_of(csv_of(limousine, "2019-03", rows=4000))
+
+    def test_what_columns_mean_does_not_depend_on_their_names(self, limousine, trips):
+        zones = Counter(row["PUlocationID"] for row in trips)
+        assert sum(count for _, count in zones.most_common(20)) > 0.3 * len(trips)
+        assert all(1 <= int(zone) <= 265 for zone in zones if zone)
+        hours = Counter(row["pickup_datetime"][11:13] for row in trips)
+        assert hours["18"] > 4 * hours["04"]
+
+    def test_it_has_the_oddities_that_need_no_amounts(self, limousine, trips):
+        months = Counter(row["pickup_datetime"][:7] for row in trips)
+        assert months["2009-01"]
+        assert set(months) > {"2009-01", "2019-03"}
+        seconds = [seconds_of(limousine, row) for row in trips if row["dropOff_datetime"]]
+        assert min(seconds) < 0
+        assert max(seconds) > 23 * 3600
+        lines = Counter(tuple(row.values()) for row in trips)
+        # The two at places 81 and 3281; nothing is repeated as a refund of nothing.
+        assert sum(count - 1 for count in lines.values()) == 2
+        identities = Counter(identity_of(limousine, row) for row in trips)
+        assert len(identities) < len(lines)
+
+    def test_fields_are_empty_where_they_may_be(self, trips):
+        for name in trips[0]:
+            share = sum(not row[name] for row in trips) / len(trips)
+            assert share == 0 if name in ("dispatching_base_num", "pickup_datetime") else 0.02 < share < 0.15, name
+
+
 class TestOrigin:
     def test_it_says_what_it_is(self):
         origin = SampleOrigin()
-        assert (origin.name, origin.is_release, origin.is_sample) == ("sample", False, True)
+        assert (origin.name, origin.is_release, origin.is_remote) == ("sample", False, False)
 
     @pytest.mark.parametrize("name", list(all_taxis()))
     def test_it_makes_every_month_of_every_taxi(self, name, tmp_path):

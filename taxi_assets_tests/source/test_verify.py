@@ -5,11 +5,14 @@ import struct
 import tracemalloc
 import zlib
 
+import duckdb
 import pytest
 
 from taxi_assets.errors import DamagedFileError, UnexpectedContentError
 from taxi_assets.months import Month
+from taxi_assets.source import verify as verify_module
 from taxi_assets.source.files import trip_file, zones_file
+from taxi_assets.source.plain import LONGEST_LINE
 from taxi_assets.source.verify import Contents, verify
 from taxi_assets_tests.paths import REAL_DATA, needs_real_data
 from taxi_assets_tests.source.made_files import FILE, GREEN, HEADER, made_csv, made_gzip
@@ -50,6 +53,7 @@ def test_the_real_file_of_october_2020_is_whole_and_has_its_published_figures():
     assert contents.size == 1_709_547
     assert contents.sha256 == file.published.gz_sha256
     assert contents.header == GREEN.header
+    assert contents.is_plain
 
 
 @needs_real_data
@@ -194,6 +198,108 @@ def test_a_csv_that_does_not_begin_with_text_is_refused_in_one_sentence(check, s
     with pytest.raises((DamagedFileError, UnexpectedContentError)) as raised:
         check(gzip.compress(start + b"\n1,2\n"))
     assert len(str(raised.value)) < 1_500
+
+
+def pieces_of(csv: bytes, size: int) -> bytes:
+    """Compressed so that verification gets it in pieces of that many bytes."""
+    return b"".join(gzip.compress(csv[at : at + size]) for at in range(0, len(csv), size))
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("last_end", [True, False])
+def test_rows_that_no_reader_can_misread_are_plain(check, end, last_end):
+    csv = end.join([HEADER, *[ROW] * 5]) + (end if last_end else "")
+    for size in (1, 19, len(csv)):
+        contents = check(pieces_of(csv.encode(), size))
+        assert (contents.is_plain, contents.rows) == (True, 5)
+
+
+@pytest.mark.parametrize("odd", [f'"1"{ROW[1:]}', f"{ROW},", f"1e5{ROW[1:]}", f"1.12345{ROW[1:]}", f"{ROW}\n{ROW}", ""])
+@pytest.mark.parametrize("before", [0, 3])
+def test_one_odd_row_makes_a_file_less_than_plain_and_rows_are_still_counted(check, odd, before):
+    csv = "\r\n".join([HEADER, *[ROW] * before, odd, *[ROW] * 3, ""])
+    rows = len([line for line in csv.splitlines() if line]) - 1
+    for size in (1, 10, 100, len(csv)):
+        contents = check(pieces_of(csv.encode(), size))
+        assert (contents.is_plain, contents.rows) == (False, rows)
+
+
+@pytest.mark.parametrize(
+    ("header_end", "end"), [("\n", "\r\n"), ("\r\n", "\n"), ("\r\n", "\r\r\n"), ("\r\n", "\r\n\n")]
+)
+def test_a_file_whose_lines_do_not_end_alike_is_not_plain(check, header_end, end):
+    csv = f"{HEADER}{header_end}{ROW}{end}{ROW}{end}".encode()
+    for size in (1, 7, len(csv)):
+        assert not check(pieces_of(csv, size)).is_plain
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("last_end", [True, False])
+def test_a_line_is_as_long_as_readers_take_or_is_refused_by_its_number(check, end, last_end):
+    for excess in (0, 2):
+        long = "x" * (LONGEST_LINE - len(ROW) + excess) + ROW
+        csv = end.join([HEADER, ROW, "", ROW, long]) + (end if last_end else "")
+        for data in (gz(csv), pieces_of(csv.encode(), 50_000)):
+            if not excess:
+                assert check(data).rows == 3
+            else:
+                says(error=UnexpectedContentError, check=check, data=data, words="more than 65,536 bytes, line 5:")
+
+
+def test_one_line_that_never_ends_is_refused_in_bounded_memory(check):
+    packer = zlib.compressobj(1, wbits=31)
+    ones = b"1," * 500_000
+    data = packer.compress(f"{HEADER}\n{ROW}\n".encode())
+    data += b"".join(packer.compress(ones) for _ in range(200)) + packer.flush()
+    tracemalloc.start()
+    try:
+        says(error=UnexpectedContentError, check=check, data=data, words="has a line of more than 65,536 bytes, line 3")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 20_000_000
+
+
+def member_with(flags: int, csv: bytes) -> bytes:
+    """A gzip member with these optional parts in its header."""
+    header = b"\x1f\x8b\x08" + bytes([flags]) + bytes(6)
+    header += struct.pack("<H", 4) + b"more" if flags & 4 else b""
+    header += b"trips.csv\0" if flags & 8 else b""
+    header += b"made by hand\0" if flags & 16 else b""
+    header += struct.pack("<H", zlib.crc32(header) & 0xFFFF) if flags & 2 else b""
+    packer = zlib.compressobj(wbits=-15)
+    return header + packer.compress(csv) + packer.flush() + struct.pack("<II", zlib.crc32(csv), len(csv))
+
+
+@pytest.mark.parametrize("flags", range(32))
+def test_gzip_headers_that_duckdb_refuses_are_refused_and_no_others(check, tmp_path, flags):
+    csv = made_csv(20)
+    for data in (member_with(flags, csv), gzip.compress(csv[:700]) + member_with(flags, csv[700:])):
+        (tmp_path / "trips.csv.gz").write_bytes(data)
+        try:
+            duckdb.read_csv(str(tmp_path / "trips.csv.gz"), all_varchar=True).fetchall()
+        except duckdb.Error:
+            says(error=UnexpectedContentError, check=check, data=data, words="has a gzip header with")
+        else:
+            assert check(data).rows == 20
+
+
+def test_what_is_in_a_gzip_header_is_named(check):
+    message = says(
+        error=UnexpectedContentError, check=check, data=member_with(0b10011, made_csv()), words="DuckDB can't read"
+    )
+    assert "with the mark of a text file and a checksum of its own and a comment, which" in message
+    assert "compress it again with gzip" in message
+
+
+def test_a_member_may_begin_anywhere_in_the_file(check, monkeypatch):
+    monkeypatch.setattr(verify_module, "_PIECE", 7)
+    csv = made_csv(60)
+    for size in (1_000, 1_001, 1_002, 1_003, 1_004, 1_005, 1_006):
+        assert check(pieces_of(csv, size)).rows == 60
+        says(error=DamagedFileError, check=check, data=pieces_of(csv, size)[:-1], words="is truncated")
+        says(error=DamagedFileError, check=check, data=pieces_of(csv, size) + b"\x1fx", words="after the end of")
+        says(error=DamagedFileError, check=check, data=pieces_of(csv, size) + b"\x1f\x8b", words="is truncated")
 
 
 def test_memory_stays_small_however_much_the_bytes_unpack_to(check):

@@ -1,6 +1,6 @@
 {{ config(materialized="table") }}
 
--- Names are given anew, as DuckDB would keep the file's Borough and Zone.
+-- Aliases in lower case, since DuckDB would keep the file's Borough and Zone.
 select
     locationid as location_id,
     borough as borough,

@@ -1,1 +1,1 @@
-"""Setting Google Cloud up, checking it, and tearing it down."""
+"""The jobs that set up, check and tear down Google Cloud."""

@@ -1,4 +1,4 @@
-"""Says in one table what is set, what is missing, what can be reached, and which permissions lack. Shows no secret."""
+"""Checks settings, access and permissions, and returns the findings as one table. The table contains no secret."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _BUCKET_PERMISSIONS: Final = (
 
 
 class State(StrEnum):
-    """How a line of the table reads."""
+    """The state of one line of the table."""
 
     OK = "ok"
     DEFAULT = "default"
@@ -42,8 +42,8 @@ class Finding:
 
     Attributes:
         subject: A variable, or what was tried.
-        state: How it is.
-        detail: The value, or a sentence.
+        state: Its state.
+        detail: Its value, or a sentence about it.
     """
 
     subject: str
@@ -52,12 +52,12 @@ class Finding:
 
     @property
     def is_good(self) -> bool:
-        """Whether a load could go on with it."""
+        """Whether a load can work in this state."""
         return self.state not in (State.MISSING, State.WRONG)
 
 
 def check(bucket: GcsBucket, dataset: BigQueryDataset) -> Sequence[Finding]:
-    """Look at the settings, then try what a load needs, one after the other, and never stop at a failure."""
+    """Check the settings and, if they are good, try each thing that a load needs, whether or not others fail."""
     findings = [*_settings(bucket, dataset)]
     if not all(finding.is_good for finding in findings):
         return findings
@@ -89,7 +89,7 @@ def _settings(bucket: GcsBucket, dataset: BigQueryDataset) -> Iterator[Finding]:
         (settings.GCP_BUCKET, bucket.bucket),
         (settings.GCP_DATASET, dataset.dataset),
     ):
-        yield Finding(setting.name, State.OK if value else State.MISSING, value or f"set it, as in export {setting}=…")
+        yield Finding(setting.name, State.OK if value else State.MISSING, value or f"set it: export {setting}=…")
     location = State.OK if settings.GCP_LOCATION.read() else State.DEFAULT
     yield Finding(settings.GCP_LOCATION.name, location, dataset.location)
     given = dataset.gcp_credentials
@@ -127,23 +127,23 @@ def _try_credentials(dataset: BigQueryDataset) -> Sequence[Finding]:
 def _try_bucket(resource: GcsBucket) -> Sequence[Finding]:
     name = resource.bucket_name
     subject = f"bucket {name}"
-    with translated_errors("look at the bucket", f"gs://{name}"):
+    with translated_errors("look up the bucket", f"gs://{name}"):
         try:
             bucket = resource.get_client().lookup_bucket(name)
         except Forbidden as error:
             raise WarehouseError(
-                f"The bucket {name} exists, but these credentials may not look at it: have storage.buckets.get "
-                f"granted, or set {settings.GCP_BUCKET} to a bucket of yours."
+                f"The bucket {name} exists, but these credentials are not allowed to look it up: grant them "
+                f"storage.buckets.get, or set {settings.GCP_BUCKET} to a bucket of yours."
             ) from error
         if bucket is None:
-            return [Finding(subject, State.MISSING, "there is none: run the job gcp_setup")]
+            return [Finding(subject, State.MISSING, "does not exist: run the job gcp_setup")]
         granted = bucket.test_iam_permissions(list(_BUCKET_PERMISSIONS))
-    lacking = [permission for permission in _BUCKET_PERMISSIONS if permission not in granted]
+    missing = [permission for permission in _BUCKET_PERMISSIONS if permission not in granted]
     findings = [_located(subject, bucket.location, resource.location)]
-    if lacking:
-        findings.append(Finding(f"{subject}, permissions", State.MISSING, ", ".join(lacking)))
+    if missing:
+        findings.append(Finding(f"{subject}, permissions", State.MISSING, ", ".join(missing)))
     else:
-        findings.append(Finding(f"{subject}, permissions", State.OK, "reading, writing and deleting files"))
+        findings.append(Finding(f"{subject}, permissions", State.OK, "files can be read, written and deleted"))
     return findings
 
 
@@ -151,22 +151,22 @@ def _try_dataset(resource: BigQueryDataset) -> Sequence[Finding]:
     name = checked_dataset_name(resource.dataset_name)
     subject = f"dataset {resource.place}"
     with (
-        translated_errors("look at the dataset", resource.place),
+        translated_errors("look up the dataset", resource.place),
         resource.get_client() as client,
     ):
         try:
             return [_located(subject, client.get_dataset(name).location, resource.location)]
         except NotFound:
-            return [Finding(subject, State.MISSING, "there is none: run the job gcp_setup")]
+            return [Finding(subject, State.MISSING, "does not exist: run the job gcp_setup")]
 
 
 def _try_query(resource: BigQueryDataset) -> Sequence[Finding]:
     with translated_errors("run a query", resource.place), resource.get_client() as client:
         client.query("SELECT 1", job_config=bigquery.QueryJobConfig(dry_run=True))
-    return [Finding("a query", State.OK, f"may be run in {resource.location} (tried without running it)")]
+    return [Finding("a query", State.OK, f"can be run in {resource.location} (tried as a dry run)")]
 
 
 def _located(subject: str, found: str, wanted: str) -> Finding:
     if found.upper() == wanted.upper():
-        return Finding(subject, State.OK, f"is there, in {found}")
-    return Finding(subject, State.WRONG, f"lies in {found}, but {settings.GCP_LOCATION} is {wanted}: set it to {found}")
+        return Finding(subject, State.OK, f"exists in {found}")
+    return Finding(subject, State.WRONG, f"is in {found}, but {settings.GCP_LOCATION} is {wanted}: set it to {found}")

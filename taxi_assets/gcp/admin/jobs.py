@@ -1,4 +1,4 @@
-"""The jobs that set Google Cloud up, check it, and tear it down; they are there where Google Cloud is configured."""
+"""The jobs that set up, check and tear down Google Cloud. They exist only if Google Cloud is configured."""
 
 from collections.abc import Sequence
 
@@ -20,25 +20,28 @@ def gcp_jobs() -> Sequence[dg.JobDefinition]:
 
 
 class NewBucket(dg.Config):
-    """How a bucket is made that isn't there yet."""
+    """Settings of a bucket that the job creates."""
 
-    storage_class: str = Field(default="STANDARD", description="What files cost: STANDARD, NEARLINE, COLDLINE, ARCHIVE")
+    storage_class: str = Field(
+        default="STANDARD",
+        description="Storage class of the files, which decides their price: STANDARD, NEARLINE, COLDLINE or ARCHIVE.",
+    )
     delete_files_after_days: int | None = Field(
-        default=None, ge=1, description="Age at which the bucket deletes a file by itself; never unless given."
+        default=None, ge=1, description="Age in days at which the bucket deletes a file. By default, it keeps files."
     )
 
 
 class Confirmation(dg.Config):
-    """What is to be torn down, said once more, and whether in earnest."""
+    """The project and dataset to tear down, repeated as a confirmation, and whether anything is deleted."""
 
     project: str
     dataset: str
-    dry_run: bool = Field(default=True, description="Only say what would be deleted.")
+    dry_run: bool = Field(default=True, description="If true, only list what would be deleted.")
 
 
-@dg.op(description="Makes the bucket, unless it is there.")
+@dg.op(description="Creates the bucket unless it exists.")
 def bucket_is_there(context: dg.OpExecutionContext, config: NewBucket, gcs: GcsBucket) -> dg.Output[None]:
-    """Make the bucket, unless it is there."""
+    """Create the bucket unless it exists."""
     with as_dagster_failures():
         prepared = prepare_bucket(
             gcs,
@@ -49,28 +52,28 @@ def bucket_is_there(context: dg.OpExecutionContext, config: NewBucket, gcs: GcsB
     return _prepared(prepared)
 
 
-@dg.op(description="Makes the dataset, unless it is there.")
+@dg.op(description="Creates the dataset unless it exists.")
 def dataset_is_there(context: dg.OpExecutionContext, bigquery: BigQueryDataset) -> dg.Output[None]:
-    """Make the dataset, unless it is there."""
+    """Create the dataset unless it exists."""
     with as_dagster_failures():
         prepared = prepare_dataset(bigquery, context.log)
     return _prepared(prepared)
 
 
-# The two have nothing to wait for, so each gets a process of its own.
+# The two ops do not depend on each other, so each gets a process of its own.
 @dg.job(
-    description="Makes the bucket and the dataset, both at once; what is there is left as it is.",
+    description="Creates the bucket and the dataset, in parallel. What already exists is not changed.",
     executor_def=dg.multiprocess_executor,
 )
 def gcp_setup() -> None:
-    """Make the bucket and the dataset, both at once."""
+    """Create the bucket and the dataset, in parallel."""
     bucket_is_there()
     dataset_is_there()
 
 
-@dg.op(description="Looks at settings, credentials, bucket, dataset and permissions.")
+@dg.op(description="Checks settings, credentials, bucket, dataset and permissions.")
 def look(context: dg.OpExecutionContext, gcs: GcsBucket, bigquery: BigQueryDataset) -> dg.Output[None]:
-    """Show the table of findings, and fail if a load could not go on."""
+    """Show the table of findings, and fail if a load could not work."""
     with as_dagster_failures():
         findings = check(gcs, bigquery)
     table = dg.MetadataValue.md(as_markdown(findings))
@@ -86,19 +89,19 @@ def look(context: dg.OpExecutionContext, gcs: GcsBucket, bigquery: BigQueryDatas
 
 
 @dg.job(
-    description="Says what is set, what is missing, what can be reached, and which permissions lack.",
+    description="Shows what is set, what is missing, what can be reached, and which permissions are missing.",
     executor_def=dg.in_process_executor,
 )
 def gcp_check() -> None:
-    """Say what is set, what is missing, what can be reached, and which permissions lack."""
+    """Show what is set, what is missing, what can be reached, and which permissions are missing."""
     look()
 
 
-@dg.op(description="Deletes the tables and files that this project made, or says which it would.")
+@dg.op(description="Deletes the tables and files that this project created, or lists them if dry_run is true.")
 def tear_down(
     context: dg.OpExecutionContext, config: Confirmation, gcs: GcsBucket, bigquery: BigQueryDataset
 ) -> dg.Output[None]:
-    """Delete what this project made, or say what would be."""
+    """Delete what this project created, or list it if ``dry_run`` is true."""
     with as_dagster_failures():
         _require_confirmation(config, bigquery)
         remains = [
@@ -112,13 +115,14 @@ def tear_down(
 
 @dg.job(
     description=(
-        "Deletes the tables and files that this project made, then the dataset and the bucket if they are ours and "
-        "empty. Asks for the names of project and dataset, and only says what it would do unless dry_run is false."
+        "Deletes the tables and files that this project created, then the dataset and the bucket if this project "
+        "created them and they are empty. The run's configuration must repeat the names of project and dataset. "
+        "Unless dry_run is false, the job only lists what it would delete."
     ),
     executor_def=dg.in_process_executor,
 )
 def gcp_teardown() -> None:
-    """Delete the tables and files that this project made."""
+    """Delete the tables and files that this project created."""
     tear_down()
 
 
@@ -138,13 +142,13 @@ def _require_confirmation(config: Confirmation, dataset: BigQueryDataset) -> Non
     wanted = (required(dataset.project, settings.GCP_PROJECT), dataset.dataset_name)
     if (config.project, config.dataset) != wanted:
         raise SettingsError(
-            f"Nothing was deleted, as the configuration names {config.project}.{config.dataset} and the settings "
-            f"{'.'.join(wanted)}: name in the configuration what is to be torn down."
+            f"Nothing was deleted, because the run's configuration names {config.project}.{config.dataset} and the "
+            f"settings name {'.'.join(wanted)}: correct the configuration, then run again."
         )
 
 
 def _headline(remains: Sequence[Remains], *, dry_run: bool) -> str:
     count = sum(len(each.ours) for each in remains)
     if dry_run:
-        return f"Nothing was deleted. In earnest (dry_run: false), {count:,} tables and files would be:"
+        return f"Nothing was deleted. With dry_run: false, {count:,} tables and files would be deleted:"
     return f"{count:,} tables and files were deleted:"

@@ -1,4 +1,4 @@
-"""Makes what Google Cloud must have before the first load: a bucket and a dataset. What is there is left as it is."""
+"""Creates the bucket and the dataset that the first load needs. What already exists is not changed."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _DAYS_OF_BROKEN_UPLOADS: Final = 7
 
 @dataclass(frozen=True)
 class Prepared:
-    """A bucket or a dataset that is there now.
+    """A bucket or a dataset that exists now.
 
     Attributes:
         name: Its name.
-        location: Where it is.
-        made: Whether this call made it.
-        ours: Whether this project made it, now or before, so that ``gcp_teardown`` may delete it.
+        location: Its location.
+        made: Whether this call created it.
+        ours: Whether this project created it, now or before, so that ``gcp_teardown`` may delete it.
     """
 
     name: str
@@ -40,17 +40,17 @@ class Prepared:
 def prepare_bucket(
     resource: GcsBucket, log: logging.Logger, *, storage_class: str, delete_files_after_days: int | None
 ) -> Prepared:
-    """Make sure that the bucket is there, in the right place.
+    """Make sure that the bucket exists, in the right location.
 
-    A new one is closed to the public, knows no rights per object, drops the parts of broken uploads after a week, and
-    deletes files after so many days if that is asked for.
+    A new bucket is not public, has uniform access instead of rights per object, deletes the parts of broken uploads
+    after a week, and deletes files after ``delete_files_after_days``, if that is given.
 
     Raises:
-        SettingsError: A setting is missing, or the bucket's name is none.
-        WarehouseError: The name is somebody else's, the bucket lies elsewhere, or a permission is missing.
+        SettingsError: A setting is missing, or the bucket's name is not valid.
+        WarehouseError: The bucket belongs to another account or is in another location, or a permission is missing.
     """
     name, client = resource.bucket_name, resource.get_client()
-    with translated_errors("make the bucket", f"gs://{name}"):
+    with translated_errors("create the bucket", f"gs://{name}"):
         found = _lookup_bucket(client, name)
         made = found is None
         if found is None:
@@ -64,20 +64,20 @@ def prepare_bucket(
                 new.add_lifecycle_delete_rule(age=delete_files_after_days)
             found = _create_bucket(client, new, resource.location)
     _require_location(f"The bucket {name}", found.location, resource.location)
-    log.info(f"The bucket {name} {'was made' if made else 'was there'} in {found.location}.")
+    log.info(f"The bucket {name} {'was created' if made else 'already exists'} in {found.location}.")
     return Prepared(name, found.location, made=made, ours=is_ours(found.labels))
 
 
 def prepare_dataset(resource: BigQueryDataset, log: logging.Logger) -> Prepared:
-    """Make sure that the dataset is there, in the right place.
+    """Make sure that the dataset exists, in the right location.
 
     Raises:
-        SettingsError: A setting is missing, or the dataset's name is none.
-        WarehouseError: The dataset lies elsewhere, or a permission is missing.
+        SettingsError: A setting is missing, or the dataset's name is not valid.
+        WarehouseError: The dataset is in another location, or a permission is missing.
     """
     name = checked_dataset_name(resource.dataset_name)
     with (
-        translated_errors("make the dataset", resource.place),
+        translated_errors("create the dataset", resource.place),
         resource.get_client() as client,
     ):
         try:
@@ -87,24 +87,24 @@ def prepare_dataset(resource: BigQueryDataset, log: logging.Logger) -> Prepared:
             new.location = resource.location
             new.labels = dict(MADE_BY)
             new.description = f"{COMMENT_PREFIX}New York's taxi trips, by month and taxi."
-            # Somebody else may have made it in between, which is as good.
+            # Another program may have created it in between, which is just as good.
             found, made = client.create_dataset(new, exists_ok=True), True
     _require_location(f"The dataset {resource.place}", found.location, resource.location)
-    log.info(f"The dataset {resource.place} {'was made' if made else 'was there'} in {found.location}.")
+    log.info(f"The dataset {resource.place} {'was created' if made else 'already exists'} in {found.location}.")
     return Prepared(name, found.location, made=made, ours=is_ours(found.labels))
 
 
 def checked_dataset_name(name: str) -> str:
-    """The name, if a dataset can have it.
+    """The name, if it is valid for a dataset.
 
     Raises:
-        SettingsError: It has a dash or something else that BigQuery doesn't take.
+        SettingsError: It contains a dash or another character that BigQuery does not accept.
     """
     if not _DATASET_NAME.fullmatch(name):
         possible = re.sub(r"\W", "_", name, flags=re.ASCII)
         raise SettingsError(
-            f"{settings.GCP_DATASET} is “{name}”, but a dataset's name has letters, digits and underscores only (no "
-            f"dash): set it to {possible}, for example."
+            f"{settings.GCP_DATASET} is “{name}”, but a dataset's name can contain only letters, digits and "
+            f"underscores (no dash): set it to {possible}, for example."
         )
     return name
 
@@ -114,41 +114,40 @@ def _lookup_bucket(client: storage.Client, name: str) -> storage.Bucket | None:
         return client.lookup_bucket(name)
     except Forbidden as error:
         raise WarehouseError(
-            f"The bucket {name} exists, but these credentials may not look at it: if it is somebody else's, set "
-            f"{settings.GCP_BUCKET} to another name, as names are shared by all of Google Cloud, and if it is yours, "
-            "have storage.buckets.get granted."
+            f"The bucket {name} exists, but these credentials are not allowed to look it up: if it is yours, grant "
+            f"them storage.buckets.get; if it is another account's, set {settings.GCP_BUCKET} to another name, because "
+            "a bucket's name must be unique in all of Google Cloud."
         ) from error
     except ValueError as error:
-        raise _no_bucket_name(name) from error
+        raise _invalid_bucket(name) from error
 
 
 def _create_bucket(client: storage.Client, new: storage.Bucket, location: str) -> storage.Bucket:
     try:
         return client.create_bucket(new, location=location)
     except Conflict as error:
-        # Another run may have made it in this very moment; a stranger's bucket can't be looked at.
+        # Another run may have created it at the same moment; a bucket of another account can't be looked up.
         ours = _lookup_bucket(client, new.name)
         if ours is not None:
             return ours
         raise WarehouseError(
-            f"The name {new.name} is taken by somebody else's bucket: set {settings.GCP_BUCKET} to another name, as "
-            "names are shared by all of Google Cloud."
+            f"The name {new.name} is taken by another account's bucket: set {settings.GCP_BUCKET} to another name, "
+            "because a bucket's name must be unique in all of Google Cloud."
         ) from error
     except BadRequest as error:
-        raise _no_bucket_name(new.name) from error
+        raise _invalid_bucket(new.name) from error
 
 
-def _no_bucket_name(name: str) -> SettingsError:
+def _invalid_bucket(name: str) -> SettingsError:
     return SettingsError(
-        f"Google Cloud refuses a bucket with {settings.GCP_BUCKET} “{name}” and these settings: a name has 3 to 63 "
-        f"lower case letters, digits, dashes and dots, and {settings.GCP_LOCATION} must be a location that "
-        "Google Cloud has."
+        f"Google Cloud can't create the bucket of {settings.GCP_BUCKET} “{name}”: set it to a name of 3 to 63 "
+        f"lower-case letters, digits, dashes and dots, and {settings.GCP_LOCATION} to a location of Google Cloud."
     )
 
 
 def _require_location(what: str, found: str, wanted: str) -> None:
     if found.upper() != wanted.upper():
         raise WarehouseError(
-            f"{what} lies in {found}, but {settings.GCP_LOCATION} is {wanted}, and BigQuery reads files only where the "
-            f"dataset is: set {settings.GCP_LOCATION} to {found}, or choose another name."
+            f"{what} is in {found}, but {settings.GCP_LOCATION} is {wanted}, and BigQuery reads files only in the "
+            f"dataset's location: set {settings.GCP_LOCATION} to {found}, or choose another name."
         )

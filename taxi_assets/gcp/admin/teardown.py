@@ -1,7 +1,7 @@
-"""Finds and deletes what this project has made in Google Cloud, and nothing else.
+"""Finds and deletes what this project has created in Google Cloud, and nothing else.
 
-Ours are tables and views whose description or label says so, and objects whose metadata says so. The dataset and the
-bucket themselves go only if their labels say that ``gcp_setup`` made them and nothing of anybody else is left in them.
+Its tables and views are recognised by their description or label, its objects by their metadata. The dataset and the
+bucket themselves are deleted only if their labels show that ``gcp_setup`` created them, and if they are empty then.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from taxi_assets.ownership import COMMENT_PREFIX, is_ours
 
 @dataclass
 class Remains:
-    """What there is in a dataset or a bucket, and what becomes of it.
+    """The content of a dataset or a bucket, and what happens to it.
 
     Attributes:
-        place: The dataset or bucket, as messages name it.
-        ours: Names of our tables or objects, to be deleted.
-        foreign: Names of what stays.
+        place: The dataset or bucket, as it is named in messages.
+        ours: Names of this project's tables or objects, which are deleted.
+        foreign: Names of other tables or objects, which stay.
         goes: Whether the dataset or bucket itself is deleted too.
-        because: Why it stays, if it does.
+        because: Why the dataset or bucket stays, if it does.
     """
 
     place: str
@@ -37,20 +37,20 @@ class Remains:
     because: str = ""
 
     def lines(self, *, dry_run: bool) -> Sequence[str]:
-        """What is or would be done, as sentences."""
+        """What was or would be done, as sentences."""
         verb = "would be deleted" if dry_run else "deleted"
-        lines = [f"{self.place}: {len(self.ours):,} of ours {verb}, {len(self.foreign):,} of others left alone"]
+        lines = [f"{self.place}: {len(self.ours):,} of this project {verb}, {len(self.foreign):,} of others kept"]
         lines += [f"{self.place}: {name} {verb}" for name in self.ours]
         lines.append(f"{self.place} itself {verb}" if self.goes else f"{self.place} itself stays: {self.because}")
         return lines
 
 
 def empty_dataset(resource: BigQueryDataset, log: logging.Logger, *, dry_run: bool) -> Remains:
-    """Delete our tables and views, then the dataset if it is ours and nothing is left.
+    """Delete this project's tables and views, then the dataset if this project created it and it is empty.
 
     Raises:
         SettingsError: A setting is missing.
-        WarehouseError: A permission is missing, or Google Cloud doesn't answer.
+        WarehouseError: A permission is missing, or Google Cloud does not answer.
     """
     remains = Remains(f"dataset {resource.place}")
     with (
@@ -60,20 +60,20 @@ def empty_dataset(resource: BigQueryDataset, log: logging.Logger, *, dry_run: bo
         try:
             dataset = client.get_dataset(resource.dataset_name)
         except NotFound:
-            remains.because = "there is none"
+            remains.because = "it does not exist"
             return remains
         tables = [client.get_table(item.reference) for item in client.list_tables(dataset)]
         ours = [
             table
             for table in tables
-            # What dbt makes has our label, since its descriptions are those of the models.
+            # dbt's tables have the project's label, because their descriptions are those of the models.
             if (table.description or "").startswith(COMMENT_PREFIX) or is_ours(table.labels)
         ]
         remains.ours = [table.table_id for table in ours]
         remains.foreign = [table.table_id for table in tables if table not in ours]
         _decide(remains, made_by_us=is_ours(dataset.labels), there=len(remains.foreign))
         if not dry_run:
-            # Views first: a view without its table is an error to whoever looks in between.
+            # Views first: between the two deletions, a view without its table would be an error to readers.
             for table in sorted(ours, key=lambda table: table.table_type != "VIEW"):
                 client.delete_table(table, not_found_ok=True)
                 log.info(f"{remains.place}: {table.table_id} deleted")
@@ -82,18 +82,18 @@ def empty_dataset(resource: BigQueryDataset, log: logging.Logger, *, dry_run: bo
 
 
 def empty_bucket(resource: GcsBucket, log: logging.Logger, *, dry_run: bool) -> Remains:
-    """Delete our objects, then the bucket if it is ours and nothing is left.
+    """Delete this project's objects, then the bucket if this project created it and it is empty.
 
     Raises:
         SettingsError: A setting is missing.
-        WarehouseError: A permission is missing, or Google Cloud doesn't answer.
+        WarehouseError: A permission is missing, or Google Cloud does not answer.
     """
     name = resource.bucket_name
     remains = Remains(f"bucket {name}")
     with translated_errors("empty the bucket", f"gs://{name}"):
         bucket = resource.get_client().lookup_bucket(name)
         if bucket is None:
-            remains.because = "there is none"
+            remains.because = "it does not exist"
             return remains
         blobs = list(bucket.list_blobs())
         ours = [blob for blob in blobs if is_ours(blob.metadata)]
@@ -109,23 +109,23 @@ def empty_bucket(resource: GcsBucket, log: logging.Logger, *, dry_run: bool) -> 
 
 def _decide(remains: Remains, *, made_by_us: bool, there: int) -> None:
     if not made_by_us:
-        remains.because = "gcp_setup did not make it"
+        remains.because = "gcp_setup did not create it"
     elif there:
-        remains.because = f"{there:,} in it are somebody else's"
+        remains.because = f"it contains {there:,} not created by this project"
     else:
         remains.goes = True
 
 
 def _delete_object(blob: storage.Blob, remains: Remains, log: logging.Logger) -> None:
     try:
-        # What somebody has put in its place since we looked is not ours to delete.
+        # Another program may have replaced the object since it was listed; then it must not be deleted.
         blob.delete(if_generation_match=blob.generation)
     except NotFound:
         return
     except PreconditionFailed:
         remains.ours.remove(blob.name)
         remains.foreign.append(blob.name)
-        remains.goes, remains.because = False, f"{blob.name} was replaced at this very moment"
+        remains.goes, remains.because = False, f"{blob.name} was replaced in the meantime"
         return
     log.info(f"{remains.place}: {blob.name} deleted")
 
@@ -136,7 +136,7 @@ def _delete_dataset(client: bigquery.Client, dataset: bigquery.Dataset, remains:
     try:
         client.delete_dataset(dataset, delete_contents=False, not_found_ok=True)
     except BadRequest:
-        remains.goes, remains.because = False, "something came into it at this very moment"
+        remains.goes, remains.because = False, "something was added to it in the meantime"
 
 
 def _delete_bucket(bucket: storage.Bucket, remains: Remains) -> None:
@@ -145,4 +145,4 @@ def _delete_bucket(bucket: storage.Bucket, remains: Remains) -> None:
     try:
         bucket.delete()
     except Conflict:
-        remains.goes, remains.because = False, "something came into it at this very moment, or is being uploaded"
+        remains.goes, remains.because = False, "something was added to it in the meantime, or is being uploaded"

@@ -1,4 +1,4 @@
-"""Runs in an environment of its own, which has the packages in requirements.txt and nothing of the project."""
+"""Runs in an environment of its own, which has the packages in requirements.txt and nothing from the project."""
 
 import sys
 from importlib.metadata import version

@@ -1,1 +1,1 @@
-"""The sample: a source that makes every file itself, for whoever has no network or wants small months."""
+"""The sample: a source that makes every file itself, for use without a network, or with small months."""

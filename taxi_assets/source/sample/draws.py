@@ -1,7 +1,7 @@
-"""Chance that falls the same way for ever: the only source of randomness of the sample.
+"""The sample's only source of randomness, which gives the same values for ever.
 
-Everything is integer arithmetic on the raw bits of PCG64. Those are promised never to change, while the results of
-numpy's ``Generator`` methods may differ between its versions, and floating-point functions between platforms.
+Everything is integer arithmetic on the raw bits of PCG64, which numpy promises never to change. The results of its
+``Generator`` methods may differ between versions, and those of floating-point functions between platforms.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 Integers = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
+Text = npt.NDArray[np.bytes_]
 
 _CURVE_STEPS = 10_000
 
@@ -41,7 +42,7 @@ class Draws:
 
 
 def weighted(weights: Mapping[int, int]) -> Integers:
-    """A table to ``pick`` from, in which each value stands as often as its weight says."""
+    """A table to ``pick`` from that has each value as many times as its weight says."""
     return np.repeat(np.array(list(weights), np.int64), list(weights.values()))
 
 

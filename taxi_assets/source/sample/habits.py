@@ -17,7 +17,7 @@ DAY: Final = 24 * HOUR
 EPOCH: Final = date(1970, 1, 1)
 
 _SURCHARGE_BEGAN: Final = Month(2019, 2)  # the state's congestion surcharge
-_METERS_FELL_SILENT: Final = Month(2020, 7)  # since when many liveries' trips are reported without a meter's values
+_UNMETERED_SINCE: Final = Month(2020, 7)  # since then many liveries report trips without a meter's values
 _TOLLS: Final = {Month(2019, 1): 576, Month(2019, 4): 612, Month(2021, 4): 655}  # of bridges and tunnels, in cents
 
 # Trips per hour of the day, relative to one another.
@@ -30,12 +30,12 @@ _PASSENGERS_OF_LIVERIES: Final = weighted({1: 868, 2: 62, 3: 12, 4: 4, 5: 28, 6:
 
 
 class Habits:
-    """The rates of everything that happens on a trip, as far as the taxi's columns and the month tell."""
+    """How often things happen on a trip, and at what prices, as far as this depends on the taxi and the month."""
 
     def __init__(self, taxi: Taxi, month: Month) -> None:
-        # Only liveries can be dispatched as well as hailed, so that only their files have a trip type.
-        self.liveries = "trip_type" in taxi.header
-        self.unmetered_per_mille = 400 if self.liveries and month >= _METERS_FELL_SILENT else 10
+        # Liveries can be dispatched as well as hailed, so their files alone have a trip type.
+        self.liveries = taxi.column_for("trip_type") is not None
+        self.unmetered_per_mille = 400 if self.liveries and month >= _UNMETERED_SINCE else 10
         self.zero_distance_per_mille = 38 if self.liveries else 10
         self.card_per_mille = 570 if self.liveries else 740
         self.dispatched_per_mille = 32 if self.liveries else 5
@@ -68,7 +68,7 @@ class Calendar:
         self._rows = rows
 
     def pickups(self, places: Integers, draws: Draws) -> Integers:
-        """Pickup times of the file's rows at those places: hour after hour, in no order within the hour."""
+        """Pickup times of the file's rows at those places: ordered by hour, in no order within an hour."""
         demand = places * self._demand_until[-1] // self._rows
         hours: Integers = np.searchsorted(self._demand_until, demand, side="right").astype(np.int64)
         return self.start + hours * HOUR + draws.below(HOUR)
@@ -77,7 +77,7 @@ class Calendar:
 def _popular_zones(
     taxi: Taxi, *, centre: int = 0, boro: int = 0, airports: int = 0, newark: int = 0, other: int = 0
 ) -> Integers:
-    """A table to pick zones from: each kind has its share in a thousand, most of which goes to a few zones."""
+    """A table to pick zones from: each kind has its share in a thousand, and a few zones have most of that."""
     weights: dict[int, int] = {}
     shares = {"Yellow Zone": centre, "Boro Zone": boro, "Airports": airports, "EWR": newark, "N/A": other}
     for service_zone, share in shares.items():

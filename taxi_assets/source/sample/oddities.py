@@ -1,8 +1,7 @@
-"""The oddities of real files, which reports, checks and ids have to cope with, planted among the sample's trips."""
+"""Oddities of real files, which reports, checks and ids have to cope with, in the sample's trips."""
 
 from __future__ import annotations
 
-from dataclasses import fields
 from datetime import date
 from typing import Final
 
@@ -10,10 +9,12 @@ import numpy as np
 
 from taxi_assets.source.sample.draws import Draws, Integers, Mask
 from taxi_assets.source.sample.habits import DAY, EPOCH, Calendar
+from taxi_assets.source.sample.other_columns import other_values
 from taxi_assets.source.sample.trips import CASH, DISPUTE, NO_CHARGE, NOTHING, Trips
+from taxi_assets.taxis import MEANINGS, Taxi
 
-# Each kind's first place among a file's rows, and after how many rows it comes again: every file of a hundred rows
-# holds all of these. Places are odd numbers, so that the row before is never odd itself and can be repeated.
+# The first place of each kind among a file's rows, and the number of rows after which it comes again. Every file of a
+# hundred rows has all of them. Places are odd numbers, so that the row before is an ordinary one and can be repeated.
 _PLACES: Final = {
     "other month": (11, 400),
     "other year": (21, 800),
@@ -25,6 +26,8 @@ _PLACES: Final = {
     "identical": (81, 3200),
 }
 _OTHER_YEAR: Final = date(2009, 1, 1)
+_UNREPORTED_PER_MILLE: Final = 50
+_AMOUNTS: Final = [meaning for meaning, kind in MEANINGS.items() if kind == "decimal" and meaning != "distance"]
 
 
 class Oddities:
@@ -43,12 +46,14 @@ class Oddities:
         self.may_be_refund: Mask = (places % 2 == 1) & ~np.logical_or.reduce(list(planted.values()))
 
 
-def plant_oddities(trips: Trips, odd: Oddities, calendar: Calendar, draws: Draws) -> None:
-    """Change the rows that are to be odd, in place."""
+def plant_oddities(taxi: Taxi, trips: Trips, odd: Oddities, calendar: Calendar, draws: Draws) -> None:
+    """Change the rows that are to be odd, in place, as far as the taxi has columns for it."""
     _shift_in_time(trips, odd, calendar, draws)
     _change_values(trips, odd, draws)
-    _refund_some(trips, odd, draws)
-    _repeat_some(trips, odd)
+    if any(taxi.column_for(meaning) for meaning in _AMOUNTS):
+        _refund_some(trips, odd, draws)
+    _leave_some_empty(taxi, trips, draws)
+    _repeat_some(taxi, trips, odd)
 
 
 def _shift_in_time(trips: Trips, odd: Oddities, calendar: Calendar, draws: Draws) -> None:
@@ -71,27 +76,40 @@ def _change_values(trips: Trips, odd: Oddities, draws: Draws) -> None:
 
 
 def _refund_some(trips: Trips, odd: Oddities, draws: Draws) -> None:
-    """Follow some cash trips with the same trip once more, its amounts taken back."""
+    """Refund some trips that were paid in cash: the next row is the same trip with negative amounts."""
     refund = np.flatnonzero(odd.may_be_refund & draws.chance(20))
-    refund = refund[trips.payment[refund - 1] == CASH]
+    refund = refund[trips.payment_type[refund - 1] == CASH]
     _copy_rows(trips, refund - 1, refund)
-    for amount in (trips.fare, trips.extra, trips.mta_tax, trips.tip, trips.tolls, trips.improvement, trips.total):
-        amount[refund] *= -1
-    trips.congestion[refund] = np.where(trips.congestion[refund] == NOTHING, NOTHING, -trips.congestion[refund])
-    trips.payment[refund] = np.where(draws.chance(250)[refund], DISPUTE, NO_CHARGE)
+    for meaning in _AMOUNTS:
+        amount = getattr(trips, meaning)
+        amount[refund] = np.where(amount[refund] == NOTHING, NOTHING, -amount[refund])
+    trips.payment_type[refund] = np.where(draws.chance(250)[refund], DISPUTE, NO_CHARGE)
 
 
-def _repeat_some(trips: Trips, odd: Oddities) -> None:
-    """Repeat rows: some wholly, some with another tip and total, which are no part of a trip's id."""
+def _leave_some_empty(taxi: Taxi, trips: Trips, draws: Draws) -> None:
+    """Leave fields empty that not every company reports."""
+    for meaning in ("dropoff", "pickup_zone", "dropoff_zone"):
+        column = taxi.column_for(meaning)
+        if column is not None and not column.required:
+            getattr(trips, meaning)[draws.chance(_UNREPORTED_PER_MILLE)] = NOTHING
+
+
+def _repeat_some(taxi: Taxi, trips: Trips, odd: Oddities) -> None:
+    """Repeat rows: some wholly, some with other values in columns that are not part of a trip's id."""
     identical = np.flatnonzero(odd.identical)
     _copy_rows(trips, identical - 1, identical)
     lookalike = np.flatnonzero(odd.lookalike)
     _copy_rows(trips, lookalike - 1, lookalike)
-    trips.tip[lookalike] += 100
-    trips.total[lookalike] += 100
+    for column in taxi.release_columns:
+        if column.name in taxi.identity:
+            continue
+        if column.meaning in ("tip", "total"):
+            getattr(trips, column.meaning)[lookalike] += 100
+        elif column.meaning is None and column.kind != "timestamp":
+            values = trips.other[column.name]
+            values[lookalike] = other_values(column, values[lookalike])
 
 
 def _copy_rows(trips: Trips, origin: Integers, target: Integers) -> None:
-    for column in fields(trips):
-        values = getattr(trips, column.name)
+    for values in trips.all_columns():
         values[target] = values[origin]

@@ -1,4 +1,4 @@
-"""The sample: a source that needs no network, since it makes every file itself, the same bytes each time."""
+"""The sample: a source without a network, which makes every file itself, with the same bytes each time."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from taxi_assets.source.sample.csv import csv_header, csv_lines
 from taxi_assets.source.sample.draws import Draws
 from taxi_assets.source.sample.habits import Calendar, Habits
 from taxi_assets.source.sample.oddities import Oddities, plant_oddities
+from taxi_assets.source.sample.other_columns import other_columns
 from taxi_assets.source.sample.trips import Trips, ordinary_trips
 from taxi_assets.source.sample.zones import write_zones
 from taxi_assets.taxis import Taxi, all_taxis
@@ -38,7 +39,6 @@ class SampleOrigin:
 
     name = "sample"
     is_release = False
-    is_sample = True
     is_remote = False
 
     def version(self, file: RawFile, known: FileVersion | None = None) -> FileVersion:  # noqa: ARG002 - any origin's
@@ -71,13 +71,13 @@ class SampleOrigin:
 def write_trips(
     taxi: Taxi, month: Month, target: BinaryIO, *, rows: int | None = None, compress_level: int = 6
 ) -> None:
-    """Write a month's file as it would be published, gzip-compressed; the CSV within is the same on every machine.
+    """Write a month's file as it would be published, gzip-compressed. The CSV inside is the same on every machine.
 
     Args:
-        taxi: Whose trips.
-        month: Of which month.
+        taxi: The taxi.
+        month: The month.
         target: Where the bytes go; it is not closed.
-        rows: Data rows; by default the sample's own number of that month.
+        rows: Number of data rows; ``sample_rows`` by default.
         compress_level: From 1 (fast) to 9 (small).
     """
     rows = sample_rows(taxi, month) if rows is None else rows
@@ -89,25 +89,27 @@ def write_trips(
 
 
 def sample_rows(taxi: Taxi, month: Month) -> int:
-    """How many trips the sample has: with the seasons and the pandemic, from some 12,000 down to some 800.
+    """Number of trips that the sample has of a month: it follows the published number, from about 12,000 down to 800.
 
-    The square root keeps even the smallest month large enough for every kind of odd row.
+    It grows with the square root, so that even the smallest month is large enough for every kind of odd row.
     """
     published = published_month(taxi, month).release
     return isqrt(20 * published.rows) if published else _ROWS_OF_UNKNOWN_MONTH
 
 
 def _trips(taxi: Taxi, month: Month, rows: int) -> Iterator[Trips]:
-    """All trips of a file by the hour of their pickup, in chunks, so that any month takes the memory of one chunk."""
+    """All trips of a file, ordered by the hour of their pickup, in chunks, so that a month takes the memory of one."""
     habits = Habits(taxi, month)
     calendar = Calendar(month, rows)
     for first in range(0, rows, _CHUNK_ROWS):
         places = np.arange(first, min(first + _CHUNK_ROWS, rows), dtype=np.int64)
-        draws = Draws(f"{taxi.name}/{month}/{rows}/{first}", len(places))
+        chunk = f"{taxi.name}/{month}/{rows}/{first}"
+        draws = Draws(chunk, len(places))
         odd = Oddities(places)
         unmetered = draws.chance(habits.unmetered_per_mille) | odd.huge_distance
         trips = ordinary_trips(habits, calendar.pickups(places, draws), unmetered, draws)
-        plant_oddities(trips, odd, calendar, draws)
+        trips.other = other_columns(taxi, chunk, trips.pickup)
+        plant_oddities(taxi, trips, odd, calendar, draws)
         yield trips
 
 

@@ -1,4 +1,4 @@
-"""What the sample's trips are like: routes, times, fares and tips that go together, made from nothing.
+"""What the sample's trips are like: routes, times, fares and tips that go together.
 
 All values are integers: times in seconds since 1970 as New York's clocks show them, distances in hundredths of a
 mile, amounts in cents.
@@ -6,7 +6,8 @@ mile, amounts in cents.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Final
 
@@ -15,9 +16,10 @@ import numpy as np
 from taxi_assets.source.sample.draws import Draws, Integers, Mask, curve, weighted
 from taxi_assets.source.sample.habits import DAY, HOUR, Habits
 from taxi_assets.source.sample.zones import JFK, LAGUARDIA, NEWARK, zones_served_as
+from taxi_assets.taxis import MEANINGS
 from taxi_assets.zones import ZONE_COUNT
 
-NOTHING: Final = -(10**9)  # stands for a field that is empty in the file
+NOTHING: Final = -(10**9)  # stands for an empty field
 CARD, CASH, NO_CHARGE, DISPUTE = 1, 2, 3, 4
 
 _STANDARD_RATE, _JFK_RATE, _NEWARK_RATE, _OUT_OF_TOWN_RATE, _NEGOTIATED_RATE, _UNKNOWN_RATE = 1, 2, 3, 4, 5, 99
@@ -27,7 +29,7 @@ _CREATIVE_MOBILE, _VERIFONE = 1, 2
 _RUSH_BEGINS, _RUSH_ENDS, _NIGHT_ENDS = 16, 20, 6  # hours; the night begins when the rush ends
 _SATURDAY: Final = 5
 _WEEKDAY_OF_EPOCH: Final = 3
-_TOLL_DISTANCE: Final = 800  # from which on trips tend to cross a bridge
+_TOLL_DISTANCE: Final = 800  # longer trips tend to cross a bridge
 
 # The traffic's speed by hour, in tenths of a mile per hour.
 _SPEED: Final = np.array(
@@ -47,7 +49,12 @@ _UNMETERED_FARES: Final = curve(
 
 @dataclass
 class Trips:
-    """Consecutive rows of a file, column by column; ``stored`` is 0 for N and 1 for Y."""
+    """Consecutive rows of a file: one array for each meaning that a column can have, under the meaning's name.
+
+    Attributes:
+        stored_flag: 0 for N and 1 for Y.
+        other: Values of the taxi's columns without a meaning, by the columns' names; see ``other_columns``.
+    """
 
     vendor: Integers
     pickup: Integers
@@ -56,18 +63,25 @@ class Trips:
     dropoff_zone: Integers
     passengers: Integers
     distance: Integers
-    rate: Integers
-    stored: Integers
-    payment: Integers
+    rate_code: Integers
+    stored_flag: Integers
+    payment_type: Integers
     trip_type: Integers
     fare: Integers
     extra: Integers
     mta_tax: Integers
     tip: Integers
     tolls: Integers
-    improvement: Integers
-    congestion: Integers
+    ehail_fee: Integers
+    improvement_surcharge: Integers
+    congestion_surcharge: Integers
     total: Integers
+    other: dict[str, Integers] = field(default_factory=dict)
+
+    def all_columns(self) -> Iterator[Integers]:
+        """The values of every column."""
+        yield from (getattr(self, meaning) for meaning in MEANINGS)
+        yield from self.other.values()
 
 
 @dataclass
@@ -82,7 +96,7 @@ class _Routes:
 
 
 def ordinary_trips(habits: Habits, pickup: Integers, unmetered: Mask, draws: Draws) -> Trips:
-    """Trips that begin at the given times; the unmetered ones lack most fields, and have fares agreed upon before."""
+    """Trips that begin at the given times. Unmetered ones have most fields empty, and fares agreed upon in advance."""
     vendor = np.where(draws.chance(340), _CREATIVE_MOBILE, _VERIFONE)
     routes = _routes(habits, draws)
     distance = np.where(unmetered, draws.pick(_UNMETERED_DISTANCES), _metered_distances(habits, routes, vendor, draws))
@@ -100,7 +114,7 @@ def ordinary_trips(habits: Habits, pickup: Integers, unmetered: Mask, draws: Dra
     due = fare + extra + mta_tax + tolls + improvement + surcharge
     payment = _payments(habits, draws)
     tip = np.where(payment == CARD, _tips(due, draws), 0)
-    # One company's meters show the congestion surcharge twice: as such, and once more within the extras.
+    # One company's meters show the congestion surcharge twice: in its own field, and within the extras.
     extra += np.where(vendor == _CREATIVE_MOBILE, surcharge, 0)
 
     trips = Trips(
@@ -111,20 +125,21 @@ def ordinary_trips(habits: Habits, pickup: Integers, unmetered: Mask, draws: Dra
         dropoff_zone=routes.dropoff_zone,
         passengers=draws.pick(habits.passengers),
         distance=distance,
-        rate=routes.rate,
-        stored=draws.chance(8).astype(np.int64),
-        payment=payment,
+        rate_code=routes.rate,
+        stored_flag=draws.chance(8).astype(np.int64),
+        payment_type=payment,
         trip_type=np.where(routes.dispatched, _DISPATCHED, _HAILED),
         fare=fare,
         extra=extra,
         mta_tax=mta_tax,
         tip=tip,
         tolls=tolls,
-        improvement=improvement,
-        congestion=congestion,
+        ehail_fee=np.full_like(fare, NOTHING),
+        improvement_surcharge=improvement,
+        congestion_surcharge=congestion,
         total=due + tip,
     )
-    _take_meter_away(trips, unmetered, habits, draws)
+    _remove_meter(trips, unmetered, habits, draws)
     return trips
 
 
@@ -152,14 +167,14 @@ def _metered_distances(habits: Habits, routes: _Routes, vendor: Integers, draws:
 
 
 def _durations(pickup: Integers, distance: Integers, draws: Draws) -> Integers:
-    """Seconds, by the hour's traffic; long trips run on faster roads, and no two drivers drive alike."""
+    """Durations in seconds, by the traffic of the hour; long trips use faster roads, and drivers differ."""
     speed = _SPEED[pickup % DAY // HOUR] + np.minimum(distance // 10, 180)
     seconds: Integers = distance * 360 * (60 + draws.below(90)) // (speed * 100) + 4 + draws.below(150)
     return seconds
 
 
 def _metered_fares(distance: Integers, seconds: Integers, rate: Integers, draws: Draws) -> Integers:
-    """By fifths of a mile and by minutes in slow traffic, but for the flat fare to JFK and negotiated ones."""
+    """Fares by fifths of a mile and by minutes in slow traffic, except for the flat fare to JFK and negotiated ones."""
     metered = 250 + 50 * (distance // 20 + seconds // 130)
     fare = metered + np.where(rate == _NEWARK_RATE, 1750, 0)
     fare = np.where(rate == _OUT_OF_TOWN_RATE, 2 * metered, fare)
@@ -168,7 +183,7 @@ def _metered_fares(distance: Integers, seconds: Integers, rate: Integers, draws:
 
 
 def _extras(pickup: Integers, rate: Integers) -> Integers:
-    """A dollar in a weekday's evening rush, half a dollar by night; with the flat fare 4.50 in the rush only."""
+    """A dollar in the evening rush of a weekday, half a dollar at night; with the flat fare $4.50, in the rush only."""
     hour = pickup % DAY // HOUR
     weekday = (pickup // DAY + _WEEKDAY_OF_EPOCH) % 7 < _SATURDAY
     rush = weekday & (hour >= _RUSH_BEGINS) & (hour < _RUSH_ENDS)
@@ -187,7 +202,7 @@ def _tolls(habits: Habits, distance: Integers, rate: Integers, draws: Draws) -> 
 def _congestion(habits: Habits, routes: _Routes, draws: Draws) -> Integers:
     if habits.surcharge_is_due:
         return np.where(routes.in_centre, habits.surcharge, 0)
-    return np.where(draws.chance(630), NOTHING, 0)  # some meters had the field before there was a surcharge
+    return np.where(draws.chance(630), NOTHING, 0)  # some meters had the field before the surcharge began
 
 
 def _payments(habits: Habits, draws: Draws) -> Integers:
@@ -203,10 +218,10 @@ def _tips(due: Integers, draws: Draws) -> Integers:
     return np.where(draws.chance(180), in_dollars, by_percent)
 
 
-def _take_meter_away(trips: Trips, unmetered: Mask, habits: Habits, draws: Draws) -> None:
-    """Empty the fields that a meter would have filled, and charge what companies charge without one."""
-    for column in (trips.vendor, trips.passengers, trips.rate, trips.stored, trips.payment, trips.trip_type):
-        column[unmetered] = NOTHING
+def _remove_meter(trips: Trips, unmetered: Mask, habits: Habits, draws: Draws) -> None:
+    """Empty the fields that a meter would have filled, and charge what companies charge without a meter."""
+    for meaning in ("vendor", "passengers", "rate_code", "stored_flag", "payment_type", "trip_type"):
+        getattr(trips, meaning)[unmetered] = NOTHING
     flat, usual = 275, draws.chance(960)
     fee = np.where(usual, flat, 0)
     nothing = np.zeros_like(fee)
@@ -215,8 +230,8 @@ def _take_meter_away(trips: Trips, unmetered: Mask, habits: Habits, draws: Draws
     trips.tip = np.where(unmetered, fee if habits.liveries else nothing, trips.tip)
     trips.extra = np.where(unmetered, nothing if habits.liveries else fee, trips.extra)
     trips.mta_tax = np.where(unmetered, np.where(taxed, 50, 0), trips.mta_tax)
-    trips.congestion = np.where(unmetered, NOTHING if habits.liveries else 0, trips.congestion)
-    total = trips.fare + trips.extra + trips.mta_tax + trips.tip + trips.tolls + trips.improvement
+    trips.congestion_surcharge = np.where(unmetered, NOTHING if habits.liveries else 0, trips.congestion_surcharge)
+    total = trips.fare + trips.extra + trips.mta_tax + trips.tip + trips.tolls + trips.improvement_surcharge
     trips.total = np.where(unmetered, total, trips.total)
 
 

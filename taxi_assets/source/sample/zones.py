@@ -1,4 +1,4 @@
-"""The sample's taxi zones: as many as the city has, with its boroughs, and names that count them."""
+"""The sample's taxi zones: as many as the city has, with its boroughs and with numbered names."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ NEWARK: Final = 1
 JFK: Final = 132
 LAGUARDIA: Final = 138
 
-# How many zones in a row go to each borough, again and again: about the city's own proportions.
+# The boroughs of consecutive zones, again and again: about the city's own proportions.
 _BOROUGH_CYCLE: Final = ("Manhattan", "Queens", "Brooklyn", "Bronx", "Manhattan", "Queens", "Brooklyn", "Staten Island")
 
-# Yellow taxis alone may pick up in the centre of Manhattan; its north belongs to the Boro Zone.
+# Only yellow taxis may pick up in the centre of Manhattan; its north belongs to the Boro Zone.
 _MANHATTAN_BORO_ZONE_EVERY: Final = 5
 
 

@@ -1,4 +1,4 @@
-"""BigQuery: the raw file goes to Cloud Storage as it is, and BigQuery itself types it and gives the trips their ids."""
+"""BigQuery: the raw file is uploaded to Cloud Storage unchanged, and BigQuery types its values and computes the ids."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import dagster as dg
 
 from taxi_assets import settings
 from taxi_assets.warehouses.bigquery.assets import EXTERNAL_TABLE, OBJECT
-from taxi_assets.warehouses.bigquery.columns import COLUMN_TYPES, ID_TYPE
+from taxi_assets.warehouses.bigquery.dialect import DIALECT
 from taxi_assets.warehouses.kind import WarehouseKind
 
 
 def _resources() -> Mapping[str, Any]:
-    # Google's client libraries take a while to import, which nobody waits for who doesn't use them.
+    # Google's client libraries take a while to import, so they are imported only if a project is set.
     from taxi_assets.gcp.io_manager import GcsIOManager  # noqa: PLC0415
     from taxi_assets.gcp.resources import GcsBucket  # noqa: PLC0415
     from taxi_assets.warehouses.bigquery.io_manager import BigQueryIOManager  # noqa: PLC0415
@@ -45,8 +45,7 @@ def _prepare_dbt(resource: Any) -> Mapping[str, str]:
 WAREHOUSE: Final = WarehouseKind(
     name="bigquery",
     title="BigQuery",
-    column_types=COLUMN_TYPES,
-    id_type=ID_TYPE,
+    dialect=DIALECT,
     is_configured=settings.gcp_is_configured,
     resources=_resources,
     preparations=(OBJECT, EXTERNAL_TABLE),

@@ -14,14 +14,13 @@ def _object_spec(taxi: Taxi) -> dg.AssetSpec:
     return dg.AssetSpec(
         dg.AssetKey(["gcs", taxi.table]),
         description=(
-            f"{taxi.title}: a month's raw file in Cloud Storage, exactly as it was published. The same bytes are not "
+            f"{taxi.title}: a month's raw file in Cloud Storage, exactly as it was published. An unchanged file is not "
             "uploaded again."
         ),
         metadata={
             "file": f"gs://<GCP_BUCKET_NAME>/{taxi.name}/{taxi.table}_<YYYY-MM>.csv.gz, or .parquet from the feed"
         },
         kinds={"gcs", "csv"},
-        group_name="gcs",
     ).with_io_manager_key("gcs_io_manager")
 
 
@@ -29,9 +28,9 @@ def _external_table_spec(taxi: Taxi) -> dg.AssetSpec:
     return dg.AssetSpec(
         dg.AssetKey(["bigquery", f"{taxi.table}_ext"]),
         description=(
-            f"{taxi.title}: an external table over a month's raw file: a CSV's fields are text, and those of a Parquet "
-            "file have its types. It is dropped once "
-            "the month is merged, unless TAXI_GCP_KEEP_TABLES says otherwise."
+            f"{taxi.title}: an external table over a month's raw file. The columns of a CSV are text; those of a "
+            "Parquet file have the types of the file. After the merge, the table is dropped unless "
+            "TAXI_GCP_KEEP_TABLES is yes."
         ),
         metadata={
             "dagster/column_schema": dg.TableSchema(
@@ -41,7 +40,6 @@ def _external_table_spec(taxi: Taxi) -> dg.AssetSpec:
             "dagster/storage_kind": "bigquery",
         },
         kinds={"bigquery", "table"},
-        group_name="bigquery",
     ).with_io_manager_key("bigquery_io_manager")
 
 

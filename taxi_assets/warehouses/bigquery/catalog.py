@@ -1,4 +1,4 @@
-"""What stands under a name in the dataset, and whether it is ours, which the description tells."""
+"""Looks up tables of the dataset, and recognises the project's own by their descriptions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from taxi_assets.ownership import COMMENT_PREFIX
 
 
 def find(client: bigquery.Client, dataset: str, name: str) -> bigquery.Table | None:
-    """The table or view of that name, or None where there is nothing.
+    """The table or view of that name; None if nothing has that name.
 
     Args:
         client: The client.
@@ -24,25 +24,25 @@ def find(client: bigquery.Client, dataset: str, name: str) -> bigquery.Table | N
 
 
 def find_own(client: bigquery.Client, dataset: str, name: str) -> bigquery.Table | None:
-    """The same, where it must be ours.
+    """The table or view of that name, which must be one of this project; None if nothing has that name.
 
     Raises:
-        WarehouseError: It is somebody else's.
+        WarehouseError: It belongs to another program.
     """
     table = find(client, dataset, name)
     if table is not None and not (table.description or "").startswith(COMMENT_PREFIX):
         raise WarehouseError(
-            f"There is a table {dataset}.{name} that this project did not make: nothing was changed; rename it, or "
-            "name another dataset in GCP_DATASET, then run again."
+            f"There is a table {dataset}.{name} that this project did not create: nothing was changed; rename it, or "
+            "set GCP_DATASET to another dataset, then run again."
         )
     return table
 
 
 def drop_own(client: bigquery.Client, dataset: str, name: str) -> None:
-    """Drop the table or view of that name if there is one and it is ours.
+    """Drop the table or view of that name, if it exists.
 
     Raises:
-        WarehouseError: It is somebody else's.
+        WarehouseError: It belongs to another program.
     """
     if find_own(client, dataset, name) is not None:
         client.delete_table(f"{dataset}.{name}", not_found_ok=True)

@@ -25,7 +25,10 @@ def prepare_dbt(warehouse: BigQueryWarehouse) -> Mapping[str, str]:
 
 
 def _credentials(warehouse: BigQueryWarehouse) -> Mapping[str, str]:
-    """The key's parts, so that no key is written to a file; nothing where the machine's own credentials are used."""
+    """The parts of the key as variables, so that no key is written to a file.
+
+    There are none if Application Default Credentials are used.
+    """
     if warehouse.endpoint:
         return {
             "TAXI_DBT_BIGQUERY_METHOD": "oauth-secrets",

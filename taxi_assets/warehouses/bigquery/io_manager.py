@@ -1,4 +1,4 @@
-"""Hands BigQuery's tables to assets that ask for them, and keeps what assets return."""
+"""Passes BigQuery's tables to assets as inputs, and stores what assets return as tables."""
 
 from typing_extensions import override
 
@@ -7,7 +7,7 @@ from taxi_assets.warehouses.io_manager import Tables, TablesIOManager
 
 
 class BigQueryIOManager(TablesIOManager):
-    """Reads and writes tables of the dataset."""
+    """Reads and writes the tables of the dataset."""
 
     warehouse: BigQueryWarehouse
 

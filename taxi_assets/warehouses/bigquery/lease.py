@@ -1,7 +1,7 @@
-"""One writer at a time, across machines: whoever makes an object of a name in the bucket holds that name.
+"""One writer at a time, across machines: a writer holds a name while its object of that name is in the bucket.
 
-The holder renews the object. A holder that was killed doesn't, and whoever has seen the object unchanged for long
-enough, by its own clock, takes it away; so no two machines need to agree on the time.
+The holder renews the object; a holder that was killed does not. A waiting writer that has seen the object unchanged for
+long enough removes it. Each writer measures this by its own clock, so the machines need not agree on the time.
 """
 
 from __future__ import annotations
@@ -17,46 +17,45 @@ from typing import Final
 from google.api_core.exceptions import GoogleAPICallError, NotFound, PreconditionFailed
 from google.cloud import storage
 
-from taxi_assets.errors import WarehouseBusyError
 from taxi_assets.ownership import MADE_BY
+from taxi_assets.waiting import InUse, wait_for
 
 _FOLDER: Final = ".taxi_assets/leases"
 _PAUSE_SECONDS: Final = 1.0
-_SECONDS_BETWEEN_MESSAGES: Final = 10.0
 
 
 @contextmanager
 def lease(
     bucket: storage.Bucket, name: str, *, lasting_seconds: float, wait_seconds: float, log: logging.Logger
 ) -> Iterator[None]:
-    """Hold a name for the length of the block, as one of all that ask for it.
+    """Hold a name for the duration of a block, while other writers wait for it.
 
     Args:
-        bucket: The bucket that all who ask share.
-        name: What is held.
-        lasting_seconds: After how long without a sign of life a holder counts as dead.
-        wait_seconds: How long to wait for other holders that live.
-        log: Where waiting is told.
+        bucket: The bucket that all writers share.
+        name: The name to hold.
+        lasting_seconds: Seconds without a renewal after which a holder counts as dead.
+        wait_seconds: Seconds to wait for a holder that is alive.
+        log: The log for messages about waiting.
 
     Raises:
-        WarehouseBusyError: Another held it for longer than ``wait_seconds``.
-        google.api_core.exceptions.GoogleAPICallError: Cloud Storage refused.
+        WarehouseBusyError: Another writer held it for longer than ``wait_seconds``.
+        google.api_core.exceptions.GoogleAPICallError: Cloud Storage refused the object.
     """
-    sign = _Sign(bucket, f"{_FOLDER}/{name}")
-    _take(sign, name, lasting_seconds, wait_seconds, log)
+    held = _HeldObject(bucket, f"{_FOLDER}/{name}")
+    _take(held, name, lasting_seconds, wait_seconds, log)
     released = threading.Event()
-    renewal = threading.Thread(target=_renew, args=(sign, released, lasting_seconds / 3, log), daemon=True)
+    renewal = threading.Thread(target=_renew, args=(held, released, lasting_seconds / 3, log), daemon=True)
     renewal.start()
     try:
         yield
     finally:
         released.set()
         renewal.join()
-        sign.remove()
+        held.remove()
 
 
-class _Sign:
-    """The object that says who holds the name; its generation is known to its holder only."""
+class _HeldObject:
+    """The object of the writer that holds the name. Only this writer knows the object's generation."""
 
     def __init__(self, bucket: storage.Bucket, name: str) -> None:
         self._bucket, self._name = bucket, name
@@ -64,10 +63,10 @@ class _Sign:
         self._generation = 0
 
     def put(self) -> None:
-        """Make it, or renew it where it is ours.
+        """Create the object, or renew it if this writer created it.
 
         Raises:
-            google.api_core.exceptions.PreconditionFailed: Somebody else's is there, or has taken its place.
+            google.api_core.exceptions.PreconditionFailed: Another writer has created or replaced it.
         """
         blob = self._bucket.blob(self._name)
         blob.metadata = dict(MADE_BY)
@@ -75,56 +74,49 @@ class _Sign:
         self._generation = blob.generation
 
     def remove(self) -> None:
-        """Remove it where it is ours; what fails here ends by itself."""
+        """Remove the object if this writer created it. A failure is harmless: without renewals the lease expires."""
         with suppress(GoogleAPICallError):
             self._bucket.blob(self._name).delete(if_generation_match=self._generation)
 
     def others(self) -> int | None:
-        """Generation of the one that somebody else has put there, if any."""
+        """Generation of another writer's object; None if there is none."""
         blob = self._bucket.get_blob(self._name)
         return None if blob is None else int(blob.generation)
 
-    def take_away(self, generation: int) -> None:
-        """Remove somebody else's, unless it has changed."""
+    def remove_others(self, generation: int) -> None:
+        """Remove another writer's object, unless it has changed."""
         with suppress(NotFound, PreconditionFailed):
             self._bucket.blob(self._name).delete(if_generation_match=generation)
 
 
-def _take(sign: _Sign, name: str, lasting_seconds: float, wait_seconds: float, log: logging.Logger) -> None:
-    start = last_said = time.monotonic()
+def _take(held: _HeldObject, name: str, lasting_seconds: float, wait_seconds: float, log: logging.Logger) -> None:
     seen: int | None = None
-    seen_since = start
-    while True:
+    seen_since = time.monotonic()
+
+    def put() -> None:
+        nonlocal seen, seen_since
         try:
-            sign.put()
-        except PreconditionFailed:
-            others = sign.others()
-        else:
-            return
-        now = time.monotonic()
-        if others != seen:
-            seen, seen_since = others, now
-        if others is not None and now - seen_since > lasting_seconds:
-            log.info(f"The load of {name} that held it gives no sign of life: going on without it")
-            sign.take_away(others)
-            continue
-        if now - start > wait_seconds:
-            raise WarehouseBusyError(
-                f"Another load of {name} has been at work for more than {wait_seconds:,.0f} s: let it end, then run "
-                "again."
-            )
-        if now - last_said > _SECONDS_BETWEEN_MESSAGES or last_said == start:
-            log.info(f"Waiting for another load of {name}")
-            last_said = now
-        time.sleep(min(_PAUSE_SECONDS, lasting_seconds / 4))
+            held.put()
+        except PreconditionFailed as error:
+            others, now = held.others(), time.monotonic()
+            if others != seen:
+                seen, seen_since = others, now
+            if others is not None and now - seen_since > lasting_seconds:
+                log.info(f"Another load of {name} has not renewed its lease and counts as dead: continuing without it")
+                held.remove_others(others)
+            raise InUse("another load") from error
+
+    wait_for(
+        put, what=name, log=log, pause_seconds=min(_PAUSE_SECONDS, lasting_seconds / 4), timeout_seconds=wait_seconds
+    )
 
 
-def _renew(sign: _Sign, released: threading.Event, every_seconds: float, log: logging.Logger) -> None:
+def _renew(held: _HeldObject, released: threading.Event, every_seconds: float, log: logging.Logger) -> None:
     while not released.wait(every_seconds):
         try:
-            sign.put()
+            held.put()
         except PreconditionFailed:
-            log.warning("Another load has gone on without this one, which gave no sign of life for too long")
+            log.warning("Another load has taken over the lease, because this load did not renew it in time")
             return
-        except Exception as error:  # the next attempt may succeed, and others wait for some of them
-            log.warning(f"A sign of life could not be given ({type(error).__name__}): trying again")
+        except Exception as error:  # the next attempt may succeed, and the lease outlasts some attempts
+            log.warning(f"The lease could not be renewed ({type(error).__name__}): trying again")

@@ -1,8 +1,7 @@
-"""Columns that a taxi's definition has got since its tables were made: added to them without loading anything again."""
+"""Adds new columns of a taxi's definition to tables that were created before, without loading any month again."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
@@ -12,34 +11,35 @@ from google.cloud import bigquery
 from taxi_assets.months import Month
 from taxi_assets.taxis import Column, Taxi
 from taxi_assets.warehouses.bigquery.catalog import find_own
-from taxi_assets.warehouses.bigquery.columns import COLUMN_TYPES
+from taxi_assets.warehouses.bigquery.dialect import DIALECT
+from taxi_assets.warehouses.trip_tables import missing_columns
 
 
 def add_new_columns(
     client: bigquery.Client, dataset: str, taxi: Taxi, month: Month | None, make_view: Callable[[Month], object]
 ) -> None:
-    """Add those columns that may be empty to the main table, and let the views of its months have them.
+    """Add the new columns that may be empty to the main table, and to the tables and views of its months.
 
-    Trips that are there have no value in them. Where nothing is new this looks at two tables and no more.
+    They are null for the trips that are loaded already. If there are no new columns, at most two tables are looked up.
 
     Args:
         client: The client.
         dataset: Project and dataset.
         taxi: The taxi.
-        month: The month in hand, whose own table or view is looked at too; None for none.
-        make_view: Makes the view of a month anew.
+        month: The month that is used, whose own table or view is looked up too; None for no month.
+        make_view: Replaces the view of a month.
 
     Raises:
-        WarehouseError: A table with such a name is somebody else's.
+        WarehouseError: A table with such a name belongs to another program.
     """
     main = find_own(client, dataset, taxi.table)
-    is_new = main is not None and bool(_lacking_columns(taxi, main))
+    is_new = main is not None and bool(_missing_columns(taxi, main))
     if main is not None and is_new:
         _add_columns(client, main, taxi)
     months = _months_there(client, dataset, taxi) if is_new else [month] if month is not None else []
     for there in months:
         table = find_own(client, dataset, taxi.month_table(there))
-        if table is None or not _lacking_columns(taxi, table):
+        if table is None or not _missing_columns(taxi, table):
             continue
         if table.table_type == "VIEW":
             make_view(there)
@@ -47,25 +47,23 @@ def add_new_columns(
             _add_columns(client, table, taxi)
 
 
-def _lacking_columns(taxi: Taxi, table: bigquery.Table) -> Sequence[Column]:
-    there = {field.name.lower() for field in table.schema}
-    return [column for column in taxi.columns if column.only_in_feed and column.name.lower() not in there]
+def _missing_columns(taxi: Taxi, table: bigquery.Table) -> Sequence[Column]:
+    return missing_columns(taxi, [field.name for field in table.schema])
 
 
 def _add_columns(client: bigquery.Client, table: bigquery.Table, taxi: Taxi) -> None:
-    while lacking := _lacking_columns(taxi, table):
+    while missing := _missing_columns(taxi, table):
         new = [
-            bigquery.SchemaField(column.name, COLUMN_TYPES[column.kind], description=column.description)
-            for column in lacking
+            bigquery.SchemaField(column.name, DIALECT.column_types[column.kind], description=column.description)
+            for column in missing
         ]
         table.schema = [*table.schema, *new]
-        # Another run may have changed the table since it was looked at, perhaps in the same way.
+        # Another run may have changed the table since it was looked up, perhaps in the same way.
         with suppress(PreconditionFailed):
             client.update_table(table, ["schema"])
         table = client.get_table(table.reference)
 
 
 def _months_there(client: bigquery.Client, dataset: str, taxi: Taxi) -> Sequence[Month]:
-    name = re.compile(re.escape(taxi.table) + r"_(\d{4})_(\d\d)", re.ASCII)
-    matches = [name.fullmatch(table.table_id) for table in client.list_tables(dataset)]
-    return [Month(int(match[1]), int(match[2])) for match in matches if match is not None]
+    months = (taxi.month_of_table(table.table_id) for table in client.list_tables(dataset))
+    return [month for month in months if month is not None]

@@ -1,4 +1,4 @@
-"""Statements as jobs: with labels, a limit for what they may bill, and what they cost as metadata."""
+"""Runs statements as jobs, with labels and a limit for the bytes that they may bill; returns their cost as metadata."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from google.cloud.bigquery.job.query import DmlStats
 from taxi_assets.errors import WarehouseError
 from taxi_assets.gcp.errors import message_of
 
-_PASSING: Final = frozenset(
+_TRANSIENT: Final = frozenset(
     {
         "rateLimitExceeded",
         "backendError",
@@ -31,11 +31,11 @@ _JOB_SECONDS: Final = 600.0
 
 
 def _is_worth_another_job(error: Exception) -> bool:
-    """Whether the same statement may succeed as a new job: an overload, or other statements on the same table."""
+    """Whether the same statement may succeed as a new job: after an overload, or a conflict with other statements."""
     if not isinstance(error, GoogleAPICallError):
         return False
     reasons = {item.get("reason") for item in error.errors or [] if isinstance(item, dict)}
-    return bool(reasons & _PASSING) or _CONFLICT in message_of(error)
+    return bool(reasons & _TRANSIENT) or _CONFLICT in message_of(error)
 
 
 _REQUEST_RETRY: Final = DEFAULT_RETRY.with_timeout(_REQUEST_SECONDS)
@@ -45,16 +45,16 @@ _JOB_RETRY: Final = Retry(predicate=_is_worth_another_job, initial=1.0, maximum=
 def run_statement(
     client: bigquery.Client, statement: str, *, labels: Mapping[str, str], maximum_bytes_billed: int | None
 ) -> bigquery.QueryJob:
-    """Run a statement to its end. Every statement here can be run again without harm.
+    """Run a statement, and wait until it is done. It must be safe to run the statement twice.
 
     Args:
         client: The client.
         statement: The SQL.
-        labels: What the job is labelled with, so that bills can be split by them.
-        maximum_bytes_billed: What it may bill at most; None for no limit.
+        labels: Labels of the job, by which bills can be split.
+        maximum_bytes_billed: Most bytes that it may bill; None for no limit.
 
     Raises:
-        google.api_core.exceptions.GoogleAPICallError: BigQuery refused.
+        google.api_core.exceptions.GoogleAPICallError: BigQuery refused the statement.
     """
     config = bigquery.QueryJobConfig(labels=dict(labels))
     if maximum_bytes_billed:
@@ -68,15 +68,17 @@ def changed_rows(job: bigquery.QueryJob) -> DmlStats:
     """How many rows a merge inserted, updated and deleted.
 
     Raises:
-        WarehouseError: BigQuery didn't say.
+        WarehouseError: BigQuery did not return these numbers.
     """
     if job.dml_stats is None:
-        raise WarehouseError(f"BigQuery did not say how many rows the job {job.job_id} changed: look at it there.")
+        raise WarehouseError(
+            f"BigQuery did not return how many rows the job {job.job_id} changed: look at the job in the console."
+        )
     return job.dml_stats
 
 
 def job_facts(job: bigquery.QueryJob, *, is_emulated: bool) -> Mapping[str, Any]:
-    """What a job cost, and where to look at it, as metadata. An emulator's job has no page to look at."""
+    """The cost of a job and a link to it, as metadata. For an emulator's job there is no link."""
     facts = {
         "bytes processed": job.total_bytes_processed or 0,
         "bytes billed": job.total_bytes_billed or 0,

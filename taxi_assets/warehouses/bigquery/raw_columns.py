@@ -1,4 +1,4 @@
-"""The columns of a landed raw file as its external table has them."""
+"""The columns of the external table over a landed raw file."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from taxi_assets.source.files import LandedFile
 def raw_columns(landed: LandedFile) -> Sequence[tuple[str, str]]:
     """Name and type of each column, in the order of the file.
 
-    A CSV's fields are text, as a reader that casts would turn a bad value into null. Parquet's columns have the types
-    that BigQuery reads them with; those of an unknown column that is made of others are left out.
+    The fields of a CSV are text, because a reader that casts would turn a bad value into null. The columns of a Parquet
+    file have the types as which BigQuery reads them. Unknown columns with a nested type are left out.
 
     Raises:
         OSError: The file can't be read.
@@ -36,13 +36,13 @@ def _type_name(type_: pa.DataType) -> str | None:
 _Test = Callable[[pa.DataType], bool]
 _TYPE_NAMES: Final[Sequence[tuple[_Test, str]]] = (
     (pa.types.is_boolean, "BOOL"),
-    # A column without a type is written as one of whole numbers that are all missing.
+    # A column without a type is written to Parquet as integers that are all null.
     (pa.types.is_null, "INT64"),
     (pa.types.is_integer, "INT64"),
     (pa.types.is_floating, "FLOAT64"),
     (pa.types.is_decimal, "NUMERIC"),
     (pa.types.is_date, "DATE"),
-    # Without a time zone it reads as UTC, which gives back the same date and time.
+    # Without a time zone it is read as UTC, which returns the same date and time.
     (pa.types.is_timestamp, "TIMESTAMP"),
     (pa.types.is_string, "STRING"),
     (pa.types.is_large_string, "STRING"),

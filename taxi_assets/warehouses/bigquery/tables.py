@@ -1,14 +1,13 @@
-"""Tables as assets read and write them, through Arrow: by months where there are months, whole where there are none."""
+"""Reads and writes whole tables, or some months of a table, for assets, through Arrow."""
 
 from __future__ import annotations
 
-import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import duckdb
 import pyarrow as pa
@@ -18,79 +17,68 @@ from google.cloud import bigquery
 from taxi_assets.errors import WarehouseError
 from taxi_assets.months import Month
 from taxi_assets.ownership import COMMENT_PREFIX
-from taxi_assets.sql import identifier
-from taxi_assets.taxis import Taxi, all_taxis, taxi_of_main_table, taxi_of_month_asset
-from taxi_assets.trips.columns import COLUMN_TYPES
-from taxi_assets.warehouses.bigquery import statements
+from taxi_assets.spill import spill_folder
+from taxi_assets.taxis import all_taxis, taxi_of_main_table, taxi_of_month_asset
 from taxi_assets.warehouses.bigquery.catalog import find
-from taxi_assets.warehouses.kind import table_columns
-from taxi_assets.warehouses.rows import arrow_stream
-
-if TYPE_CHECKING:
-    from taxi_assets.warehouses.bigquery.warehouse import BigQueryWarehouse
+from taxi_assets.warehouses.bigquery.connection import BigQueryConnection
+from taxi_assets.warehouses.bigquery.dialect import DIALECT
+from taxi_assets.warehouses.bigquery.statements import external_asset, external_table, render_statement
+from taxi_assets.warehouses.rows import FetchedRows, arrow_stream
+from taxi_assets.warehouses.trip_tables import as_in_every_warehouse, column_names, months_are_needed
 
 _INCOMING_LASTS: Final = timedelta(days=1)
 
 
 def tables_to_read(table: str, months: Sequence[Month] | None) -> Sequence[str]:
-    """Names of the tables that an asset's table stands for: one per month for the assets that have that.
+    """Names of the tables of an asset: one per month for the assets that have a table per month.
 
     Raises:
-        WarehouseError: Such tables are asked for without months.
+        WarehouseError: The asset has a table per month, and no months are given.
     """
     monthly = taxi_of_month_asset(table)
-    external = next((taxi for taxi in all_taxis().values() if statements.external_table(taxi) == table), None)
+    external = next((taxi for taxi in all_taxis().values() if external_asset(taxi) == table), None)
     if monthly is None and external is None:
         return [table]
     if not months:
-        raise WarehouseError(f"{table} has one table per month: ask for a partition or a range of them.")
+        raise months_are_needed(table)
     if monthly is not None:
         return [monthly.month_table(month) for month in months]
     assert external is not None  # noqa: S101
-    return [statements.month_external_table(external, month) for month in months]
+    return [external_table(external, month) for month in months]
 
 
 def read_rows(
-    warehouse: BigQueryWarehouse, table: str, found: Sequence[bigquery.Table], months: Sequence[Month] | None
+    dataset: BigQueryConnection, table: str, found: Sequence[bigquery.Table], months: Sequence[Month] | None
 ) -> duckdb.DuckDBPyRelation:
-    """A DuckDB relation over those tables, whose rows are fetched as they are needed, and anew for each reading.
+    """A DuckDB relation over those tables, whose rows are fetched when they are needed, and again for each reading.
 
-    Trips look as they do in every warehouse.
+    Trips look the same as from every warehouse.
     """
     taxi = taxi_of_main_table(table) or taxi_of_month_asset(table)
     days = [month.first_day for month in months] if months and len(found) == 1 and _has_months(found[0]) else None
     connection = duckdb.connect()
     parts = []
     for one in found:
-        names = [name for name, _, _ in statements.columns(taxi)] if taxi else [field.name for field in one.schema]
-        statement = statements.read_table(warehouse.place, one.table_id, names, days)
+        names = column_names(taxi, DIALECT) if taxi else [field.name for field in one.schema]
+        statement = render_statement("read_table", dataset.place, name=one.table_id, columns=names, days=days)
         fields = [field for name in names for field in one.schema if field.name == name]
-        parts.append(connection.from_arrow(_QueryRows(warehouse, table, statement, fields)).select(_shape(taxi)))
+        rows = connection.from_arrow(_fetched(dataset, table, statement, fields))
+        parts.append(rows.select(as_in_every_warehouse(taxi)) if taxi else rows)
     return reduce(lambda left, right: left.union(right), parts)
 
 
-class _QueryRows:
-    """The rows of a statement as Arrow's stream interface wants them; each reading is a job of its own."""
+def _fetched(
+    dataset: BigQueryConnection, table: str, statement: str, fields: Sequence[bigquery.SchemaField]
+) -> FetchedRows:
+    """The rows of a statement; each reading is a job of its own."""
+    columns = pa.schema([pa.field(field.name, _ARROW_TYPES.get(field.field_type, pa.string())) for field in fields])
 
-    def __init__(
-        self, warehouse: BigQueryWarehouse, table: str, statement: str, fields: Sequence[bigquery.SchemaField]
-    ) -> None:
-        self._warehouse, self._table, self._statement = warehouse, table, statement
-        self._columns = pa.schema(
-            [pa.field(field.name, _ARROW_TYPES.get(field.field_type, pa.string())) for field in fields]
-        )
+    def batches() -> Iterator[pa.RecordBatch]:
+        with dataset.connection(f"read {table}") as client:
+            for batch in dataset.run_sql(client, statement).result().to_arrow_iterable():
+                yield batch.cast(columns)
 
-    def __arrow_c_schema__(self) -> object:
-        return self._columns.__arrow_c_schema__()
-
-    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        reader = pa.RecordBatchReader.from_batches(self._columns, self._batches())
-        return reader.__arrow_c_stream__(requested_schema)
-
-    def _batches(self) -> Iterator[pa.RecordBatch]:
-        with self._warehouse.connection(f"read {self._table}") as client:
-            for batch in self._warehouse.rows_of(client, self._statement).to_arrow_iterable():
-                yield batch.cast(self._columns)
+    return FetchedRows(columns, batches)
 
 
 _ARROW_TYPES: Final = {
@@ -107,15 +95,7 @@ _ARROW_TYPES: Final = {
     "TIMESTAMP": pa.timestamp("us", tz="UTC"),
     "BYTES": pa.binary(),
 }
-"""Arrow's types of what BigQuery sends, by the type's name in either of its ways."""
-
-
-def _shape(taxi: Taxi | None) -> str:
-    """The select list that makes trips look as they do in every warehouse; other tables are taken as they are."""
-    if taxi is None:
-        return "*"
-    columns = table_columns(taxi, "VARCHAR", COLUMN_TYPES)
-    return ", ".join(f"CAST({identifier(name)} AS {kind}) AS {identifier(name)}" for name, kind, _ in columns)
+"""Arrow's types for BigQuery's, by both names that BigQuery uses for a type."""
 
 
 def _has_months(table: bigquery.Table) -> bool:
@@ -123,7 +103,7 @@ def _has_months(table: bigquery.Table) -> bool:
 
 
 def write_rows(
-    warehouse: BigQueryWarehouse,
+    dataset: BigQueryConnection,
     client: bigquery.Client,
     table: str,
     rows: Any,
@@ -131,41 +111,41 @@ def write_rows(
     *,
     description: str,
 ) -> int:
-    """Replace a table, or those months of it, with the rows at once, and return their number.
+    """Replace a table, or those months of it, with the rows in one statement, and return their number.
 
     The rows go through a file on this machine, in bounded memory.
 
     Raises:
-        WarehouseError: The rows are no table, or their months can't be told.
-        google.api_core.exceptions.GoogleAPICallError: BigQuery refused.
+        WarehouseError: The rows are not a table, or their months are not known.
+        google.api_core.exceptions.GoogleAPICallError: BigQuery refused the rows.
     """
     stream = arrow_stream(table, rows, months)
-    # Two writers of one table don't meet: each has a name of its own, which ends by itself if its writer is killed.
+    # Each writer has an incoming table of its own, which expires if the writer is killed.
     incoming = f"{table}_incoming_{uuid.uuid4().hex[:8]}"
-    with tempfile.TemporaryDirectory(prefix="taxi_assets_") as folder:
-        path = Path(folder) / "rows.parquet"
+    with spill_folder() as folder:
+        path = folder / "rows.parquet"
         with pq.ParquetWriter(path, stream.schema) as writer:
             for batch in stream:
                 writer.write_batch(batch)
         try:
-            count = _load(warehouse, client, incoming, path, stream.schema)
-            _put(warehouse, client, table, incoming, names=stream.schema.names, months=months, description=description)
+            count = _load(dataset, client, incoming, path, stream.schema)
+            _put(dataset, client, table, incoming, names=stream.schema.names, months=months, description=description)
         finally:
-            client.delete_table(f"{warehouse.place}.{incoming}", not_found_ok=True)
+            client.delete_table(f"{dataset.place}.{incoming}", not_found_ok=True)
     return count
 
 
-def _load(warehouse: BigQueryWarehouse, client: bigquery.Client, incoming: str, path: Path, schema: pa.Schema) -> int:
+def _load(dataset: BigQueryConnection, client: bigquery.Client, incoming: str, path: Path, schema: pa.Schema) -> int:
     """Load a Parquet file into a table of its own, and return the number of rows."""
-    made = bigquery.Table(f"{warehouse.place}.{incoming}", schema=_fields(schema))
-    made.description = f"{COMMENT_PREFIX}Rows on their way."
+    made = bigquery.Table(f"{dataset.place}.{incoming}", schema=_fields(schema))
+    made.description = f"{COMMENT_PREFIX}Rows that are about to be written to a table."
     made.expires = datetime.now(tz=UTC) + _INCOMING_LASTS
     client.create_table(made)
     config = bigquery.LoadJobConfig(
         source_format=bigquery.SourceFormat.PARQUET,
         write_disposition=bigquery.WriteDisposition.WRITE_APPEND,
         schema=_fields(schema),
-        labels=dict(warehouse.run_labels()),
+        labels=dict(dataset.run_labels()),
     )
     with path.open("rb") as stream:
         job = client.load_table_from_file(stream, made.reference, job_config=config)
@@ -174,7 +154,7 @@ def _load(warehouse: BigQueryWarehouse, client: bigquery.Client, incoming: str, 
 
 
 def _put(
-    warehouse: BigQueryWarehouse,
+    dataset: BigQueryConnection,
     client: bigquery.Client,
     table: str,
     incoming: str,
@@ -183,13 +163,12 @@ def _put(
     months: Sequence[Month] | None,
     description: str,
 ) -> None:
-    """Put the rows that were loaded in the place of the table, or of those months of it, by one statement."""
-    place = warehouse.place
-    if months is None or find(client, place, table) is None:
-        statement = statements.replace_table(place, table, incoming, names, description=description)
+    """Replace the table, or those months of it, with the rows that were loaded, in one statement."""
+    values: dict[str, Any] = {"name": table, "incoming": incoming, "columns": names}
+    if months is None or find(client, dataset.place, table) is None:
+        dataset.run(client, "replace_table", **values, description=description)
     else:
-        statement = statements.replace_months(place, table, incoming, names, [month.first_day for month in months])
-    warehouse.rows_of(client, statement)
+        dataset.run(client, "replace_months", **values, days=[month.first_day for month in months])
 
 
 def _fields(schema: pa.Schema) -> list[bigquery.SchemaField]:
@@ -197,15 +176,17 @@ def _fields(schema: pa.Schema) -> list[bigquery.SchemaField]:
 
 
 def _type_name(field: pa.Field) -> str:
-    """BigQuery's type of a column of Arrow's.
+    """BigQuery's type for a column of Arrow's.
 
     Raises:
-        WarehouseError: There is none.
+        WarehouseError: There is no such type.
     """
     for fits, name in _TYPE_NAMES:
         if fits(field.type):
             return name if name != "DATETIME" or field.type.tz is None else "TIMESTAMP"
-    raise WarehouseError(f"The column {field.name} can't be kept in BigQuery as {field.type}: cast it to a plain type.")
+    raise WarehouseError(
+        f"The column {field.name} can't be stored in BigQuery as {field.type}: cast it to a simple type."
+    )
 
 
 _TYPE_NAMES: Final = (

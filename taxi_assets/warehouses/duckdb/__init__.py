@@ -1,15 +1,17 @@
-"""The embedded warehouse: a DuckDB file in the project's home folder, no server and no settings."""
+"""The embedded warehouse: a DuckDB file in the project's home folder, without a server and without settings."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import dagster as dg
+
 from taxi_assets import settings
-from taxi_assets.trips.columns import COLUMN_TYPES
-from taxi_assets.warehouses.duckdb.columns import ID_TYPE
 from taxi_assets.warehouses.duckdb.dbt import prepare_dbt
+from taxi_assets.warehouses.duckdb.dialect import DIALECT
 from taxi_assets.warehouses.duckdb.io_manager import DuckDBIOManager
+from taxi_assets.warehouses.duckdb.jobs import rebuild_duckdb
 from taxi_assets.warehouses.duckdb.warehouse import DuckDBWarehouse
 from taxi_assets.warehouses.kind import WarehouseKind
 
@@ -19,13 +21,17 @@ def _resources() -> Mapping[str, Any]:
     return {"duckdb": warehouse, "duckdb_io_manager": DuckDBIOManager(warehouse=warehouse)}
 
 
+def _jobs() -> Sequence[dg.JobDefinition]:
+    return [rebuild_duckdb]
+
+
 WAREHOUSE: Final = WarehouseKind(
     name="duckdb",
     title="DuckDB",
-    column_types=COLUMN_TYPES,
-    id_type=ID_TYPE,
+    dialect=DIALECT,
     is_configured=lambda: True,
     resources=_resources,
     is_default=True,
+    jobs=_jobs,
     prepare_dbt=prepare_dbt,
 )

@@ -1,4 +1,4 @@
-"""The database's catalog: what a name stands for, whether it is ours, and comments, by which we know our own."""
+"""The database's catalog: what a name stands for, and the comments by which the project recognises its own tables."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from taxi_assets.sql import identifier, literal
 
 
 def kind_of(connection: duckdb.DuckDBPyConnection, name: str) -> str | None:
-    """``TABLE``, ``VIEW``, or None where there is nothing of that name."""
+    """``TABLE``, ``VIEW``, or None if nothing has that name."""
     rows = connection.execute(
         """
         SELECT replace("table_type", 'BASE ', '')
@@ -25,7 +25,11 @@ def kind_of(connection: duckdb.DuckDBPyConnection, name: str) -> str | None:
 
 
 def drop_own(connection: duckdb.DuckDBPyConnection, name: str) -> None:
-    """Drop the table or view of that name if there is one and it is ours."""
+    """Drop the table or view of that name, if it exists.
+
+    Raises:
+        WarehouseError: It belongs to another program.
+    """
     kind = kind_of(connection, name)
     if kind:
         require_own_table(connection, name)
@@ -33,10 +37,10 @@ def drop_own(connection: duckdb.DuckDBPyConnection, name: str) -> None:
 
 
 def require_own_table(connection: duckdb.DuckDBPyConnection, name: str) -> None:
-    """Make sure that a table or view is ours.
+    """Make sure that a table or view was created by this project.
 
     Raises:
-        WarehouseError: It is somebody else's.
+        WarehouseError: It belongs to another program.
     """
     text = single_row(
         connection.execute(
@@ -52,7 +56,7 @@ def require_own_table(connection: duckdb.DuckDBPyConnection, name: str) -> None:
     )[0]
     if not (text or "").startswith(COMMENT_PREFIX):
         raise WarehouseError(
-            f"There is a table {name} that this project did not make: nothing was changed; rename it, then run again."
+            f"There is a table {name} that this project did not create: nothing was changed; rename it, then run again."
         )
 
 
@@ -62,6 +66,14 @@ def comment(
     """Comment on a table, view or column (``table.column``)."""
     quoted = ".".join(identifier(part) for part in name.split("."))
     connection.execute(f"COMMENT ON {kind} {quoted} IS {literal(prefix + text)}")
+
+
+def column_types(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:
+    """Type of each column of a table, as DuckDB spells it."""
+    rows = connection.execute(
+        'SELECT "column_name", "data_type" FROM duckdb_columns() WHERE "table_name" = $table', {"table": table}
+    ).fetchall()
+    return dict(rows)
 
 
 def single_row(result: duckdb.DuckDBPyConnection | duckdb.DuckDBPyRelation) -> tuple[Any, ...]:

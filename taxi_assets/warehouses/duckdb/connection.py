@@ -1,12 +1,10 @@
-"""Opening the DuckDB file: patiently where others hold it, and only if it is ours to write."""
+"""Opens the DuckDB file: waits while another process has it open, and refuses a file of another program."""
 
 from __future__ import annotations
 
 import logging
-import random
 import re
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,35 +12,51 @@ from typing import Any, Final
 
 import duckdb
 
-from taxi_assets.errors import TaxiAssetsError, WarehouseBusyError, WarehouseError
+from taxi_assets.errors import TaxiAssetsError, WarehouseError, WarehouseUnavailableError
+from taxi_assets.files import make_private_folder
 from taxi_assets.ownership import COMMENT_PREFIX
+from taxi_assets.waiting import InUse, wait_for
 
 _HELD_BY = re.compile(r"Conflicting lock is held in (.*?)\. ")
-_SECONDS_BETWEEN_MESSAGES: Final = 10.0
-# Threads that open the same file at once while another process holds it make DuckDB lose track of who has it open.
+# If threads open the same file at once while another process has it, DuckDB loses track of its own instances.
 _connecting: Final = threading.Lock()
 _NO_ROOM: Final = ("No space left", "Disk quota exceeded", "File too large")
+_DAMAGED: Final = ("Corrupt database file", "does not match block checksum", "computed checksum")
+_INTERRUPTED: Final = "Query interrupted"
+
+REBUILD: Final = "run the job rebuild_duckdb, which makes it again from the landing zone"
+"""The remedy for a file that is damaged."""
 
 
 def open_database(
-    path: Path, config: Mapping[str, Any], wait_seconds: float, log: logging.Logger
+    path: Path, config: Mapping[str, Any], wait_seconds: float, log: logging.Logger, *, read_only: bool = False
 ) -> duckdb.DuckDBPyConnection:
-    """Open the database, waiting while another process has it open, since DuckDB lets one process write at a time.
+    """Open the database. Wait while another process has it open, because DuckDB lets only one process write.
+
+    Args:
+        path: The file, which is created where it is missing.
+        config: DuckDB's settings.
+        wait_seconds: How long to wait for another process.
+        log: Where waiting is logged.
+        read_only: Whether to open it for reading only, which keeps writers out and lets readers in.
 
     Raises:
-        WarehouseBusyError: Another process held it for longer than ``wait_seconds``.
-        WarehouseError: It can't be opened, is damaged, or belongs to somebody else.
+        WarehouseBusyError: Another process had it open for longer than ``wait_seconds``.
+        WarehouseError: It can't be opened, is damaged, or belongs to another program.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(path.parent)
     except OSError as error:
         raise WarehouseError(
-            f"The folder {path.parent} for the DuckDB warehouse can't be made ({error.strerror}): "
+            f"The folder {path.parent} for the DuckDB warehouse can't be created ({error.strerror}): "
             "set TAXI_HOME to a folder that can be written."
         ) from error
-    connection = _wait_and_connect(path, config, wait_seconds, log)
+    is_new = not path.exists()
+    connection = _wait_and_connect(path, config, wait_seconds, log, read_only=read_only)
     try:
-        # A bar that is drawn over and over is of no use in the log of a service.
+        if is_new:
+            path.chmod(0o600)
+        # A progress bar would fill the log of a service with control characters.
         connection.execute("SET enable_progress_bar = false")
         _require_own_database(connection, path)
     except BaseException:
@@ -52,35 +66,33 @@ def open_database(
 
 
 def _wait_and_connect(
-    path: Path, config: Mapping[str, Any], wait_seconds: float, log: logging.Logger
+    path: Path, config: Mapping[str, Any], wait_seconds: float, log: logging.Logger, *, read_only: bool
 ) -> duckdb.DuckDBPyConnection:
-    start = time.monotonic()
-    next_message = start + 1.0
-    while True:
+    def connect() -> duckdb.DuckDBPyConnection:
         try:
             with _connecting:
-                return duckdb.connect(path, config=dict(config))
+                return duckdb.connect(path, read_only=read_only, config=dict(config))
         except duckdb.Error as error:
-            who = _holder(error)
-            if who is None:
+            holder = _holder(error)
+            if holder is None:
                 raise _cannot_open(path, error) from error
-            waited = time.monotonic() - start
-            if waited > wait_seconds:
-                raise WarehouseBusyError(
-                    f"{path} was held by {who} for {waited:.0f} seconds: "
-                    "close that program or raise the DuckDB resource's lock_wait_seconds, then run again."
-                ) from error
-        if time.monotonic() >= next_message:
-            log.info("Waiting for %s, which is held by %s (%.0f s so far)", path, who, waited)
-            next_message = time.monotonic() + _SECONDS_BETWEEN_MESSAGES
-        # Random pauses keep processes that wait for one another from asking in step.
-        time.sleep(random.uniform(0.02, 0.1))  # noqa: S311
+            raise InUse(holder) from error
+
+    return wait_for(
+        connect,
+        what=str(path),
+        log=log,
+        pause_seconds=0.1,
+        timeout_seconds=wait_seconds,
+        silent_seconds=1.0,
+        remedy="close that program or raise the DuckDB resource's lock_wait_seconds",
+    )
 
 
 def _holder(error: duckdb.Error) -> str | None:
-    """Who has the file open, or None where the error is another one."""
+    """What has the file open, for messages; None if the error has another cause."""
     if isinstance(error, duckdb.ResourceInUseException):
-        # DuckDB says so for a moment where the file is just being closed by another thread.
+        # DuckDB raises this for a moment while another thread closes the file.
         return "another thread of this process"
     if "Could not set lock" not in str(error):
         return None
@@ -93,13 +105,17 @@ def _cannot_open(path: Path, error: duckdb.Error) -> WarehouseError:
     if path.is_file():
         return WarehouseError(
             f"{path} can't be opened as a DuckDB database, because it is damaged or another kind of file ({cause}): "
-            "move it away, and the next run makes a new one."
+            f"{REBUILD}."
         )
     return WarehouseError(f"{path} can't be created ({cause}): set TAXI_HOME to a folder that can be written.")
 
 
 def _require_own_database(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """A database with tables of which none is ours is somebody else's."""
+    """Make sure that the database is empty or has a table of this project.
+
+    Raises:
+        WarehouseError: It has only tables that this project did not create.
+    """
     tables = connection.execute(
         """
         SELECT "table_name", coalesce(starts_with("comment", $prefix), false)
@@ -114,25 +130,41 @@ def _require_own_database(connection: duckdb.DuckDBPyConnection, path: Path) -> 
     if tables and not any(ours for _, ours in tables):
         names = ", ".join(sorted(name for name, _ in tables)[:3])
         raise WarehouseError(
-            f"{path} is a DuckDB database that this project did not make (it holds {names}): "
+            f"{path} is a DuckDB database that this project did not create (it contains {names}): "
             "nothing was changed; set TAXI_HOME to another folder or move the file away."
         )
 
 
 @contextmanager
 def translated_errors(path: Path, action: str) -> Iterator[None]:
-    """Turn DuckDB's errors into a sentence that says what could not be done, where and what to do."""
+    """Translate DuckDB's errors into one sentence: what could not be done, where, and what to do.
+
+    Raises:
+        WarehouseError: What went wrong in the block.
+    """
     try:
         yield
     except TaxiAssetsError:
         raise
     except duckdb.Error as error:
-        cause = _first_line(error)
-        if isinstance(error, duckdb.OutOfMemoryException) or any(words in str(error) for words in _NO_ROOM):
+        cause, text = _first_line(error), str(error)
+        problem = WarehouseError
+        if isinstance(error, duckdb.InterruptException):
+            raise KeyboardInterrupt from error
+        if isinstance(error, duckdb.OutOfMemoryException) or any(words in text for words in _NO_ROOM):
             remedy = "make room on that disk or in memory (the DuckDB resource's memory_limit), then run again"
+        elif any(words in text for words in _DAMAGED):
+            remedy = f"the file is damaged; {REBUILD}"
+        elif isinstance(error, duckdb.FatalException):
+            problem, remedy = WarehouseUnavailableError, "the database was closed and is opened again; run again"
         else:
             remedy = "the warehouse is as it was before"
-        raise WarehouseError(f"DuckDB could not {action} in {path} ({cause}): {remedy}.") from error
+        raise problem(f"DuckDB could not {action} in {path} ({cause}): {remedy}.") from error
+    except RuntimeError as error:
+        # What DuckDB raises where Ctrl-C meets one of its queries.
+        if str(error) == _INTERRUPTED:
+            raise KeyboardInterrupt from error
+        raise
 
 
 def _first_line(error: duckdb.Error) -> str:

@@ -10,7 +10,8 @@ from taxi_assets.warehouses.duckdb.warehouse import DuckDBWarehouse
 def prepare_dbt(warehouse: DuckDBWarehouse) -> Mapping[str, str]:
     """See :attr:`taxi_assets.warehouses.kind.WarehouseKind.prepare_dbt`.
 
-    The file is opened and closed first: patiently where others hold it, and with our words where it can't be opened.
+    The file is opened and closed first, to wait while it is in use, and to fail with a clear message if it can't be
+    opened.
     """
     with warehouse.get_connection():
         pass

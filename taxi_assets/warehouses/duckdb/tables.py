@@ -1,4 +1,4 @@
-"""Tables as assets read and write them: by months where there are months, whole where there are none."""
+"""Reads and writes whole tables, or some months of a table, for assets."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 import duckdb
 
-from taxi_assets.errors import NoSuchTableError, WarehouseError
 from taxi_assets.months import Month
 from taxi_assets.sql import identifier
 from taxi_assets.taxis import taxi_of_month_asset
 from taxi_assets.warehouses.duckdb.catalog import comment, drop_own, kind_of, require_own_table, single_row
 from taxi_assets.warehouses.rows import arrow_stream
+from taxi_assets.warehouses.trip_tables import months_are_needed, no_such_table
 
 _INCOMING = "incoming_rows"
 
@@ -31,7 +31,7 @@ def read_table(
         relation = _table(connection, table)
         return relation if months is None else relation.filter(_is_in(months))
     if not months:
-        raise WarehouseError(f"{table} has one table per month: ask for a partition or a range of them.")
+        raise months_are_needed(table)
     parts = [_table(connection, taxi.month_table(month)) for month in months]
     return reduce(lambda left, right: left.union(right), parts)
 
@@ -42,13 +42,14 @@ def write_table(
     """Replace a table, or those months of it, with the rows, and return their number.
 
     Raises:
-        WarehouseError: The rows are no table, their months can't be told, or the table is not ours.
+        WarehouseError: The rows are not a table, their months are not known, or another program has a table of that
+            name.
     """
     stream = arrow_stream(table, rows, months)
     if months is None:
         drop_own(connection, table)
     if kind_of(connection, table) is None:
-        # Made from the names and types alone, since a stream can be read only once.
+        # Created from the names and types alone, because a stream can be read only once.
         connection.register(_INCOMING, stream.schema.empty_table())
         connection.execute(f"CREATE TABLE {identifier(table)} AS FROM {_INCOMING}")
         comment(connection, "TABLE", table, description)
@@ -64,7 +65,7 @@ def write_table(
 
 def _table(connection: duckdb.DuckDBPyConnection, table: str) -> duckdb.DuckDBPyRelation:
     if kind_of(connection, table) is None:
-        raise NoSuchTableError(f"The warehouse has no table {table}: materialize the asset that makes it first.")
+        raise no_such_table("The warehouse", table)
     return connection.table(identifier(table))
 
 

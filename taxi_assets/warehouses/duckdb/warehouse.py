@@ -1,7 +1,7 @@
 """Trips in an embedded DuckDB file.
 
-A month is staged as a table of its own and merged into the main table by three statements in one transaction; then
-its own name becomes a view of the main table, so that nothing is stored twice.
+A month is staged as a table of its own, and merged into the main table by three statements in one transaction. Then its
+own name becomes a view of the main table, so that nothing is stored twice.
 """
 
 import logging
@@ -10,7 +10,6 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,33 +17,53 @@ import duckdb
 from dagster_duckdb import DuckDBResource
 from pydantic import Field
 
-from taxi_assets.errors import WarehouseError
+from taxi_assets.errors import TaxiAssetsError
 from taxi_assets.months import Month
 from taxi_assets.source.files import LandedFile
 from taxi_assets.sql import identifier, render
 from taxi_assets.taxis import Taxi, taxi_of_main_table, taxi_of_month_asset
 from taxi_assets.transactions import transaction
-from taxi_assets.trips.columns import COLUMN_TYPES
 from taxi_assets.trips.staging import stage_month
 from taxi_assets.trips.zones import stage_zones
-from taxi_assets.warehouses.duckdb.catalog import comment, drop_own, kind_of, require_own_table, single_row
-from taxi_assets.warehouses.duckdb.columns import ID_TYPE
+from taxi_assets.warehouses.duckdb.catalog import (
+    column_types,
+    comment,
+    drop_own,
+    kind_of,
+    require_own_table,
+    single_row,
+)
 from taxi_assets.warehouses.duckdb.connection import open_database, translated_errors
+from taxi_assets.warehouses.duckdb.dialect import DIALECT
 from taxi_assets.warehouses.duckdb.new_columns import add_new_columns, create_month_view
 from taxi_assets.warehouses.duckdb.tables import read_table, write_table
-from taxi_assets.warehouses.kind import MonthLoad, MonthMerge, MonthProfile, TableRole, table_columns
+from taxi_assets.warehouses.kind import MonthLoad, MonthMerge, TableRole
+from taxi_assets.warehouses.measures import MonthProfile, profile_statement, read_profile
+from taxi_assets.warehouses.trip_tables import (
+    KEY,
+    column_names,
+    month_not_loaded,
+    month_not_merged,
+    no_such_table,
+    nothing_to_remove,
+    require_columns,
+    staging_table,
+    table_columns,
+)
 from taxi_assets.zones import ZONES_DESCRIPTION, ZONES_TABLE
 
 _log = logging.getLogger(__name__)
-# One month at a time in this process: a load keeps all cores busy, and two would share one memory limit.
-_loading: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
+# A process works on one month at a time: a load keeps all cores busy, and two would share one memory limit.
+_writers: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
+# The connection by which a session keeps a file open.
+_sessions: dict[str, duckdb.DuckDBPyConnection] = {}
 
 
 class DuckDBWarehouse(DuckDBResource):
-    """The embedded warehouse, and Dagster's own DuckDB resource for assets that want a plain connection.
+    """The embedded warehouse. Assets can also use it as Dagster's own DuckDB resource, to get a plain connection.
 
-    Unlike the library's, its connections wait while another process has the file, refuse a file that is not ours,
-    are bounded in memory, and are closed after an error too.
+    Unlike those of Dagster's resource, its connections wait while another process has the file open, refuse a file of
+    another program, use a limited amount of memory, and are closed after an error.
     """
 
     memory_limit: str = Field(
@@ -53,7 +72,7 @@ class DuckDBWarehouse(DuckDBResource):
     )
     lock_wait_seconds: float = Field(
         default=3600.0,
-        description="How long to wait for another process that has the database open.",
+        description="Seconds to wait while another process has the database open.",
     )
 
     @property
@@ -61,93 +80,99 @@ class DuckDBWarehouse(DuckDBResource):
         """The database file."""
         return Path(self.database).absolute()
 
-    def connect(self, log: logging.Logger = _log) -> duckdb.DuckDBPyConnection:
+    def connect(self, log: logging.Logger = _log, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
         """Open a connection that the caller closes, or that closes when the last result read from it is gone.
 
         Raises:
-            WarehouseBusyError: Another process held the file for longer than ``lock_wait_seconds``.
-            WarehouseError: The file can't be opened, is damaged, or is not ours.
+            WarehouseBusyError: Another process had the file open for longer than ``lock_wait_seconds``.
+            WarehouseError: The file can't be opened, is damaged, or belongs to another program.
         """
-        # All connections of a process must ask for the same settings, or DuckDB refuses the second one.
+        # All connections of a process must use the same settings, or DuckDB refuses the second one.
         config = {
             "custom_user_agent": "dagster",
             "memory_limit": self.memory_limit,
             "preserve_insertion_order": False,
             **self.connection_config,
         }
-        return open_database(self.path, config, self.lock_wait_seconds, log)
+        return open_database(self.path, config, self.lock_wait_seconds, log, read_only=read_only)
 
     @contextmanager
     def get_connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A connection for the length of a ``with`` block, as Dagster's DuckDBResource gives it."""
+        """A connection for the duration of a ``with`` block, as from Dagster's DuckDBResource."""
         with self._connection(_log) as connection:
             yield connection
 
     @contextmanager
     def session(self, log: logging.Logger) -> Iterator[None]:
         """See :class:`taxi_assets.warehouses.kind.TripsWarehouse`: the file is opened and closed once."""
-        with self._loading("open the database", log):
-            yield
+        key = str(self.path)
+        with _writers[key]:
+            if key in _sessions:
+                yield
+                return
+            with translated_errors(self.path, "open the database"):
+                _sessions[key] = self.connect(log)
+            try:
+                yield
+            finally:
+                _sessions.pop(key).close()
 
     def load_month(self, taxi: Taxi, month: Month, landed: LandedFile, log: logging.Logger) -> MonthLoad:
         """See :class:`taxi_assets.warehouses.kind.TripsWarehouse`."""
-        table = taxi.month_table(month)
-        with self._loading(f"load {table}", log) as connection:
+        table, staging = taxi.month_table(month), staging_table(taxi, month)
+        with self._dropped_after_failure(staging, log), self._exclusive(f"load {table}", log) as connection:
             start = time.monotonic()
-            coming = f"{table}_coming"
             if kind_of(connection, table):
                 require_own_table(connection, table)
-            drop_own(connection, coming)
-            try:
-                rows = stage_month(connection, taxi, month, landed, table=coming)
-                with transaction(connection):
-                    drop_own(connection, table)
-                    connection.execute(f"ALTER TABLE {identifier(coming)} RENAME TO {identifier(table)}")
-                    comment(connection, "TABLE", table, f"{taxi.title} trips of {month}, not merged yet.")
-            except BaseException:
-                # After a full disk even this may fail: the next load does it, and the first error is the one to see.
-                with suppress(duckdb.Error):
-                    drop_own(connection, coming)
-                raise
-            return MonthLoad(rows, time.monotonic() - start)
+            drop_own(connection, staging)
+            rows = stage_month(connection, taxi, month, landed, table=staging)
+            with transaction(connection):
+                drop_own(connection, table)
+                connection.execute(f"ALTER TABLE {identifier(staging)} RENAME TO {identifier(table)}")
+                comment(connection, "TABLE", table, f"{taxi.title} trips of {month}, not merged yet.")
+            return MonthLoad(rows, seconds=time.monotonic() - start)
 
     def merge_month(self, taxi: Taxi, month: Month, log: logging.Logger) -> MonthMerge:
         """See :class:`taxi_assets.warehouses.kind.TripsWarehouse`."""
         month_table = taxi.month_table(month)
-        with self._loading(f"merge {month_table} into {taxi.table}", log) as connection:
+        with self._exclusive(f"merge {month_table} into {taxi.table}", log) as connection:
             start = time.monotonic()
             add_new_columns(connection, taxi)
+            inserted = updated = deleted = 0
             match kind_of(connection, month_table):
                 case "TABLE":
                     with transaction(connection):
-                        merge = _merge(connection, taxi, month)
-                    return replace(merge, seconds=time.monotonic() - start)
+                        inserted, updated, deleted = _merge(connection, taxi, month)
                 case "VIEW":
-                    return MonthMerge(_rows_of_month(connection, taxi, month), inserted=0, updated=0, deleted=0)
+                    log.info(f"{month_table} is already merged into {taxi.table}: there is nothing to do")
                 case _:
-                    raise WarehouseError(
-                        f"{self.path} has no table {month_table}: "
-                        f"materialize duckdb/{taxi.table}_month for {month} first."
-                    )
+                    raise month_not_loaded(str(self.path), "duckdb", taxi, month)
+            return MonthMerge(
+                rows=_rows_of_month(connection, taxi, month),
+                table_rows=_count(connection, taxi.table),
+                inserted=inserted,
+                updated=updated,
+                deleted=deleted,
+                seconds=time.monotonic() - start,
+            )
 
     def profile_month(self, taxi: Taxi, month: Month, role: TableRole, log: logging.Logger) -> MonthProfile:
         """See :class:`taxi_assets.warehouses.kind.TripsWarehouse`."""
         table = taxi.month_table(month) if role == "month" else taxi.table
         with translated_errors(self.path, f"measure {table}"), self._connection(log) as connection:
             if kind_of(connection, table) is None:
-                raise WarehouseError(f"{self.path} has no table {table}: materialize {month} of {taxi.table} first.")
+                missing = month_not_loaded if role == "month" else month_not_merged
+                raise missing(str(self.path), "duckdb", taxi, month)
             add_new_columns(connection, taxi)
-            statement = render(__package__, "profile_month.sql", taxi=taxi, table=table)
-            profile = connection.execute(statement, {"file_month": month.first_day})
-            names = [column[0] for column in profile.description]
-            return MonthProfile.from_row(dict(zip(names, single_row(profile), strict=True)))
+            result = connection.execute(profile_statement(taxi, DIALECT, month, identifier(table)))
+            return read_profile(taxi, DIALECT, single_row(result))
 
     def remove_month(self, taxi: Taxi, month: Month, log: logging.Logger) -> int:
         """See :class:`taxi_assets.warehouses.kind.TripsWarehouse`."""
         month_table = taxi.month_table(month)
-        with self._loading(f"remove {month_table}", log) as connection, transaction(connection):
+        with self._exclusive(f"remove {month_table}", log) as connection, transaction(connection):
             if kind_of(connection, month_table) is None:
-                raise WarehouseError(f"{self.path} has no {month_table}: there is nothing to remove.")
+                raise nothing_to_remove(str(self.path), taxi, month)
             drop_own(connection, month_table)
             if kind_of(connection, taxi.table) is None:
                 return 0
@@ -157,7 +182,7 @@ class DuckDBWarehouse(DuckDBResource):
 
     def replace_zones(self, landed: LandedFile, log: logging.Logger) -> int:
         """See :class:`taxi_assets.warehouses.kind.TripsWarehouse`."""
-        with self._loading(f"load {ZONES_TABLE}", log) as connection, transaction(connection):
+        with self._exclusive(f"load {ZONES_TABLE}", log) as connection, transaction(connection):
             drop_own(connection, ZONES_TABLE)
             rows = stage_zones(connection, landed, table=ZONES_TABLE)
             comment(connection, "TABLE", ZONES_TABLE, ZONES_DESCRIPTION)
@@ -167,7 +192,7 @@ class DuckDBWarehouse(DuckDBResource):
         """See :class:`taxi_assets.warehouses.kind.TripsWarehouse`."""
         with translated_errors(self.path, f"count {ZONES_TABLE}"), self._connection(log) as connection:
             if kind_of(connection, ZONES_TABLE) is None:
-                raise WarehouseError(f"{self.path} has no table {ZONES_TABLE}: materialize duckdb/{ZONES_TABLE} first.")
+                raise no_such_table(str(self.path), ZONES_TABLE)
             statement = f'SELECT count(*), count(DISTINCT "LocationID") FROM {identifier(ZONES_TABLE)}'
             zones, numbers = single_row(connection.execute(statement))
         return zones, numbers
@@ -175,7 +200,7 @@ class DuckDBWarehouse(DuckDBResource):
     def read(self, table: str, months: Sequence[Month] | None, log: logging.Logger = _log) -> duckdb.DuckDBPyRelation:
         """See :class:`taxi_assets.warehouses.io_manager.Tables`.
 
-        The database stays open until the relation, and whatever was made from it, is gone.
+        The database stays open until the relation, and everything derived from it, is garbage-collected.
         """
         with translated_errors(self.path, f"read {table}"):
             connection = self.connect(log)
@@ -188,7 +213,7 @@ class DuckDBWarehouse(DuckDBResource):
         self, table: str, rows: Any, months: Sequence[Month] | None, *, description: str, log: logging.Logger = _log
     ) -> int:
         """See :class:`taxi_assets.warehouses.io_manager.Tables`."""
-        with self._loading(f"write {table}", log) as connection, transaction(connection):
+        with self._exclusive(f"write {table}", log) as connection, transaction(connection):
             return write_table(connection, table, rows, months, description)
 
     @contextmanager
@@ -200,60 +225,78 @@ class DuckDBWarehouse(DuckDBResource):
             connection.close()
 
     @contextmanager
-    def _loading(self, action: str, log: logging.Logger) -> Iterator[duckdb.DuckDBPyConnection]:
-        with _loading[str(self.path)], translated_errors(self.path, action), self._connection(log) as connection:
-            yield connection
+    def _exclusive(self, action: str, log: logging.Logger) -> Iterator[duckdb.DuckDBPyConnection]:
+        with _writers[str(self.path)], translated_errors(self.path, action):
+            try:
+                with self._connection(log) as connection:
+                    yield connection
+            except duckdb.FatalException:
+                # It makes every connection of the process to the file useless, until all of them are closed.
+                self._reopen_session(log)
+                raise
+
+    def _reopen_session(self, log: logging.Logger) -> None:
+        session = _sessions.get(str(self.path))
+        if session is not None:
+            session.close()
+            _sessions[str(self.path)] = self.connect(log)
+
+    @contextmanager
+    def _dropped_after_failure(self, table: str, log: logging.Logger) -> Iterator[None]:
+        """Drop a table of ours if the block fails."""
+        try:
+            yield
+        except BaseException:
+            # After a full disk even this may fail: the next load does it, and the first error is the one to see.
+            with suppress(TaxiAssetsError), self._exclusive(f"drop {table}", log) as connection:
+                drop_own(connection, table)
+            raise
 
 
-def _merge(connection: duckdb.DuckDBPyConnection, taxi: Taxi, month: Month) -> MonthMerge:
+def _merge(connection: duckdb.DuckDBPyConnection, taxi: Taxi, month: Month) -> tuple[int, int, int]:
+    """Make the main table's slice equal to the monthly table.
+
+    Returns:
+        The numbers of rows inserted, updated and deleted.
+    """
     month_table = taxi.month_table(month)
     _create_main_table(connection, taxi)
-    columns = [name for name, _, _ in table_columns(taxi, ID_TYPE, COLUMN_TYPES)]
-    names = {
-        "taxi": taxi,
+    values: dict[str, Any] = {
         "main": taxi.table,
         "month_table": month_table,
-        "all_columns": columns,
-        "value_columns": [name for name in columns if name not in {"unique_row_id", "file_month"}],
+        "all_columns": column_names(taxi, DIALECT),
+        "value_columns": column_names(taxi, DIALECT, without=KEY),
     }
 
-    def changed_rows(statement: str) -> int:
-        result = connection.execute(render(__package__, statement, **names), {"file_month": month.first_day})
+    def changed_rows(template: str) -> int:
+        result = connection.execute(render(__package__, template, **values), {"file_month": month.first_day})
         return int(single_row(result)[0])
 
     is_new = _rows_of_month(connection, taxi, month) == 0
     deleted = 0 if is_new else changed_rows("delete_vanished_trips.sql")
     updated = 0 if is_new else changed_rows("update_changed_trips.sql")
     inserted = changed_rows("insert_new_trips.sql")
-    rows = _rows_of_month(connection, taxi, month)
     connection.execute(f"DROP TABLE {identifier(month_table)}")
     create_month_view(connection, taxi, month)
-    return MonthMerge(rows, inserted=inserted, updated=updated, deleted=deleted)
+    return inserted, updated, deleted
 
 
 def _create_main_table(connection: duckdb.DuckDBPyConnection, taxi: Taxi) -> None:
-    """Create the main table unless it is there, and make sure that it is ours and has the taxi's columns."""
-    columns = table_columns(taxi, ID_TYPE, COLUMN_TYPES)
+    """Create the main table unless it exists, and make sure that it is ours and has the taxi's columns."""
+    columns = table_columns(taxi, DIALECT)
     if kind_of(connection, taxi.table) is None:
         connection.execute(render(__package__, "create_main_table.sql", taxi=taxi, table=taxi.table, columns=columns))
         comment(connection, "TABLE", taxi.table, f"{taxi.title} trips, all months. {taxi.description}")
-        for name, _, description in columns:
-            comment(connection, "COLUMN", f"{taxi.table}.{name}", description, prefix="")
+        for column in columns:
+            comment(connection, "COLUMN", f"{taxi.table}.{column.name}", column.description, prefix="")
     require_own_table(connection, taxi.table)
-    types = dict(
-        connection.execute(
-            'SELECT "column_name", "data_type" FROM duckdb_columns() WHERE "table_name" = $table',
-            {"table": taxi.table},
-        ).fetchall()
-    )
-    wrong = [name for name, type_name, _ in columns if types.get(name) != type_name.replace(", ", ",")]
-    if wrong:
-        raise WarehouseError(
-            f"The table {taxi.table} lacks the column {wrong[0]} or keeps it with another type: "
-            "rename that table, and the next run makes a new one."
-        )
+    require_columns(taxi, DIALECT, column_types(connection, taxi.table))
 
 
 def _rows_of_month(connection: duckdb.DuckDBPyConnection, taxi: Taxi, month: Month) -> int:
     statement = f'SELECT count(*) FROM {identifier(taxi.table)} WHERE "file_month" = $file_month'
     return int(single_row(connection.execute(statement, {"file_month": month.first_day}))[0])
+
+
+def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
+    return int(single_row(connection.execute(f"SELECT count(*) FROM {identifier(table)}"))[0])

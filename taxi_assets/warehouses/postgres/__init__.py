@@ -7,11 +7,11 @@ from typing import Any, Final
 
 from taxi_assets import settings
 from taxi_assets.warehouses.kind import WarehouseKind
-from taxi_assets.warehouses.postgres.columns import COLUMN_TYPES, ID_TYPE
+from taxi_assets.warehouses.postgres.dialect import DIALECT
 
 
 def _resources() -> Mapping[str, Any]:
-    # Drivers are imported where a server is configured, and nowhere else.
+    # The drivers are imported only if a server is configured.
     from taxi_assets.warehouses.postgres.io_manager import PostgresIOManager  # noqa: PLC0415
     from taxi_assets.warehouses.postgres.warehouse import PostgresWarehouse  # noqa: PLC0415
 
@@ -28,8 +28,7 @@ def _prepare_dbt(resource: Any) -> Mapping[str, str]:
 WAREHOUSE: Final = WarehouseKind(
     name="postgres",
     title="PostgreSQL",
-    column_types=COLUMN_TYPES,
-    id_type=ID_TYPE,
+    dialect=DIALECT,
     is_configured=settings.postgres_is_configured,
     resources=_resources,
     prepare_dbt=_prepare_dbt,

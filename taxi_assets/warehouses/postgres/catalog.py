@@ -1,4 +1,4 @@
-"""The server's catalog: what a name stands for, whether it is ours, and comments, by which we know our own."""
+"""The server's catalog: what a name stands for, and the comments by which the project recognises its own tables."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _KINDS: Final[dict[tuple[str, bool], TableKind]] = {
 
 
 def kind_of(connection: Connection, name: str) -> TableKind | None:
-    """What stands under that name in our schema, or None where there is nothing."""
+    """The kind of the table with that name in the project's schema; None if nothing has that name."""
     row = connection.execute(
         f"SELECT relkind, relispartition FROM pg_class WHERE {_IN_OUR_SCHEMA} AND relname = %s",
         (name,),
@@ -31,10 +31,10 @@ def kind_of(connection: Connection, name: str) -> TableKind | None:
 
 
 def require_own_table(connection: Connection, name: str) -> None:
-    """Make sure that a table is ours.
+    """Make sure that a table, if it exists, was created by this project.
 
     Raises:
-        WarehouseError: It is somebody else's.
+        WarehouseError: It belongs to another program.
     """
     row = connection.execute(
         f"SELECT obj_description(oid, 'pg_class') FROM pg_class WHERE {_IN_OUR_SCHEMA} AND relname = %s",
@@ -42,16 +42,16 @@ def require_own_table(connection: Connection, name: str) -> None:
     ).fetchone()
     if row is not None and not (row[0] or "").startswith(COMMENT_PREFIX):
         raise WarehouseError(
-            f"There is a table {name} that this project did not make: nothing was changed; rename it, or name another "
-            "schema in TAXI_POSTGRES_SCHEMA, then run again."
+            f"There is a table {name} that this project did not create: nothing was changed; rename it, or set "
+            "TAXI_POSTGRES_SCHEMA to another schema, then run again."
         )
 
 
 def drop_own(connection: Connection, name: str) -> None:
-    """Drop the table of that name if there is one and it is ours.
+    """Drop the table of that name, if it exists.
 
     Raises:
-        WarehouseError: It is somebody else's.
+        WarehouseError: It belongs to another program.
     """
     if kind_of(connection, name):
         require_own_table(connection, name)
@@ -59,7 +59,7 @@ def drop_own(connection: Connection, name: str) -> None:
 
 
 def comment_on_table(connection: Connection, name: str, text: str) -> None:
-    """Comment on a table, and so mark it as ours."""
+    """Comment on a table, which also marks it as created by this project."""
     statement = sql.SQL("COMMENT ON TABLE {} IS {}")
     connection.execute(statement.format(sql.Identifier(name), sql.Literal(COMMENT_PREFIX + text)))
 
@@ -71,7 +71,7 @@ def comment_on_column(connection: Connection, table: str, column: str, text: str
 
 
 def column_types(connection: Connection, table: str) -> dict[str, str]:
-    """Type of each column of a table, as the server writes it."""
+    """Type of each column of a table, as the server spells it."""
     return dict(
         connection.execute(
             "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute"
@@ -81,12 +81,21 @@ def column_types(connection: Connection, table: str) -> dict[str, str]:
     )
 
 
+def partition_comments(connection: Connection, table: str) -> dict[str, str]:
+    """The comment of each partition of a table, by the partition's name."""
+    rows = connection.execute(
+        "SELECT relname, coalesce(obj_description(oid, 'pg_class'), '') FROM pg_inherits"
+        " JOIN pg_class ON oid = inhrelid WHERE inhparent = %s::regclass",
+        (sql.Identifier(table).as_string(connection),),
+    ).fetchall()
+    return dict(rows)
+
+
 def secondary_indexes(connection: Connection, table: str) -> list[str]:
-    """Statements that make every index and unique constraint of a partitioned table, for a table named ``{}``.
+    """Statements that create the indexes and unique constraints of a partitioned table on a table named ``{}``.
 
-    The primary key is not among them.
-
-    A partition that has them already is attached without building anything under a lock.
+    The primary key is not included. A partition that has them already is attached without building anything under a
+    lock.
     """
     rows = connection.execute(
         """

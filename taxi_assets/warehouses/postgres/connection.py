@@ -1,8 +1,8 @@
-"""The PostgreSQL server as a Dagster resource: settings, connections, and its errors in words for people."""
+"""The PostgreSQL server as a Dagster resource: settings, connections, and errors as sentences for people."""
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import adbc_driver_manager
@@ -23,34 +23,52 @@ from taxi_assets.errors import (
 _log = logging.getLogger(__name__)
 
 _REMEDIES: Final = {
-    errors.DiskFull.sqlstate: "make room on the server, then run again",
-    errors.OutOfMemory.sqlstate: "make room on the server, then run again",
+    errors.DiskFull.sqlstate: "make room on the server's disk, then run again",
+    errors.OutOfMemory.sqlstate: "free memory on the server, then run again",
     errors.InsufficientPrivilege.sqlstate: (
-        "grant the user CREATE on the schema, or name another one in TAXI_POSTGRES_SCHEMA"
+        "grant the user CREATE on the schema, or set TAXI_POSTGRES_SCHEMA to another schema"
     ),
     errors.UniqueViolation.sqlstate: "drop the unique index of yours that these rows break, then run again",
     errors.QueryCanceled.sqlstate: "raise the server's statement_timeout for this user, then run again",
     errors.LockNotAvailable.sqlstate: (
-        "let those who use the table end, or raise the PostgreSQL resource's lock_wait_seconds, then run again"
+        "end the sessions that use the table, or raise the PostgreSQL resource's lock_wait_seconds, then run again"
     ),
     errors.DependentObjectsStillExist.sqlstate: (
         "let what depends on the monthly table use the main table instead, with a filter on file_month"
     ),
 }
-"""What to do about an error, by its SQLSTATE, whichever driver met it."""
+"""What to do about an error, by its SQLSTATE, whichever driver raised it."""
 
 _BROKEN: Final = ("08", "57P", "53300")
-"""Beginnings of the SQLSTATEs of a connection that broke, and of a server that shuts down, starts up or is full."""
+"""Prefixes of the SQLSTATEs for a broken connection, and for a server that is stopping, starting or full."""
+
+_KEEPALIVES: Final = {
+    "keepalives": 1,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+"""libpq notices within a minute or so that the other end of a connection is gone."""
+
+_NOTICE_A_LOST_CLIENT: Final = {
+    "client_connection_check_interval": "10s",
+    "tcp_keepalives_idle": "30s",
+    "tcp_keepalives_interval": "10s",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "60s",
+}
+"""The server's settings by which it notices the same, so that a lost load's lock is released."""
 
 _CONTESTED: Final = ("40", "55P03")
-"""Beginnings of the SQLSTATEs of somebody else who was quicker: a deadlock, a lock that was not to be had."""
+"""Prefixes of the SQLSTATEs for a conflict with another session: a deadlock, or a lock that is not available."""
 
 
 class PostgresResource(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """Where the server is and who asks. Either a URL, or at least host, database and user."""
+    """The server's address, database and user: either a URL, or at least host, database and user."""
 
     url: str | None = Field(default=None, description="postgresql://user:password@host:port/database")
-    host: str | None = Field(default=None, description="Host name or address, where there is no URL.")
+    host: str | None = Field(default=None, description="Host name or address, if there is no URL.")
     port: str = Field(default="5432", description="Port of the server.")
     database: str | None = Field(default=None, description="Name of the database.")
     user: str | None = Field(default=None, description="Name of the user.")
@@ -58,16 +76,20 @@ class PostgresResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     sslmode: str | None = Field(default=None, description="libpq's sslmode.")
     schema_name: str = Field(default="public", description="Schema of the tables; it is made if it is missing.")
     connect_timeout_seconds: int = Field(default=10, description="How long a connection may take to come about.")
+    check_seconds: float = Field(
+        default=30.0, gt=0, description="Seconds between two checks whether the server still works for a connection."
+    )
 
     def conninfo(self) -> str:
-        """The connection as libpq reads it, password included: never log it.
+        """The connection string for libpq. It contains the password: never log it.
 
         Raises:
-            SettingsError: A setting is missing or can't be read; the sentence names the variable to set.
+            SettingsError: A setting is missing or can't be read; the message names the variable to set.
         """
         timeout: dict[str, str | int | None] = {
             "connect_timeout": self.connect_timeout_seconds,
             "application_name": "taxi_assets",
+            **_KEEPALIVES,
         }
         if self.url:
             conninfo = _read_url(self.url, **timeout)
@@ -80,7 +102,7 @@ class PostgresResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         for field in ("host", "database", "user"):
             if not getattr(self, field):
                 raise SettingsError(
-                    f"TAXI_POSTGRES_{field.upper()} is not set: set it, or TAXI_POSTGRES_URL in place of all parts."
+                    f"TAXI_POSTGRES_{field.upper()} is not set: set it, or set TAXI_POSTGRES_URL instead of all parts."
                 )
         parts: dict[str, str | int | None] = {
             "host": self.host,
@@ -93,13 +115,13 @@ class PostgresResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     @property
     def place(self) -> str:
-        """The server and database as messages name it, without user and password."""
+        """The server and database for messages, without user and password."""
         parts = conninfo_to_dict(self.conninfo())
         return f"{parts.get('host', 'localhost')}:{parts.get('port', 5432)}/{parts.get('dbname', '')}"
 
     @contextmanager
     def get_connection(self) -> Iterator[psycopg.Connection[Any]]:
-        """A connection for the length of a ``with`` block: autocommit, and no schema but ours in the search path.
+        """A connection for the duration of a ``with`` block, with autocommit and only our schema in the search path.
 
         Raises:
             SettingsError: A setting is missing or can't be read.
@@ -111,6 +133,7 @@ class PostgresResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             raise self._cannot_connect(error) from error
         with connection:
             connection.execute(sql.SQL("SET search_path TO {}").format(sql.Identifier(self.schema_name)))
+            _let_server_notice_a_lost_client(connection)
             yield connection
 
     def _cannot_connect(self, error: psycopg.OperationalError) -> WarehouseError:
@@ -131,7 +154,13 @@ class PostgresResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     @contextmanager
     def translated_errors(self, action: str) -> Iterator[None]:
-        """Turn the server's errors into a sentence that says what could not be done, where and what to do."""
+        """Translate the server's errors into one sentence: what could not be done, where, and what to do.
+
+        Raises:
+            WarehouseUnavailableError: The connection broke, or the server is stopping, starting or full.
+            WarehouseBusyError: The statement was in conflict with another session.
+            WarehouseError: Everything else.
+        """
         try:
             yield
         except TaxiAssetsError:
@@ -143,11 +172,18 @@ class PostgresResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             raise _in_words(action, self.place, " ".join(str(error).split()), error.sqlstate) from error
 
 
-def _read_url(url: str, **timeout: str | int | None) -> str | None:
-    """The URL as libpq's key words, or None where it is none.
+def _let_server_notice_a_lost_client(connection: psycopg.Connection[Any]) -> None:
+    for name, value in _NOTICE_A_LOST_CLIENT.items():
+        # Some systems that a server runs on can't do all of it.
+        with suppress(psycopg.Error):
+            connection.execute("SELECT set_config(%s, %s, false)", (name, value))
 
-    libpq's own words about a URL would show parts of the password, and so would those about a host or port that a
-    password with an unescaped @ or / has bent.
+
+def _read_url(url: str, **timeout: str | int | None) -> str | None:
+    """The URL as libpq's keywords and values; None if it can't be read.
+
+    libpq's own message about a URL could contain parts of the password. So could a message about a host or port that
+    was misread because of an unescaped @ or / in the password.
     """
     try:
         conninfo = make_conninfo(url, **timeout)
@@ -155,13 +191,13 @@ def _read_url(url: str, **timeout: str | int | None) -> str | None:
         return None
     parts = conninfo_to_dict(conninfo)
     ports = str(parts.get("port") or "").split(",")
-    is_bent = "@" in str(parts.get("host") or "") or any(port and not port.isdecimal() for port in ports)
-    return None if is_bent else conninfo
+    is_misread = "@" in str(parts.get("host") or "") or any(port and not port.isdecimal() for port in ports)
+    return None if is_misread else conninfo
 
 
 def _in_words(action: str, place: str, cause: str, sqlstate: str | None) -> WarehouseError:
-    remedy = _REMEDIES.get(sqlstate or "", "main is as it was before; run again")
-    # An error that the server did not send, and so has no code, is about the connection to it.
+    remedy = _REMEDIES.get(sqlstate or "", "the main table is unchanged; run again")
+    # An error without a code was not sent by the server: it concerns the connection.
     problem = WarehouseError
     if not sqlstate or sqlstate.startswith(_BROKEN):
         problem = WarehouseUnavailableError

@@ -1,6 +1,6 @@
-"""Rows on their way from a raw file to PostgreSQL: read by DuckDB, encoded by pgpq, sent by COPY.
+"""Streams rows from a raw file to PostgreSQL: DuckDB reads them, pgpq encodes them, and COPY sends them.
 
-All of it streams: reading, encoding and the server's work overlap, with a few batches in memory.
+Reading, encoding and the server's work overlap, with a few batches in memory.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ class TripsReader:
     """The trips of a landed file as Arrow batches, which can be read once.
 
     Attributes:
-        schema: The columns: ``unique_row_id``, sixteen bytes, and the taxi's own, with names folded to lower case.
+        schema: The columns: ``unique_row_id`` (sixteen bytes), then the taxi's own, with names in lower case.
     """
 
     def __init__(self, source: duckdb.DuckDBPyConnection, taxi: Taxi, landed: LandedFile) -> None:
         require_even_rows(landed, taxi)
         self._taxi, self._landed = taxi, landed
         statement, values = select_statement(taxi, landed)
-        with self._explained():
+        with self._translated_errors():
             self._reader = source.sql(statement, params=values).to_arrow_reader(_BATCH_ROWS)
         columns = self._reader.schema
         self.schema = pa.schema(
@@ -46,16 +46,16 @@ class TripsReader:
         self._ids = NotedIds(source.cursor())
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
-        """Yield every row of the file, and note its id.
+        """Yield every row of the file, and record its id.
 
         Raises:
             UnexpectedContentError: A row has too few or too many fields, or a value is not of its column's kind.
         """
         rows = 0
-        with self._explained():
+        with self._translated_errors():
             for batch in self._reader:
                 numbers, *values = batch.columns
-                # Arrow takes DuckDB's sixteen bytes for a number.
+                # Arrow reads DuckDB's sixteen bytes as a number.
                 ids = as_ids(len(numbers), numbers.buffers()[1], offset=numbers.offset)
                 self._ids.note(ids)
                 rows += len(ids)
@@ -63,28 +63,28 @@ class TripsReader:
         require_all_rows(self._landed, rows)
 
     def repeated_ids(self) -> pa.Array:
-        """The ids that more than one of the trips has, sixteen bytes each, once all have been read."""
+        """The ids that more than one trip has, sixteen bytes each. Call it after all trips have been read."""
         return self._ids.repeated()
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Say what is wrong with the file where it is at fault.
+    def _translated_errors(self) -> Iterator[None]:
+        """Translate an error of DuckDB into a sentence about the file, if the file is the cause.
 
         Raises:
-            UnexpectedContentError: The file is at fault.
-            WarehouseError: It is not.
+            UnexpectedContentError: A row or value of the file is the cause.
+            WarehouseError: The cause is not in the file.
         """
         try:
             yield
         except (duckdb.Error, OSError) as error:  # Arrow's readers pass on an error of DuckDB as an OSError
-            translated_errors = explain_refusal(self._landed, self._taxi, error)
-            if translated_errors is not error:
-                raise translated_errors from error
+            explained = explain_refusal(self._landed, self._taxi, error)
+            if explained is not error:
+                raise explained from error
             # What follows are DuckDB's options and the statement.
             cause = str(error).strip().partition("\n")[0]
             raise WarehouseError(
                 f"DuckDB could not read {self._landed.path.name} on its way to PostgreSQL ({cause}): "
-                "make room in the folder for temporary files if that was full, then run again."
+                "make room in the folder for temporary files if it was full, then run again."
             ) from error
 
 
@@ -96,11 +96,11 @@ def copy_batches(
     *,
     options: LiteralString = "FORMAT binary",
 ) -> int:
-    """Send Arrow batches by binary COPY into a table, by the names of their columns, and return how many rows came.
+    """Send Arrow batches into a table by binary COPY, by the names of their columns, and return the number of rows.
 
     Raises:
-        psycopg.Error: The server refused, or the connection broke.
-        WarehouseError: Another number of rows arrived than was sent.
+        psycopg.Error: The server refused the rows, or the connection broke.
+        WarehouseError: The number of rows that arrived is not the number that was sent.
     """
     names = sql.SQL(", ").join(map(sql.Identifier, schema.names))
     statement = sql.SQL("COPY {} ({}) FROM STDIN (" + options + ")").format(sql.Identifier(table), names)
@@ -115,17 +115,17 @@ def copy_batches(
             copy.write(encoder.finish())
         if cursor.rowcount != sent:
             raise WarehouseError(
-                f"{cursor.rowcount:,} of {sent:,} rows arrived in {table}: nothing of them was kept, so run again, and "
-                "report it if it stays so."
+                f"{cursor.rowcount:,} of {sent:,} rows arrived in {table}: none of them was kept; run again, and "
+                "report it if it happens again."
             )
         return sent
 
 
 def read_ahead(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The same batches, each read in another thread while the one before is worked on."""
+    """Yield the same batches; while one is in use, the next is read in another thread."""
     remaining = iter(batches)
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="read-ahead") as reader:
-        coming = reader.submit(next, remaining, None)
-        while (batch := coming.result()) is not None:
-            coming = reader.submit(next, remaining, None)
+        upcoming = reader.submit(next, remaining, None)
+        while (batch := upcoming.result()) is not None:
+            upcoming = reader.submit(next, remaining, None)
             yield batch

@@ -13,7 +13,7 @@ from taxi_assets.warehouses.postgres.warehouse import PostgresWarehouse
 def prepare_dbt(warehouse: PostgresWarehouse) -> Mapping[str, str]:
     """See :attr:`taxi_assets.warehouses.kind.WarehouseKind.prepare_dbt`.
 
-    What dbt's profile does not name, such as certificates, reaches libpq by libpq's own variables.
+    Settings that are not in dbt's profile, such as certificates, are passed in libpq's own variables.
     """
     with warehouse.get_connection():
         pass

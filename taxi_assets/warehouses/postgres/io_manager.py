@@ -1,4 +1,4 @@
-"""Hands PostgreSQL tables to assets that ask for them, and keeps what assets return."""
+"""Passes PostgreSQL tables to assets as inputs, and stores what assets return as tables."""
 
 from typing_extensions import override
 
@@ -7,7 +7,7 @@ from taxi_assets.warehouses.postgres.warehouse import PostgresWarehouse
 
 
 class PostgresIOManager(TablesIOManager):
-    """Reads and writes tables of the PostgreSQL server."""
+    """Reads and writes the tables of the PostgreSQL server."""
 
     warehouse: PostgresWarehouse
 

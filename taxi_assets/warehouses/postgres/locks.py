@@ -1,47 +1,102 @@
-"""Waiting for others on the server: never for ever, never silently, and never in other readers' way."""
+"""Waits for other sessions of the server: with a limit, with messages, and without blocking readers."""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
 import psycopg
 from psycopg import sql
 
-from taxi_assets.errors import WarehouseBusyError
+from taxi_assets.waiting import InUse, wait_for
 from taxi_assets.warehouses.postgres.catalog import Connection
+
+ABANDONED_SECONDS: Final = 300.0
+"""Time without a row after which a load that waits for its client counts as cut off from it."""
+
+_KEY: Final = "hashtextextended(current_database() || '.' || %s || '.' || %s, 0)"
+_COPYING_HOLDER: Final = f"""
+    SELECT pg_locks.pid, pg_stat_progress_copy.tuples_processed
+    FROM pg_locks
+    JOIN pg_stat_activity USING (pid)
+    JOIN pg_stat_progress_copy USING (pid)
+    WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND wait_event = 'ClientRead'
+        AND pg_locks.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND (classid::bigint << 32 | objid::bigint) = {_KEY}
+"""
+"""The process that holds the lock while it waits for more rows of a COPY, and how many it has received."""
 
 _ATTEMPT: Final = "1s"
 _PAUSE_SECONDS: Final = 0.2
-_SECONDS_BETWEEN_MESSAGES: Final = 10.0
 
 
 @contextmanager
 def exclusive(
-    connection: Connection, schema: str, name: str, *, wait_seconds: float, log: logging.Logger
+    connection: Connection,
+    schema: str,
+    name: str,
+    *,
+    wait_seconds: float,
+    log: logging.Logger,
+    abandoned_seconds: float = ABANDONED_SECONDS,
 ) -> Iterator[None]:
-    """Hold the name for the length of the block, as one of all that ask for it; the server ends it with the session.
+    """Hold the name for the duration of a block, while other sessions wait for it; a lost session releases it.
 
-    The schema is named, not looked up, since it may come into being meanwhile.
+    The schema is given by its name, because it may not exist yet.
 
     Raises:
         WarehouseBusyError: Another session held it for longer than ``wait_seconds``.
     """
-    key = "hashtextextended(current_database() || '.' || %s || '.' || %s, 0)"
+    key = (schema, name)
+    holder = _Holder(connection, key, abandoned_seconds, log)
 
-    def take() -> bool:
-        row = connection.execute(f"SELECT pg_try_advisory_lock({key})", (schema, name)).fetchone()
-        return bool(row and row[0])
+    def lock() -> None:
+        row = connection.execute(f"SELECT pg_try_advisory_lock({_KEY})", key).fetchone()
+        if not (row and row[0]):
+            holder.end_if_abandoned()
+            raise InUse("another load")
 
-    _keep_trying(take, lambda: "another load", name, wait_seconds, log)
+    _wait_for(lock, what=name, wait_seconds=wait_seconds, log=log)
     try:
         yield
     finally:
         if not connection.closed:
-            connection.execute(f"SELECT pg_advisory_unlock({key})", (schema, name))
+            connection.execute(f"SELECT pg_advisory_unlock({_KEY})", key)
+
+
+class _Holder:
+    """The session that holds a lock for which another one waits.
+
+    A session whose client was cut off by a proxy stays in its COPY for ever, since the server sees no broken
+    connection. It is ended once it has waited for its client for long without receiving a row.
+    """
+
+    def __init__(
+        self, connection: Connection, key: tuple[str, str], abandoned_seconds: float, log: logging.Logger
+    ) -> None:
+        self._connection, self._key, self._log = connection, key, log
+        self._abandoned_seconds = abandoned_seconds
+        self._seen: tuple[int, int] | None = None
+        self._seen_since = time.monotonic()
+
+    def end_if_abandoned(self) -> None:
+        """End the session where it has received nothing for too long, as far as this user may."""
+        row = self._connection.execute(_COPYING_HOLDER, self._key).fetchone()
+        now = time.monotonic()
+        if row != self._seen or row is None:
+            self._seen, self._seen_since = row, now
+        elif now - self._seen_since > self._abandoned_seconds:
+            pid, rows = row
+            self._log.warning(
+                f"The load that holds the lock (pid {pid}) has received no row for {self._abandoned_seconds:.0f} s "
+                f"after {rows:,}: it is ended, as its client is gone"
+            )
+            with suppress(psycopg.errors.InsufficientPrivilege):
+                self._connection.execute("SELECT pg_terminate_backend(%s)", (pid,))
+            self._seen_since = now
 
 
 def in_short_transaction(
@@ -55,46 +110,38 @@ def in_short_transaction(
 ) -> None:
     """Lock a table, but not its partitions, and run the statements in one transaction.
 
-    Somebody who waits for a lock makes all who come after wait too; so each attempt is short, and the pauses between
-    attempts let readers through.
+    A session that waits for a lock makes all later sessions wait too. So each attempt is short, and readers can use the
+    table between attempts.
 
     Raises:
-        WarehouseBusyError: Others used the table for longer than ``wait_seconds``.
+        WarehouseBusyError: Other sessions used the table for longer than ``wait_seconds``.
     """
 
-    def attempt() -> bool:
+    def attempt() -> None:
         try:
             with connection.transaction():
                 connection.execute(f"SET LOCAL lock_timeout = '{_ATTEMPT}'")
                 connection.execute(sql.SQL("LOCK TABLE ONLY {} IN " + mode + " MODE").format(sql.Identifier(table)))
                 statements()
-        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
-            return False
-        return True
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as error:
+            raise InUse(lambda: _users_of(connection, table)) from error
 
-    _keep_trying(attempt, lambda: _users_of(connection, table), table, wait_seconds, log)
+    _wait_for(attempt, what=table, wait_seconds=wait_seconds, log=log)
 
 
-def _keep_trying(
-    attempt: Callable[[], bool], who: Callable[[], str], what: str, wait_seconds: float, log: logging.Logger
-) -> None:
-    start = time.monotonic()
-    next_message = start
-    while not attempt():
-        waited = time.monotonic() - start
-        if waited > wait_seconds:
-            raise WarehouseBusyError(
-                f"{what} was in use by {who()} for {waited:.0f} seconds: end that, or raise the PostgreSQL resource's "
-                "lock_wait_seconds, then run again."
-            )
-        if time.monotonic() >= next_message:
-            log.info(f"Waiting for {what}, which is in use by {who()} ({waited:.0f} s so far)")
-            next_message = time.monotonic() + _SECONDS_BETWEEN_MESSAGES
-        time.sleep(_PAUSE_SECONDS)
+def _wait_for(attempt: Callable[[], None], *, what: str, wait_seconds: float, log: logging.Logger) -> None:
+    wait_for(
+        attempt,
+        what=what,
+        log=log,
+        pause_seconds=_PAUSE_SECONDS,
+        timeout_seconds=wait_seconds,
+        remedy="end it, or raise the PostgreSQL resource's lock_wait_seconds",
+    )
 
 
 def _users_of(connection: Connection, table: str) -> str:
-    """Who holds locks on the table, without the text of their queries, which may hold secrets."""
+    """The sessions that hold locks on the table, without the text of their queries, which may contain secrets."""
     rows = connection.execute(
         "SELECT DISTINCT pid, usename, coalesce(nullif(application_name, ''), 'a session'),"
         " extract(epoch FROM now() - xact_start)::int"

@@ -1,4 +1,4 @@
-"""Ids of trips that are streaming past, noted to find at the end which of them came more than once."""
+"""Records the ids of trips while they are streamed, to find the repeated ones at the end."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _NOTED_AT_ONCE: Final = 200_000
 
 
 class NotedIds:
-    """Ids of sixteen bytes, kept as two numbers each in a DuckDB table, whose memory limit holds for them too.
+    """Ids of sixteen bytes, stored as two numbers each in a DuckDB table, within DuckDB's memory limit.
 
-    Comparing the first number of each id is enough to find the few that can be repeated.
+    Comparing the first number of each id is enough to find the few that may be repeated.
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
@@ -54,7 +54,7 @@ class NotedIds:
 
 
 def as_ids(count: int, data: pa.Buffer, *, offset: int = 0) -> pa.FixedSizeBinaryArray:
-    """That many ids of sixteen bytes each, from the place ``offset`` in a buffer."""
+    """An array of ``count`` ids of sixteen bytes each, starting at the id ``offset`` of a buffer."""
     return pa.FixedSizeBinaryArray.from_buffers(ID_TYPE, count, [None, data], offset=offset)
 
 

@@ -1,4 +1,4 @@
-"""Tables as assets read and write them, through Arrow: by months where there are months, whole where there are none."""
+"""Reads and writes whole tables, or some months of a table, for assets, through Arrow."""
 
 from __future__ import annotations
 
@@ -14,81 +14,65 @@ from taxi_assets.months import Month
 from taxi_assets.ownership import COMMENT_PREFIX
 from taxi_assets.sql import identifier, literal
 from taxi_assets.taxis import Taxi
-from taxi_assets.trips.columns import COLUMN_TYPES
-from taxi_assets.warehouses.kind import table_columns
-from taxi_assets.warehouses.rows import arrow_stream
+from taxi_assets.warehouses.postgres.dialect import DIALECT
+from taxi_assets.warehouses.rows import FetchedRows, arrow_stream
+from taxi_assets.warehouses.trip_tables import as_in_every_warehouse, table_columns
 
 _BATCH_ROWS: Final = 50_000
 
 
 def read_query(conninfo: str, schema: str, query: str, shape: str) -> duckdb.DuckDBPyRelation:
-    """A DuckDB relation over the rows of a query, which are fetched as they are needed, and anew for each reading.
+    """A DuckDB relation over the rows of a query, which are fetched when they are needed, and again for each reading.
 
     Args:
-        conninfo: The connection as libpq reads it.
-        schema: Schema that tables are looked for in.
-        query: What the server runs.
+        conninfo: The connection string for libpq.
+        schema: Schema in which tables are looked up.
+        query: The query for the server.
         shape: The select list that gives the rows their names and types in DuckDB.
 
     Raises:
-        adbc_driver_manager.Error: The server refused.
+        adbc_driver_manager.Error: The server refused the query.
     """
-    return duckdb.connect().from_arrow(_QueryRows(conninfo, schema, query)).select(shape)
+    with _reader(conninfo, schema, f"SELECT * FROM ({query}) AS rows LIMIT 0") as nothing:
+        columns = nothing.schema
 
-
-class _QueryRows:
-    """The rows of a query as Arrow's stream interface wants them.
-
-    Each reading has a connection of its own for as long as it lasts, so that a relation which nobody reads to its end
-    keeps no table from being replaced.
-    """
-
-    def __init__(self, conninfo: str, schema: str, query: str) -> None:
-        self._conninfo, self._schema, self._query = conninfo, schema, query
-        with self._reader(f"SELECT * FROM ({query}) AS rows LIMIT 0") as nothing:
-            self._columns = nothing.schema
-
-    def __arrow_c_schema__(self) -> object:
-        return self._columns.__arrow_c_schema__()
-
-    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        reader = pa.RecordBatchReader.from_batches(self._columns, self._batches())
-        return reader.__arrow_c_stream__(requested_schema)
-
-    def _batches(self) -> Iterator[pa.RecordBatch]:
-        with self._reader(self._query) as reader:
+    def batches() -> Iterator[pa.RecordBatch]:
+        # Each reading has a connection of its own for as long as it lasts. So a relation that is not read to its end
+        # does not keep a table from being replaced.
+        with _reader(conninfo, schema, query) as reader:
             yield from reader
 
-    @contextmanager
-    def _reader(self, query: str) -> Iterator[pa.RecordBatchReader]:
-        with adbc_driver_postgresql.dbapi.connect(self._conninfo) as connection, connection.cursor() as cursor:
-            cursor.execute(f"SET search_path TO {identifier(self._schema)}")
-            cursor.execute(query)
-            yield cursor.fetch_record_batch()
+    return duckdb.connect().from_arrow(FetchedRows(columns, batches)).select(shape)
+
+
+@contextmanager
+def _reader(conninfo: str, schema: str, query: str) -> Iterator[pa.RecordBatchReader]:
+    with adbc_driver_postgresql.dbapi.connect(conninfo) as connection, connection.cursor() as cursor:
+        cursor.execute(f"SET search_path TO {identifier(schema)}")
+        cursor.execute(query)
+        yield cursor.fetch_record_batch()
 
 
 def trips_query(taxi: Taxi, tables: Sequence[str], months: Sequence[Month] | None) -> tuple[str, str]:
-    """What the server runs for trips, and the select list that makes them look as they do in every warehouse.
+    """The query for trips, and the select list that makes them look the same as from every warehouse.
 
-    Numeric values travel as text, which loses nothing, and ids as text too.
+    Numeric values and ids are sent as text, without loss.
     """
-    columns = table_columns(taxi, "VARCHAR", COLUMN_TYPES)
     sent = []
-    for name, kind, _ in columns:
-        folded = identifier(name.lower())
-        if name == "unique_row_id":
-            sent.append(f"replace(CAST({folded} AS text), '-', '') AS {identifier(name)}")
-        elif kind.startswith("DECIMAL"):
-            sent.append(f"CAST({folded} AS text) AS {identifier(name)}")
+    for column in table_columns(taxi, DIALECT):
+        name = identifier(column.name)
+        if column.name == "unique_row_id":
+            sent.append(f"replace(CAST({name} AS text), '-', '') AS {name}")
+        elif column.type == DIALECT.column_types["decimal"]:
+            sent.append(f"CAST({name} AS text) AS {name}")
         else:
-            sent.append(f"{folded} AS {identifier(name)}")
+            sent.append(name)
     parts = [f"SELECT {', '.join(sent)} FROM {identifier(table)}{_where(months)}" for table in tables]
-    shape = ", ".join(f"CAST({identifier(name)} AS {kind}) AS {identifier(name)}" for name, kind, _ in columns)
-    return " UNION ALL ".join(parts), shape
+    return " UNION ALL ".join(parts), as_in_every_warehouse(taxi)
 
 
 def table_query(table: str, months: Sequence[Month] | None) -> tuple[str, str]:
-    """The same for any other table, whose rows are taken as they are."""
+    """The same for any other table, whose rows are not changed."""
     return f"SELECT * FROM {identifier(table)}{_where(months)}", "*"
 
 
@@ -105,11 +89,11 @@ def write_rows(
 ) -> int:
     """Replace a table, or those months of it, with the rows in one transaction, and return their number.
 
-    Others who use the table are waited for, up to ``lock_wait_seconds`` for each statement.
+    Each statement waits up to ``lock_wait_seconds`` for other sessions that use the table.
 
     Raises:
-        WarehouseError: The rows are no table, or their months can't be told.
-        adbc_driver_manager.Error: The server refused.
+        WarehouseError: The rows are not a table, or their months are not known.
+        adbc_driver_manager.Error: The server refused the rows.
     """
     stream = arrow_stream(table, rows, months)
     quoted = f"{identifier(schema)}.{identifier(table)}"
@@ -119,7 +103,7 @@ def write_rows(
             cursor.execute(f"DROP TABLE {quoted}")
             exists = False
         if exists:
-            # A table that stays keeps its views and grants, and does not make its readers wait.
+            # If the table is kept, its views and grants stay, and readers do not have to wait.
             cursor.execute(f"DELETE FROM {quoted}{_where(months)}")
         written: int = cursor.adbc_ingest(table, stream, mode="append" if exists else "create", db_schema_name=schema)
         if not exists:

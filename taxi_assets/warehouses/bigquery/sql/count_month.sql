@@ -1,4 +1,4 @@
--- How many rows main holds of one month's file.
-SELECT COUNT(*) AS `rows`
-FROM {{ main }}
-WHERE `file_month` = DATE {{ file_month | escaped }}
+-- Counts the rows of one month in the main table.
+SELECT COUNT(*)
+FROM {{ table(taxi.table) }}
+WHERE `file_month` = {{ day(month.first_day) }}

@@ -1,5 +1,5 @@
--- Rows of the zones table, and distinct zone numbers in it.
+-- Counts the rows and the distinct zones of the zones table.
 SELECT
-    COUNT(*) AS `zones`,
-    COUNT(DISTINCT `LocationID`) AS `numbers`
-FROM {{ table }}
+    COUNT(*),
+    COUNT(DISTINCT `LocationID`)
+FROM {{ table(zones_table) }}

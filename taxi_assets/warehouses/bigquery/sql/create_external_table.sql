@@ -1,14 +1,18 @@
-{% from "tables.sql" import ours %}
--- A month's raw file where it lies, every field as text: a value of another kind can't become null or be rounded here.
-CREATE OR REPLACE EXTERNAL TABLE {{ table }} (
+{% from "tables.sql" import ours with context %}
+-- An external table over a month's raw file. The fields of a CSV are text, so that no value becomes null or is rounded;
+-- those of a Parquet file have its types.
+CREATE OR REPLACE EXTERNAL TABLE {{ table(external_table(taxi, month)) }} (
 {% for name, type in columns %}
-    {{ name | backticks }} {{ type }}{{ "," if not loop.last }}
+    {{ name | identifier }} {{ type }}{{ "," if not loop.last }}
 {% endfor %}
 )
 OPTIONS (
-    {{ ours(description, labels) }},
+    {{ ours(taxi.title ~ " trips of " ~ month ~ ", as they are in the raw file.") }},
+    uris = [{{ uri | literal }}],
+{% if is_parquet %}
+    format = 'PARQUET'
+{% else %}
     format = 'CSV',
-    uris = [{{ uri | escaped }}],
     compression = 'GZIP',
     field_delimiter = ',',
     quote = '"',
@@ -18,4 +22,5 @@ OPTIONS (
     ignore_unknown_values = FALSE,
     max_bad_records = 0,
     encoding = 'UTF-8'
+{% endif %}
 )

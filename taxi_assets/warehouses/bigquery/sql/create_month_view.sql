@@ -1,13 +1,13 @@
-{% from "tables.sql" import ours %}
--- Once merged, the month is kept in the main table only; its own name stays as a view.
-CREATE OR REPLACE VIEW {{ table }}
+{% from "tables.sql" import ours with context %}
+-- After the merge, the month is stored in the main table only, and its own name is a view.
+CREATE OR REPLACE VIEW {{ table(taxi.month_table(month)) }}
 OPTIONS (
-    {{ ours(description, labels) }}
+    {{ ours(taxi.title ~ " trips of " ~ month ~ ", a part of " ~ taxi.table ~ ".") }}
 )
 AS
 SELECT
-{% for name in all_columns %}
-    {{ name | backticks }}{{ "," if not loop.last }}
+{% for name in names_of(taxi) %}
+    {{ name | identifier }}{{ "," if not loop.last }}
 {% endfor %}
-FROM {{ main }}
-WHERE `file_month` = DATE {{ file_month | escaped }}
+FROM {{ table(taxi.table) }}
+WHERE `file_month` = {{ day(month.first_day) }}

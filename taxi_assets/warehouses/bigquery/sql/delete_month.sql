@@ -1,3 +1,3 @@
--- Removes one month from main.
-DELETE FROM {{ main }}
-WHERE `file_month` = DATE {{ file_month | escaped }}
+-- Deletes one month from the main table.
+DELETE FROM {{ table(taxi.table) }}
+WHERE `file_month` = {{ day(month.first_day) }}

@@ -1,31 +1,31 @@
--- Makes the month's partition of main exactly the monthly table. Every clause names the month as a constant, so that
--- BigQuery reads and bills this one partition, however many there are.
-MERGE INTO {{ main }} AS `main`
-USING {{ month_table }} AS `month`
-ON `main`.`file_month` = DATE {{ file_month | escaped }}
+-- Makes the month's partition of the main table equal to the monthly table. Every clause contains the month as a
+-- constant, so that BigQuery reads and bills only this partition, however many there are.
+MERGE INTO {{ table(taxi.table) }} AS `main`
+USING {{ table(taxi.month_table(month)) }} AS `month`
+ON `main`.`file_month` = {{ day(month.first_day) }}
     AND `main`.`unique_row_id` = `month`.`unique_row_id`
 WHEN MATCHED
-    AND `main`.`file_month` = DATE {{ file_month | escaped }}
+    AND `main`.`file_month` = {{ day(month.first_day) }}
     AND (
-{% for name in value_columns %}
-        {{ "OR " if not loop.first }}`main`.{{ name | backticks }} IS DISTINCT FROM `month`.{{ name | backticks }}
+{% for name in value_names_of(taxi) %}
+        {{ "OR " if not loop.first }}`main`.{{ name | identifier }} IS DISTINCT FROM `month`.{{ name | identifier }}
 {% endfor %}
     )
 THEN UPDATE SET
-{% for name in value_columns %}
-    {{ name | backticks }} = `month`.{{ name | backticks }}{{ "," if not loop.last }}
+{% for name in value_names_of(taxi) %}
+    {{ name | identifier }} = `month`.{{ name | identifier }}{{ "," if not loop.last }}
 {% endfor %}
 WHEN NOT MATCHED BY TARGET
-    AND `month`.`file_month` = DATE {{ file_month | escaped }}
+    AND `month`.`file_month` = {{ day(month.first_day) }}
 THEN INSERT (
-{% for name in all_columns %}
-    {{ name | backticks }}{{ "," if not loop.last }}
+{% for name in names_of(taxi) %}
+    {{ name | identifier }}{{ "," if not loop.last }}
 {% endfor %}
 ) VALUES (
-{% for name in all_columns %}
-    `month`.{{ name | backticks }}{{ "," if not loop.last }}
+{% for name in names_of(taxi) %}
+    `month`.{{ name | identifier }}{{ "," if not loop.last }}
 {% endfor %}
 )
 WHEN NOT MATCHED BY SOURCE
-    AND `main`.`file_month` = DATE {{ file_month | escaped }}
+    AND `main`.`file_month` = {{ day(month.first_day) }}
 THEN DELETE

@@ -1,9 +1,9 @@
--- What an asset asked for.
+-- Reads a table, or some months of it, for an asset.
 SELECT
-{% for name in columns %}
-    {{ name | backticks }}{{ "," if not loop.last }}
+{% for column in columns %}
+    {{ column | identifier }}{{ "," if not loop.last }}
 {% endfor %}
-FROM {{ table }}
+FROM {{ table(name) }}
 {% if days is not none %}
-WHERE `file_month` IN ({% for day in days %}DATE {{ day | escaped }}{{ ", " if not loop.last }}{% endfor %})
+WHERE `file_month` IN ({% for first_day in days %}{{ day(first_day) }}{{ ", " if not loop.last }}{% endfor %})
 {% endif %}

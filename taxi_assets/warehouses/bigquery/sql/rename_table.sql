@@ -1,2 +1,2 @@
--- Gives a whole table its name, at once.
-ALTER TABLE {{ table }} RENAME TO {{ new_name | backticks }}
+-- Gives a complete table its final name.
+ALTER TABLE {{ table(old_name) }} RENAME TO {{ new_name | identifier }}

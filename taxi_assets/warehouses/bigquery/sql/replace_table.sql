@@ -1,9 +1,9 @@
--- Puts rows in the place of a whole table, at once.
-CREATE OR REPLACE TABLE {{ table }}
-OPTIONS (description = {{ description | escaped }})
+-- Replaces a whole table with the incoming rows, in one statement.
+CREATE OR REPLACE TABLE {{ table(name) }}
+OPTIONS (description = {{ (comment_prefix ~ description) | literal }})
 AS
 SELECT
-{% for name in columns %}
-    {{ name | backticks }}{{ "," if not loop.last }}
+{% for column in columns %}
+    {{ column | identifier }}{{ "," if not loop.last }}
 {% endfor %}
-FROM {{ incoming }}
+FROM {{ table(incoming) }}

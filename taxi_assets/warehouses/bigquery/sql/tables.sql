@@ -1,12 +1,12 @@
-{# What statements that make tables have in common. #}
+{# Macros that all statements which create tables share; imported with context. #}
 
-{% macro column_definitions(columns, required) %}
-{% for name, type, description in columns %}
-    {{ name | backticks }} {{ type }}{{ " NOT NULL" if name in required }} OPTIONS (description = {{ description | escaped }}){{ "," if not loop.last }}
+{% macro column_definitions(columns) %}
+{% for column in columns %}
+    {{ column.name | identifier }} {{ column.type }}{{ " NOT NULL" if column.name in required }} OPTIONS (description = {{ column.description | literal }}){{ "," if not loop.last }}
 {% endfor %}
 {% endmacro %}
 
-{% macro ours(description, labels) %}
-description = {{ description | escaped }},
-    labels = [{% for key, value in labels.items() %}({{ key | escaped }}, {{ value | escaped }}){{ ", " if not loop.last }}{% endfor %}]
+{% macro ours(description) %}
+description = {{ (comment_prefix ~ description) | literal }},
+    labels = [{% for key, value in labels.items() %}({{ key | literal }}, {{ value | literal }}){{ ", " if not loop.last }}{% endfor %}]
 {%- endmacro %}

@@ -38,7 +38,7 @@ compared as FLOAT64, and a computed one may be off by a rounding error. #}
 CAST(SAFE_CAST({{ text }} AS DATETIME) AS STRING) = {{ text }}
                 AND LENGTH({{ text }}) = 19
 {%- else %}
-NOT REGEXP_CONTAINS({{ text }}, {{ not_text | escaped }})
+NOT REGEXP_CONTAINS({{ text }}, {{ not_text | literal }})
 {%- endif %}
 {% endmacro %}
 

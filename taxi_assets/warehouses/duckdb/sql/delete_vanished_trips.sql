@@ -1,4 +1,4 @@
--- Trips of the month that its file no longer has.
+-- Deletes the month's trips that are no longer in its file.
 DELETE FROM {{ main | identifier }} AS "main"
 WHERE "main"."file_month" = $file_month
     AND NOT EXISTS (

@@ -1,4 +1,4 @@
--- Trips of the month that the main table does not have yet.
+-- Inserts the month's trips that are not in the main table yet.
 INSERT INTO {{ main | identifier }} BY NAME
 SELECT
 {% for name in all_columns %}

@@ -1,4 +1,4 @@
--- Trips of the month whose other values the file has corrected.
+-- Updates the month's trips whose other values are corrected in the file.
 UPDATE {{ main | identifier }} AS "main"
 SET
 {% for name in value_columns %}

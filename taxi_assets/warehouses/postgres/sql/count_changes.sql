@@ -1,4 +1,4 @@
--- How the rows of a month that is to be swapped in differ from those that main holds.
+-- Counts the differences between the rows of a month that is to be swapped in and those in the main table.
 SELECT
     count(*) FILTER (WHERE "old"."unique_row_id" IS NULL) AS "inserted",
     count(*) FILTER (

@@ -1,4 +1,4 @@
--- All months of {{ taxi.title | lower }} trips: each month is a partition, and is the monthly table.
+-- All months of {{ taxi.title | lower }} trips. Each month is a partition, which is the monthly table.
 CREATE TABLE {{ table | identifier }} (
 {% for name, type, description in columns %}
     {{ name | identifier }} {{ type }}{{ " NOT NULL" if name in keys }},

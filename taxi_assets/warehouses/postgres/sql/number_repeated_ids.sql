@@ -1,8 +1,8 @@
--- Trips of one file that agree in everything the id is made of get ids of their own, exactly as in every warehouse: in
--- the order of all columns the first keeps the plain id, the n-th gets md5(id || '#n').
+-- Trips of one file that agree in all values of the id get different ids, the same as in every warehouse: in the order
+-- of all columns, the first keeps the plain id, and the n-th gets md5(id || '#n').
 --
--- The few rows are found in one pass and then updated by their place; once the server knows how few they are, it does
--- not read the whole table again for that.
+-- These few rows are found in one pass, and then updated by their place in the table. ANALYZE lets the planner know how
+-- few they are, so that it does not read the whole table again.
 CREATE TEMPORARY TABLE "renumbered_trips" ON COMMIT DROP AS
 SELECT
     "place",
@@ -15,7 +15,7 @@ FROM (
             PARTITION BY "unique_row_id"
             ORDER BY
 {% for column in taxi.columns %}
-                {{ column.name | lower | identifier }}{{ ' COLLATE "C"' if column.kind == "text" }} NULLS FIRST{{ "," if not loop.last }}
+                {{ dialect.column(column.name) }}{{ ' COLLATE "C"' if column.kind == "text" }} NULLS FIRST{{ "," if not loop.last }}
 {% endfor %}
         ) AS "ordinal"
     FROM {{ table | identifier }}

@@ -1,0 +1,70 @@
+"""What the project uses of Dagster's libraries that they don't export: all of it, and why each is needed.
+
+A new version of Dagster may move or change these without notice. Nothing else imports a private module of Dagster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import dagster as dg
+
+# The graph that schedules and sensors get from Dagster, by which backfills are read. Only its type is needed.
+from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
+
+# What dg.define_asset_job returns. Only its type is needed.
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+# Raised for a backfill over partitions that are no longer there, and for a code server that does not answer.
+from dagster._core.errors import DagsterDefinitionChangedDeserializationError, DagsterUserCodeUnreachableError
+
+# The status of a backfill that has not ended: its months are not requested once more.
+from dagster._core.execution.backfill import BulkActionStatus
+
+# What a run launcher answers when Dagster asks it about a run.
+from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
+
+# The question to a code server whether it has a run.
+from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionResult
+
+# How dagster.yaml reaches a storage class. Only its type is needed.
+from dagster._serdes import ConfigurableClassData
+
+__all__ = [
+    "AssetGraph",
+    "BulkActionStatus",
+    "CheckRunHealthResult",
+    "ConfigurableClassData",
+    "DagsterDefinitionChangedDeserializationError",
+    "DagsterUserCodeUnreachableError",
+    "UnresolvedAssetJobDefinition",
+    "WorkerStatus",
+    "code_server_has_run",
+    "postgres_options",
+]
+
+
+def code_server_has_run(client: Any, run_id: str) -> bool:
+    """Ask a code server whether a run is one of its processes.
+
+    Args:
+        client: Dagster's client of the code server. Its class would import gRPC, which costs every command 30 ms.
+        run_id: The run.
+
+    Raises:
+        DagsterUserCodeUnreachableError: The code server does not answer.
+    """
+    answer = client.can_cancel_execution(CanCancelExecutionRequest(run_id=run_id))
+    return bool(cast("Any", dg.deserialize_value(answer, CanCancelExecutionResult)).can_cancel)
+
+
+def postgres_options(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The address and the source of tokens that ``storage`` in dagster.yaml gives to dagster-postgres.
+
+    Its own storage class reads them only for an instance of itself, and not for one of a subclass.
+    """
+    # dagster-postgres is installed for deployments only.
+    from dagster_postgres.utils import get_token_provider_from_config, pg_url_from_config  # noqa: PLC0415
+
+    return {"postgres_url": pg_url_from_config(config), "token_provider": get_token_provider_from_config(config)}

@@ -1,0 +1,181 @@
+"""The definition of a taxi, as it is read from its TOML file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final, Literal
+
+from taxi_assets.errors import UnknownTaxiOrMonthError
+from taxi_assets.months import Month
+
+Kind = Literal["integer", "decimal", "timestamp", "text"]
+
+MEANINGS: Final[Mapping[str, Kind]] = {
+    "vendor": "integer",
+    "pickup": "timestamp",
+    "dropoff": "timestamp",
+    "pickup_zone": "integer",
+    "dropoff_zone": "integer",
+    "passengers": "integer",
+    "distance": "decimal",
+    "rate_code": "integer",
+    "stored_flag": "text",
+    "payment_type": "integer",
+    "trip_type": "integer",
+    "fare": "decimal",
+    "extra": "decimal",
+    "mta_tax": "decimal",
+    "tip": "decimal",
+    "tolls": "decimal",
+    "ehail_fee": "decimal",
+    "improvement_surcharge": "decimal",
+    "congestion_surcharge": "decimal",
+    "total": "decimal",
+}
+"""The meanings by which checks, report and sample find a column, and the kind that such a column has."""
+
+
+ADDED_COLUMNS: Final = ("unique_row_id", "filename", "file_month")
+"""The columns that every table has before those of the file; they are never empty."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a published file.
+
+    Attributes:
+        name: The name in the file's header, and in the tables. Names are compared without regard to case.
+        kind: How the text of a field is read; each warehouse maps it to its own type. A ``decimal`` has up to ten
+            digits before the point and four after it, a ``timestamp`` is local New York time to the second.
+        description: What the value means, for table comments and the column schema.
+        meaning: Which of ``MEANINGS`` the column has, whatever its name; None if it has none of them.
+        required: Whether an empty field fails a check.
+        minimum: The lowest plausible value. A check counts lower ones; they are never dropped.
+        maximum: The highest plausible value. A check counts higher ones; they are never dropped.
+        only_in_feed: Whether the column is missing from the release and may be missing from a file of the feed. It is
+            null for trips of such a file.
+    """
+
+    name: str
+    kind: Kind
+    description: str
+    meaning: str | None = None
+    required: bool = False
+    minimum: Decimal | None = None
+    maximum: Decimal | None = None
+    only_in_feed: bool = False
+
+
+@dataclass(frozen=True)
+class Taxi:
+    """One kind of taxi whose trips are published in monthly files.
+
+    Attributes:
+        name: ``yellow``, ``green``.
+        title: The name in texts for people: ``Yellow taxi``.
+        description: What these taxis are, as a sentence.
+        columns: The tables' columns: those of the release in the order of its header, then those only in the feed.
+        identity: Names of the columns that identify a trip, in the order in which they enter its id.
+        first_month: The first month of the release.
+        last_month: The last month of the release.
+        color: The color in figures, as ``#rrggbb``; dark enough for white paper, light enough for a dark page.
+    """
+
+    name: str
+    title: str
+    description: str
+    columns: tuple[Column, ...]
+    identity: tuple[str, ...]
+    first_month: Month
+    last_month: Month
+    color: str = "#0072b2"
+
+    def column(self, name: str) -> Column:
+        """The column of that name, in any case."""
+        return next(column for column in self.columns if column.name.lower() == name.lower())
+
+    def column_for(self, meaning: str) -> Column | None:
+        """The column with that meaning, one of ``MEANINGS``; None if the taxi has no such column."""
+        return next((column for column in self.columns if column.meaning == meaning), None)
+
+    @property
+    def pickup(self) -> str:
+        """Name of the column that holds the start of the trip."""
+        return self._name_for("pickup")
+
+    @property
+    def dropoff(self) -> str:
+        """Name of the column that holds the end of the trip."""
+        return self._name_for("dropoff")
+
+    @property
+    def identity_columns(self) -> tuple[Column, ...]:
+        """The columns that identify a trip, in the order in which they enter its id."""
+        return tuple(self.column(name) for name in self.identity)
+
+    @property
+    def table(self) -> str:
+        """Name of the main table, and last part of the asset keys."""
+        return f"{self.name}_tripdata"
+
+    @property
+    def month_asset(self) -> str:
+        """Last part of the keys of the monthly tables' assets."""
+        return f"{self.table}_month"
+
+    def month_table(self, month: Month) -> str:
+        """Name of one month's table."""
+        return f"{self.table}_{month.suffix}"
+
+    def month_of_table(self, table: str) -> Month | None:
+        """The month of a monthly table, by the table's name; None if it is not one of this taxi's."""
+        prefix, _, suffix = table.rpartition(f"{self.table}_")
+        return Month.of_suffix(suffix) if suffix and not prefix else None
+
+    def csv_name(self, month: Month) -> str:
+        """The value of the tables' ``filename`` column for a month of the release, as in the course."""
+        return f"{self.table}_{month}.csv"
+
+    def file_path(self, month: Month) -> str:
+        """Path of the release's file below a source's base address, and in the landing zone."""
+        return f"{self.name}/{self.csv_name(month)}.gz"
+
+    def feed_path(self, month: Month) -> str:
+        """Path of the feed's file in the landing zone."""
+        return f"{self.name}/{self.table}_{month}.parquet"
+
+    def has_month(self, month: Month, *, last: Month | None = None) -> bool:
+        """Whether the taxi has a file of that month.
+
+        Args:
+            month: The month.
+            last: The last month that can have a file; by default, the last month of the release.
+        """
+        return self.first_month <= month <= (last or self.last_month)
+
+    def require_month(self, month: Month, *, last: Month | None = None) -> None:
+        """Make sure that the taxi has a file of that month; see ``has_month``.
+
+        Raises:
+            UnknownTaxiOrMonthError: It does not have one.
+        """
+        if not self.has_month(month, last=last):
+            until = last or self.last_month
+            raise UnknownTaxiOrMonthError(
+                f"{self.title} files go from {self.first_month} to {until}: {month} is not among them."
+            )
+
+    @property
+    def header(self) -> tuple[str, ...]:
+        """Column names of the release's files, in published order."""
+        return tuple(column.name for column in self.release_columns)
+
+    @property
+    def release_columns(self) -> tuple[Column, ...]:
+        """The columns of the release's files, in published order."""
+        return tuple(column for column in self.columns if not column.only_in_feed)
+
+    def _name_for(self, meaning: str) -> str:
+        return next(column.name for column in self.columns if column.meaning == meaning)

@@ -1,0 +1,161 @@
+"""One month's table: made and filled beside the main table, then made one of its partitions."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, LiteralString
+
+import duckdb
+import pyarrow as pa
+from psycopg import sql
+
+from taxi_assets.months import Month
+from taxi_assets.source.files import LandedFile
+from taxi_assets.spill import spill_folder
+from taxi_assets.sql import render
+from taxi_assets.taxis import Taxi
+from taxi_assets.warehouses.postgres import catalog
+from taxi_assets.warehouses.postgres.catalog import Connection
+from taxi_assets.warehouses.postgres.copying import TripsReader, copy_batches
+from taxi_assets.warehouses.postgres.dialect import DIALECT
+from taxi_assets.warehouses.trip_tables import KEY, staging_table
+
+_NOTED_ROWS: Final = re.compile(r"([\d,]+) rows\.$")
+
+
+def latest_month_table(connection: Connection, taxi: Taxi, month: Month) -> str:
+    """Name of the table with the month's latest rows: the staged one where there is one."""
+    staging = staging_table(taxi, month)
+    return staging if catalog.kind_of(connection, staging) else taxi.month_table(month)
+
+
+def drop_left_overs(connection: Connection, taxi: Taxi, month: Month) -> None:
+    """Drop what loads of the month that were killed, or that were not merged, have left.
+
+    Raises:
+        WarehouseError: A table with such a name belongs to another program.
+    """
+    for table in (staging_table(taxi, month), _model_table(taxi, month), _filling_table(taxi, month)):
+        catalog.drop_own(connection, table)
+
+
+def _model_table(taxi: Taxi, month: Month) -> str:
+    """Name of the empty table that a month's table is made like."""
+    return f"{staging_table(taxi, month)}_model"
+
+
+def _filling_table(taxi: Taxi, month: Month) -> str:
+    """Name of a month's table while it is filled, which only the filling transaction sees."""
+    return f"{staging_table(taxi, month)}_filling"
+
+
+def fill_month_table(
+    connection: Connection, taxi: Taxi, month: Month, landed: LandedFile, name: str, *, memory_limit: str
+) -> int:
+    """Make a table of that name with the file's rows, each with its final id, in one transaction.
+
+    Rows that are copied into a table of the same transaction can be written as frozen: no later reader has to look
+    up whether their transaction was committed, and to write their page again to note it.
+    """
+    filling, model = _filling_table(taxi, month), _model_table(taxi, month)
+    with spill_folder() as spill:
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": memory_limit,
+            "preserve_insertion_order": False,
+            "temp_directory": str(spill),
+        }
+        with duckdb.connect(config=config) as source, connection.transaction():
+            source.execute("SET enable_progress_bar = false")
+            trips = TripsReader(source, taxi, landed)
+            _create_table_like(connection, filling, model, "INCLUDING ALL")
+            rows = copy_batches(connection, filling, trips.schema, trips, options="FORMAT binary, FREEZE")
+            catalog.comment_on_table(connection, filling, f"{taxi.title} trips of {month}, {rows:,} rows.")
+            _number_repeated_ids(connection, taxi, filling, trips.repeated_ids())
+            _index(connection, filling)
+            catalog.drop_own(connection, name)
+            rename(connection, filling, name)
+            catalog.drop_own(connection, model)
+    return rows
+
+
+def create_model_table(connection: Connection, taxi: Taxi, month: Month, landed: LandedFile) -> None:
+    """An empty table that could become a partition of main: the same columns, and only this month's rows.
+
+    A table that is made like main locks main until its transaction ends, which for the table that is filled would be
+    the whole load; so that one is made like this.
+    """
+    model = _model_table(taxi, month)
+    with connection.transaction():
+        options = "INCLUDING DEFAULTS INCLUDING GENERATED INCLUDING CONSTRAINTS INCLUDING STORAGE INCLUDING COMMENTS"
+        _create_table_like(connection, model, taxi.table, options)
+        catalog.comment_on_table(connection, model, f"{taxi.title} trips of {month}, about to be loaded.")
+        # What is the same in every row the server adds by itself, which is quicker than sending it.
+        connection.execute(
+            sql.SQL(
+                "ALTER TABLE {} ADD CHECK (file_month = {month}),"
+                " ALTER filename SET DEFAULT {filename}, ALTER file_month SET DEFAULT {month}"
+            ).format(sql.Identifier(model), month=sql.Literal(month.first_day), filename=sql.Literal(landed.filename))
+        )
+
+
+def _create_table_like(connection: Connection, table: str, model: str, options: LiteralString) -> None:
+    statement = sql.SQL("CREATE TABLE {} (LIKE {} " + options + ")")
+    connection.execute(statement.format(sql.Identifier(table), sql.Identifier(model)))
+
+
+def _number_repeated_ids(connection: Connection, taxi: Taxi, table: str, repeated: pa.Array) -> None:
+    """Give trips that agree in everything the id is made of ids of their own."""
+    if not len(repeated):
+        return
+    connection.execute("CREATE TEMPORARY TABLE repeated_ids (unique_row_id uuid) ON COMMIT DROP")
+    batch = pa.RecordBatch.from_arrays([repeated], names=["unique_row_id"])
+    copy_batches(connection, "repeated_ids", batch.schema, [batch])
+    statement = render(__package__, "number_repeated_ids.sql", taxi=taxi, table=table, dialect=DIALECT)
+    connection.execute(statement.encode())
+
+
+def _index(connection: Connection, table: str) -> None:
+    connection.execute("SET maintenance_work_mem = '256MB'")
+    keys = sql.SQL(", ").join(map(sql.Identifier, KEY))
+    connection.execute(sql.SQL("ALTER TABLE {} ADD PRIMARY KEY ({})").format(sql.Identifier(table), keys))
+
+
+def build_secondary_indexes(connection: Connection, taxi: Taxi, table: str) -> None:
+    """Give a month's table the indexes that users have put on main."""
+    name = sql.Identifier(table).as_string(connection)
+    for statement in catalog.secondary_indexes(connection, taxi.table):
+        connection.execute(statement.replace("{}", name, 1).encode())
+
+
+def attach(connection: Connection, taxi: Taxi, month: Month) -> None:
+    """Make a month's table a partition of main."""
+    connection.execute(
+        sql.SQL("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES IN ({})").format(
+            sql.Identifier(taxi.table), sql.Identifier(taxi.month_table(month)), sql.Literal(str(month.first_day))
+        )
+    )
+
+
+def drop_partition(connection: Connection, taxi: Taxi, month: Month) -> None:
+    """Drop a month's partition of main."""
+    names = {"main": sql.Identifier(taxi.table), "month": sql.Identifier(taxi.month_table(month))}
+    connection.execute(sql.SQL("ALTER TABLE {main} DETACH PARTITION {month}").format(**names))
+    connection.execute(sql.SQL("DROP TABLE {month}").format(**names))
+
+
+def rename(connection: Connection, old: str, new: str) -> None:
+    """Give a table another name."""
+    connection.execute(sql.SQL("ALTER TABLE {} RENAME TO {}").format(sql.Identifier(old), sql.Identifier(new)))
+
+
+def count(connection: Connection, table: str) -> int:
+    """How many rows a table has."""
+    ((rows,),) = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))).fetchall()
+    return int(rows)
+
+
+def rows_of_partitions(connection: Connection, taxi: Taxi) -> int:
+    """Rows of the whole main table, without reading it: each partition's comment says how many it was filled with."""
+    comments = catalog.partition_comments(connection, taxi.table)
+    noted = {name: _NOTED_ROWS.search(comment) for name, comment in comments.items()}
+    return sum(int(rows[1].replace(",", "")) if rows else count(connection, name) for name, rows in noted.items())
