@@ -16,6 +16,7 @@ from taxi_assets.taxis import Column
 from taxi_assets.trips.values import fault_of, printable
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
 
 _BATCH_ROWS: Final = 65_536
@@ -100,15 +101,19 @@ def _texts(values: pa.Array) -> Iterator[str]:
     if types.is_float16(values.type):
         values = values.cast(pa.float32())
     if types.is_float32(values.type):
-        # The shortest text of a number of 32 bits is not that of the same number in 64 bits.
         numbers = values.fill_null(0).to_numpy(zero_copy_only=False)
         return (
-            str(number) if valid else "" for number, valid in zip(numbers, values.is_valid().to_pylist(), strict=True)
+            _text_of_short(n) if valid else "" for n, valid in zip(numbers, values.is_valid().to_pylist(), strict=True)
         )
     if types.is_string(values.type) or types.is_large_string(values.type) or types.is_string_view(values.type):
         # Bytes, since what is not UTF-8 is to be shown too.
         values = values.cast(pa.large_binary())
     return map(_text, values.to_pylist())
+
+
+def _text_of_short(number: np.float32) -> str:
+    # The shortest text is not that of the same number in 64 bits, and of a large number not all digits.
+    return str(int(number)) if number.is_integer() else str(number)
 
 
 def _text(value: float | Decimal | bytes | None) -> str:
