@@ -283,5 +283,5 @@ def test_a_job_without_months_fails_in_one_sentence(four_months: Project):
     result = job.execute_in_process(instance=four_months.instance, raise_on_error=False)
     assert not result.success
     failure = Outcome(result, four_months.instance).failure
-    assert failure.startswith("This run does not say which months to load: choose a partition")
+    assert failure.startswith("No months were chosen for this run: choose a partition")
     assert "\n" not in failure
