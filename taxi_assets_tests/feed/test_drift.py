@@ -186,6 +186,14 @@ def test_a_column_that_is_there_twice_is_refused(fed: FedProject):
             None,
             "row 31, column lpep_pickup_datetime: “2022-10-01 00:00:00.5” is not a date and time like",
         ),
+        (
+            "lpep_dropoff_datetime",
+            -(2**63),
+            None,
+            "row 31, column lpep_dropoff_datetime: “-9223372036854775808 microseconds since 1970” is out of range",
+        ),
+        ("fare_amount", 1234567890.12345, None, "row 31, column fare_amount: “1234567890.12345” has more than four"),
+        ("store_and_fwd_flag", "N\0", None, "row 31, column store_and_fwd_flag: “N\\x00” is not readable text"),
     ],
 )
 def test_a_value_that_would_change_fails_the_month_and_is_named(

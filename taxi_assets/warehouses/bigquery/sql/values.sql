@@ -1,11 +1,11 @@
-{# Converts the text of a field to a value, and a value to its text in a trip's id, by kind of column. #}
+{# How the text of a field becomes a value, and a value the text that enters a trip's id; by kind of column. #}
 
-{# The text of a field of a CSV; an empty field is null. #}
+{# The text of a field of a CSV, where nothing stands for null. #}
 {% macro text_in_csv(field) %}
 NULLIF({{ field }}, '')
 {%- endmacro %}
 
-{# The text of a value of a Parquet file. A date and time is read as DATETIME or as TIMESTAMP in UTC. #}
+{# The text that stands for a value of a Parquet file. A date and time is read as DATETIME or as TIMESTAMP in UTC. #}
 {% macro text_in_parquet(kind, value) %}
 {% if kind == "timestamp" %}
 CAST(CAST({{ value }} AS DATETIME) AS STRING)
@@ -14,36 +14,49 @@ CAST({{ value }} AS STRING)
 {%- endif %}
 {% endmacro %}
 
-{# Whether the final type holds the value of the text unchanged, by the same rules as in DuckDB: numbers are compared as
-FLOAT64, and may differ by the rounding noise of computed numbers. #}
-{% macro is_unchanged(kind, text, noise) %}
+{# Whether the final type holds what the text says, by the rules that taxi_assets/trips/columns.py states: numbers are
+compared as FLOAT64, and a computed one may be off by a rounding error. #}
+{% macro is_unchanged(kind, text, rounding_error, not_text) %}
 {% if kind == "integer" %}
 {{ is_number(text) }}
+                AND {{ digits(text) }} <= 15
+                AND ({{ float64(text) }} != 0 OR {{ digits(text) }} = 0)
                 AND {{ float64(text) }} = TRUNC({{ float64(text) }})
                 AND {{ float64(text) }} BETWEEN -2147483648 AND 2147483647
 {%- elif kind == "decimal" %}
 {{ is_number(text) }}
                 AND ABS({{ float64(text) }}) < 1e10
-                AND ABS(CAST(ROUND(SAFE_CAST({{ float64(text) }} AS NUMERIC), 4) AS FLOAT64) - {{ float64(text) }})
-                    <= {{ noise }} * ABS({{ float64(text) }})
+                AND ({{ rounded(text) }} != 0 OR {{ digits(text) }} = 0)
+                AND CASE
+                    WHEN {{ digits(text) }} <= 15 AND CAST({{ rounded(text) }} AS FLOAT64) = {{ float64(text) }} THEN TRUE
+                    ELSE {{ digits(text) }} <= {{ rounding_error.digits }}
+                        AND ABS({{ float64(text) }}) < {{ rounding_error.limit }}
+                        AND ABS(CAST({{ rounded(text) }} AS FLOAT64) - {{ float64(text) }})
+                            <= {{ rounding_error.part }} * ABS({{ float64(text) }})
+                END
 {%- elif kind == "timestamp" %}
-FORMAT_DATETIME('%F %T', SAFE_CAST({{ text }} AS DATETIME)) = {{ text }}
+CAST(SAFE_CAST({{ text }} AS DATETIME) AS STRING) = {{ text }}
+                AND LENGTH({{ text }}) = 19
+{%- else %}
+NOT REGEXP_CONTAINS({{ text }}, {{ not_text | literal }})
 {%- endif %}
 {% endmacro %}
 
-{# The value in its final type; the text must be one that is unchanged by it. #}
+{# The value in its final type, where the text is known to be one. #}
 {% macro typed(kind, text) %}
 {% if kind == "integer" %}
 CAST({{ float64(text) }} AS INT64)
 {%- elif kind == "decimal" %}
-ROUND(SAFE_CAST({{ float64(text) }} AS NUMERIC), 4)
+{{ rounded(text) }}
 {%- elif kind == "timestamp" %}
 SAFE_CAST({{ text }} AS DATETIME)
+{%- else %}
+{{ text }}
 {%- endif %}
 {% endmacro %}
 
-{# The text of a value in a trip's id: 5, 0.79, -83.53. It is composed from integers, because systems differ in how they
-cast a fraction to text. #}
+{# The text with which a value enters a trip's id: 5, 0.79, -83.53. How a fraction is cast to text is not the same
+everywhere, so it is put together from whole numbers. #}
 {% macro shortest_text(kind, value) %}
 {% if kind == "integer" %}
 CAST({{ value }} AS STRING)
@@ -54,7 +67,7 @@ CONCAT(
                 RTRIM(CONCAT('.', LPAD(CAST(MOD({{ ten_thousandths(value) }}, 10000) AS STRING), 4, '0')), '.0')
             )
 {%- elif kind == "timestamp" %}
-FORMAT_DATETIME('%F %T', {{ value }})
+CAST({{ value }} AS STRING)
 {%- else %}
 {{ value }}
 {%- endif %}
@@ -66,6 +79,15 @@ REGEXP_CONTAINS({{ text }}, r'^ *[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+
 
 {% macro float64(text) %}
 SAFE_CAST(TRIM({{ text }}) AS FLOAT64)
+{%- endmacro %}
+
+{% macro rounded(text) %}
+ROUND(SAFE_CAST({{ float64(text) }} AS NUMERIC), 4)
+{%- endmacro %}
+
+{# How many digits a number is written with, from the first that isn't zero to the last that isn't. #}
+{% macro digits(text) %}
+LENGTH(TRIM(REGEXP_REPLACE(REGEXP_REPLACE({{ text }}, '[eE].*', ''), '[^0-9]', ''), '0'))
 {%- endmacro %}
 
 {% macro ten_thousandths(value) %}
