@@ -24,11 +24,11 @@ ZONES_COLUMNS: Final = (
 
 @dataclass(frozen=True)
 class ZonesDefinition:
-    """The zones' table as its file is read by it.
+    """The definition of the zones table, by which its file is read.
 
     Attributes:
         table: Name of the table.
-        columns: Its columns, of which the first tells zones apart.
+        columns: Its columns; the first identifies a zone.
     """
 
     table: str = ZONES_TABLE
@@ -40,7 +40,7 @@ ZONES: Final = ZonesDefinition()
 
 
 def expected_zones() -> int:
-    """How many zones there must be.
+    """The number of zones that the table must have.
 
     Raises:
         SettingsError: TAXI_ZONE_COUNT is not a positive whole number.

@@ -286,4 +286,4 @@ def test_a_job_without_months_fails_in_one_sentence(four_months: Project):
     assert failures
     for failure in failures:
         assert failure.user_failure_data is not None
-        assert failure.user_failure_data.description.startswith("This run does not say which months to load: choose")
+        assert failure.user_failure_data.description.startswith("No months were chosen for this run: choose")

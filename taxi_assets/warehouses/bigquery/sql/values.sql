@@ -1,11 +1,11 @@
-{# How the text of a field becomes a value, and a value the text that enters a trip's id; by kind of column. #}
+{# Converts the text of a field to a value, and a value to its text in a trip's id, by kind of column. #}
 
-{# The text of a field of a CSV, where nothing stands for null. #}
+{# The text of a field of a CSV; an empty field is null. #}
 {% macro text_in_csv(field) %}
 NULLIF({{ field }}, '')
 {%- endmacro %}
 
-{# The text that stands for a value of a Parquet file. A date and time is read as DATETIME or as TIMESTAMP in UTC. #}
+{# The text of a value of a Parquet file. A date and time is read as DATETIME or as TIMESTAMP in UTC. #}
 {% macro text_in_parquet(kind, value) %}
 {% if kind == "timestamp" %}
 CAST(CAST({{ value }} AS DATETIME) AS STRING)
@@ -14,8 +14,8 @@ CAST({{ value }} AS STRING)
 {%- endif %}
 {% endmacro %}
 
-{# Whether the final type holds what the text says, by the rules that taxi_assets/trips/columns.py states: numbers are
-compared as FLOAT64, and a computed one may be off by a rounding error. #}
+{# Whether the final type holds the value of the text unchanged, by the rules of taxi_assets/trips/columns.py: numbers are
+compared as FLOAT64, and computed ones may be off by a rounding error. #}
 {% macro is_unchanged(kind, text, rounding_error, not_text) %}
 {% if kind == "integer" %}
 {{ is_number(text) }}
@@ -42,7 +42,7 @@ NOT REGEXP_CONTAINS({{ text }}, {{ not_text | literal }})
 {%- endif %}
 {% endmacro %}
 
-{# The value in its final type, where the text is known to be one. #}
+{# The value in its final type; the text must be one that is_unchanged accepts. #}
 {% macro typed(kind, text) %}
 {% if kind == "integer" %}
 CAST({{ float64(text) }} AS INT64)
@@ -55,8 +55,8 @@ SAFE_CAST({{ text }} AS DATETIME)
 {%- endif %}
 {% endmacro %}
 
-{# The text with which a value enters a trip's id: 5, 0.79, -83.53. How a fraction is cast to text is not the same
-everywhere, so it is put together from whole numbers. #}
+{# The text of a value in a trip's id: 5, 0.79, -83.53. It is composed from integers, because systems differ in how they
+cast a fraction to text. #}
 {% macro shortest_text(kind, value) %}
 {% if kind == "integer" %}
 CAST({{ value }} AS STRING)
@@ -85,7 +85,7 @@ SAFE_CAST(TRIM({{ text }}) AS FLOAT64)
 ROUND(SAFE_CAST({{ float64(text) }} AS NUMERIC), 4)
 {%- endmacro %}
 
-{# How many digits a number is written with, from the first that isn't zero to the last that isn't. #}
+{# The number of written digits of a number, from the first that is not zero to the last that is not zero. #}
 {% macro digits(text) %}
 LENGTH(TRIM(REGEXP_REPLACE(REGEXP_REPLACE({{ text }}, '[eE].*', ''), '[^0-9]', ''), '0'))
 {%- endmacro %}
