@@ -1,0 +1,54 @@
+"""Malformed CSVs: each is loaded as a month's file, and what came of it judged by a strict reader."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+from chaos.families.file_loads import FileLoads
+from chaos.families.judging import FileCase
+from chaos.families.months import MONTH, SIZES, TAXIS, sound_csv
+from chaos.faults.csv_mutations import csv_text, mutated_csv
+from chaos.faults.gzip_mutations import packed
+from chaos.lanes import Lane
+from chaos.outcomes import Case
+from chaos.strict.columns import strict_taxi
+from chaos.strict.csv_files import read_csv_gz
+
+_EACH_BIGQUERY = 40
+_EACH_POSTGRES = 2
+
+
+class MalformedCsv(FileLoads):
+    """Malformed CSVs."""
+
+    name = "csv"
+    title = "Malformed CSV files"
+
+    def make(self, number: int, seed: str) -> tuple[Case, FileCase, bytes]:
+        """A malformed file and what the strict reader finds in it."""
+        choice = random.Random(f"{seed}/{self.name}/{number}")
+        taxi = strict_taxi(choice.choice(TAXIS))
+        text = csv_text(sound_csv(taxi.name, choice.choice(SIZES)))
+        kind, content = mutated_csv(text, taxi, choice)
+        packing, data = packed(content, choice)
+        name = f"{taxi.name}_tripdata_{MONTH}.csv.gz"
+        case = Case(self.name, number, packing or kind, " and ".join(self.warehouses(number)))
+        return case, FileCase(taxi, MONTH, name, read_csv_gz(data, taxi)), data
+
+    def warehouses(self, number: int) -> Sequence[str]:
+        """The warehouses that a file is loaded into: always DuckDB, often PostgreSQL, sometimes BigQuery."""
+        wanted = ["duckdb"]
+        if number % _EACH_POSTGRES == 0:
+            wanted.append("postgres")
+        if number % _EACH_BIGQUERY == 0:
+            wanted.append("bigquery")
+        return [name for name in wanted if name in self.available]
+
+    def put(self, lane: Lane, case: FileCase, data: bytes) -> Path:
+        """Put the file in the lane's source."""
+        path = lane.source / case.taxi.name / case.file_name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(data)
+        return path
