@@ -443,6 +443,25 @@ def test_a_full_disk_is_one_sentence_and_leaves_the_old_month(
     assert len(loaded.rows("green_tripdata")) == 30_060
 
 
+@pytest.mark.parametrize("room", [14_000, 20_000, 45_000, 300_000])
+def test_a_file_that_can_be_written_only_at_its_beginning_is_not_damaged(loaded: Project, tmp_path: Path, room: int):
+    """A checkpoint overwrites metadata in place, and damaged the file where that broke off."""
+    put_sample(loaded.source, GREEN, JANUARY, 30_000)
+    assert loaded.run(checks=False).success
+    before = loaded.digest("green_tripdata")
+    assert loaded.database.stat().st_size > room
+    put_sample(loaded.source, GREEN, JANUARY, 14_000)
+    assert loaded.run(stages=("raw",)).success
+    report = tmp_path / "report"
+    child = processes().Process(target=_run_with_little_room, args=(loaded.folder, room, ("month", "main"), report))
+    child.start()
+    child.join()
+    assert_one_sentence(report.read_text())
+    assert loaded.digest("green_tripdata") == before
+    assert loaded.run(checks=False).success
+    assert loaded.digest("green_tripdata")[0] == 14_060
+
+
 def test_the_command_line_shows_the_sentence_and_fails(loaded: Project):
     put_csv(loaded.source, GREEN, JANUARY, with_value("fare_amount", "abc"))
     before = loaded.rows("green_tripdata")

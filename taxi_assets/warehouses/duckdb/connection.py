@@ -6,7 +6,7 @@ import logging
 import re
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -133,6 +133,23 @@ def _require_own_database(connection: duckdb.DuckDBPyConnection, path: Path) -> 
             f"{path} is a DuckDB database that this project did not create (it contains {names}): "
             "nothing was changed; set TAXI_HOME to another folder or move the file away."
         )
+
+
+def could_not_write(error: BaseException | None) -> bool:
+    """Whether DuckDB failed because a file could not be written."""
+    return isinstance(error, duckdb.IOException) or (
+        isinstance(error, duckdb.Error) and any(words in str(error) for words in _NO_ROOM)
+    )
+
+
+def keep_from_checkpoint(connection: duckdb.DuckDBPyConnection) -> None:
+    """Let DuckDB close the file without a checkpoint; what was committed is in the write-ahead log.
+
+    A checkpoint overwrites the file's metadata in place. Where the disk takes only a part of that, as one that was
+    full a moment ago may, the file is damaged.
+    """
+    with suppress(duckdb.Error):
+        connection.execute("PRAGMA disable_checkpoint_on_shutdown")
 
 
 @contextmanager

@@ -33,7 +33,12 @@ from taxi_assets.warehouses.duckdb.catalog import (
     require_own_table,
     single_row,
 )
-from taxi_assets.warehouses.duckdb.connection import open_database, translated_errors
+from taxi_assets.warehouses.duckdb.connection import (
+    could_not_write,
+    keep_from_checkpoint,
+    open_database,
+    translated_errors,
+)
 from taxi_assets.warehouses.duckdb.dialect import DIALECT
 from taxi_assets.warehouses.duckdb.new_columns import add_new_columns, create_month_view
 from taxi_assets.warehouses.duckdb.tables import read_table, write_table
@@ -221,6 +226,10 @@ class DuckDBWarehouse(DuckDBResource):
         connection = self.connect(log)
         try:
             yield connection
+        except duckdb.Error as error:
+            if could_not_write(error):
+                keep_from_checkpoint(connection)
+            raise
         finally:
             connection.close()
 
@@ -246,10 +255,11 @@ class DuckDBWarehouse(DuckDBResource):
         """Drop a table of this project if the block fails."""
         try:
             yield
-        except BaseException:
-            # On a full disk this may fail too; then the next load does it, and the first error is the one to show.
-            with suppress(TaxiAssetsError), self._exclusive(f"drop {table}", log) as connection:
-                drop_own(connection, table)
+        except BaseException as error:
+            # Where nothing can be written, the next load does it.
+            if not could_not_write(error.__cause__):
+                with suppress(TaxiAssetsError), self._exclusive(f"drop {table}", log) as connection:
+                    drop_own(connection, table)
             raise
 
 
