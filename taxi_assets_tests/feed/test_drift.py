@@ -152,6 +152,7 @@ def test_a_file_with_an_unknown_column_is_looked_at_again_once_that_is_described
     [
         ("VendorID", pa.string(), "VendorID (string instead of a number)"),
         ("fare_amount", pa.string(), "fare_amount (string instead of a number)"),
+        ("fare_amount", pa.decimal256(60, 40), "fare_amount (decimal256(60, 40) instead of a number)"),
         ("trip_type", pa.bool_(), "trip_type (bool instead of a number)"),
         ("lpep_pickup_datetime", pa.string(), "lpep_pickup_datetime (string instead of a date and time without"),
         ("lpep_dropoff_datetime", pa.timestamp("us", "UTC"), "(timestamp[us, tz=UTC] instead of a date and time"),
