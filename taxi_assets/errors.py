@@ -47,7 +47,7 @@ class LandingError(TaxiAssetsError):
 
 
 class LandingInterruptedError(LandingError):
-    """The verification of a file was ended from outside, for example because the machine had no memory left."""
+    """The verification of a file was ended from outside, for example because the machine ran out of memory."""
 
     is_transient = True
 

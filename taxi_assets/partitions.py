@@ -63,8 +63,14 @@ def months_of_run(context: dg.AssetExecutionContext) -> Sequence[Month]:
     """The months of a run's partitions, in order.
 
     Raises:
-        UnknownTaxiOrMonthError: The range is reversed and therefore empty; Dagster itself accepts it.
+        UnknownTaxiOrMonthError: No month is given, or the range is reversed and therefore empty, which Dagster accepts.
     """
+    if not context.has_partition_key and not context.has_partition_key_range:
+        raise UnknownTaxiOrMonthError(
+            "No months were chosen for this run: choose a partition or a range of partitions, such as --partition "
+            "2020-10 or --partition-range 2019-01...2019-12; for a job, set the run's tags, such as "
+            '--tags \'{"dagster/partition": "2020-10"}\'.'
+        )
     if not context.partition_keys:
         raise UnknownTaxiOrMonthError(
             "The range of months is empty: write the earlier month first, for example 2019-01...2019-12."

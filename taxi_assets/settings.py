@@ -65,6 +65,9 @@ LANDING: Final = Setting(
     "where raw files land: a folder, or `gs://<bucket>/<prefix>` for machines that don't share a disk",
 )
 KEEP_RAW: Final = Setting("TAXI_KEEP_RAW", "`yes`", "`no` deletes a month's raw file after the month is merged")
+ZONE_COUNT: Final = Setting(
+    "TAXI_ZONE_COUNT", "265", "how many zones the file of the taxi zones must have, for a mirror that has others"
+)
 MONTHS_AT_ONCE: Final = Setting("TAXI_MONTHS_AT_ONCE", "4", "months of a range that are in progress at the same time")
 MONTHS_PER_RUN: Final = Setting("TAXI_MONTHS_PER_RUN", "all", "months that one run of a backfill from the UI takes")
 ALERT_WEBHOOK: Final = Setting("TAXI_ALERT_WEBHOOK", "none", "address that alerts are sent to; a secret")
@@ -123,7 +126,18 @@ DBT_GIT_FOLDER: Final = Setting("TAXI_DBT_GIT_FOLDER", "its top folder", "folder
 DAGSTER_HOME: Final = Setting("DAGSTER_HOME", "`$TAXI_HOME/dagster` under `make`", "folder of Dagster's own state")
 
 SETTINGS: Final[Mapping[str, tuple[Setting, ...]]] = {
-    "Trips": (HOME, SOURCE, FEED, LANDING, KEEP_RAW, MONTHS_AT_ONCE, MONTHS_PER_RUN, ALERT_WEBHOOK, DAGSTER_HOME),
+    "Trips": (
+        HOME,
+        SOURCE,
+        FEED,
+        LANDING,
+        KEEP_RAW,
+        ZONE_COUNT,
+        MONTHS_AT_ONCE,
+        MONTHS_PER_RUN,
+        ALERT_WEBHOOK,
+        DAGSTER_HOME,
+    ),
     "PostgreSQL": (
         POSTGRES_URL,
         POSTGRES_HOST,
@@ -218,6 +232,15 @@ def keep_raw_files() -> bool:
         SettingsError: TAXI_KEEP_RAW is neither yes nor no.
     """
     return _yes_or_no(KEEP_RAW, default=True)
+
+
+def zone_count() -> int | None:
+    """How many taxi zones there must be; None for as many as are published.
+
+    Raises:
+        SettingsError: TAXI_ZONE_COUNT is not a positive whole number.
+    """
+    return _positive_number(ZONE_COUNT)
 
 
 def months_at_once() -> int:

@@ -136,6 +136,11 @@ def with_value(name: str, value: str, row: int = 17) -> bytes:
         ("fare_amount", "0x10", "is not a number"),
         ("fare_amount", "$5", "is not a number"),
         ("fare_amount", "5.00001", "has more than four decimals"),
+        ("fare_amount", "1234567890.12345", "has more than four decimals"),
+        ("fare_amount", "5.0000000000000000001", "has more than four decimals"),
+        ("fare_amount", "1e-400", "has more than four decimals"),
+        ("fare_amount", "+-5", "is not a number"),
+        ("fare_amount", "1e1000000000000", "is out of range"),
         ("fare_amount", "10000000000", "is out of range"),
         ("fare_amount", "1e300", "is out of range"),
         ("VendorID", "1.5", "is not a whole number"),
@@ -157,6 +162,30 @@ def test_a_value_that_its_column_cannot_hold_is_shown_with_line_and_column(
     put_csv(loaded.source, GREEN, JANUARY, with_value(name, value))
     # The header is line 1, so the row with index 17 is line 19.
     assert_refused(loaded, FILE, f"line 19, column {name}: “{value}” {cause}", "correct the file at its source")
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "shown"),
+    [
+        ("fare_amount", "\t5", "“\\t5” is not a number"),
+        ("fare_amount", '"5" ', '“"5" ” has text after its closing quote'),
+        ("store_and_fwd_flag", "N\0", "“N\\x00” is not readable text"),
+        ("store_and_fwd_flag", '"N', '“"N” has a quote that is not closed in its line'),
+        ("store_and_fwd_flag", "N" * 65_536, ""),
+    ],
+    ids=["a tab", "a blank beside a quote", "a NUL", "an open quote", "a long line"],
+)
+def test_what_a_lenient_reader_takes_is_shown_too(loaded: Project, name: str, field: str, shown: str):
+    put_csv(loaded.source, GREEN, JANUARY, with_value(name, field))
+    place = f"line 19, column {name}: {shown}" if shown else "has a line of more than 65,536 bytes, line 19"
+    assert_refused(loaded, FILE, place)
+
+
+@pytest.mark.parametrize("end", [b"\r", b"\r\r\n", b"\n\r\n\r"], ids=["CR", "CR CR LF", "CR at the start of a line"])
+def test_a_line_end_of_another_kind_is_shown_with_its_line(loaded: Project, end: bytes):
+    lines = WHOLE.split(b"\r\n")
+    put_csv(loaded.source, GREEN, JANUARY, b"\r\n".join(lines[:18]) + end + b"\r\n".join(lines[18:]))
+    assert_refused(loaded, FILE, "has a carriage return that is not part of its line end")
 
 
 def test_a_text_that_is_not_utf8_is_shown_with_line_and_column(loaded: Project):
@@ -210,7 +239,10 @@ def test_a_quoted_field_that_spans_lines_does_not_hide_rows(loaded: Project):
     [
         pytest.param(lambda text: text.replace(b"\r\n", b"\n"), id="unix line ends"),
         pytest.param(lambda text: text.removesuffix(b"\r\n"), id="no line end at the end"),
+        pytest.param(lambda text: text.replace(b"\r\n", b"\n", 30), id="unix line ends in the first half"),
+        pytest.param(lambda text: text.replace(b"\r\n", b"\n", 1), id="a header with a unix line end"),
         pytest.param(lambda text: text + b"\r\n\r\n", id="blank lines at the end"),
+        pytest.param(lambda text: text + b"\r\n\n\r\n", id="blank lines of both kinds at the end"),
         pytest.param(lambda text: text.replace(b"\r\n", b"\r\n\r\n"), id="blank lines in between"),
         pytest.param(lambda text: b"\xef\xbb\xbf" + text, id="byte order mark"),
         pytest.param(lambda text: text.replace(b",N,", b',"N",'), id="quoted"),
@@ -409,6 +441,25 @@ def test_a_full_disk_is_one_sentence_and_leaves_the_old_month(
     assert loaded.rows("green_tripdata") == before
     assert loaded.run().success
     assert len(loaded.rows("green_tripdata")) == 30_060
+
+
+@pytest.mark.parametrize("room", [14_000, 20_000, 45_000, 300_000])
+def test_a_file_that_can_be_written_only_at_its_beginning_is_not_damaged(loaded: Project, tmp_path: Path, room: int):
+    """A checkpoint overwrites metadata in place, and damaged the file where that broke off."""
+    put_sample(loaded.source, GREEN, JANUARY, 30_000)
+    assert loaded.run(checks=False).success
+    before = loaded.digest("green_tripdata")
+    assert loaded.database.stat().st_size > room
+    put_sample(loaded.source, GREEN, JANUARY, 14_000)
+    assert loaded.run(stages=("raw",)).success
+    report = tmp_path / "report"
+    child = processes().Process(target=_run_with_little_room, args=(loaded.folder, room, ("month", "main"), report))
+    child.start()
+    child.join()
+    assert_one_sentence(report.read_text())
+    assert loaded.digest("green_tripdata") == before
+    assert loaded.run(checks=False).success
+    assert loaded.digest("green_tripdata")[0] == 14_060
 
 
 def test_the_command_line_shows_the_sentence_and_fails(loaded: Project):

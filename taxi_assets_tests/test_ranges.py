@@ -276,3 +276,14 @@ def test_checks_alone_change_nothing(loaded: Project, months: str):
     records = outcome.checks(MAIN)["rows_match_file"].metadata["months"].records
     assert [record.data["month"] for record in records] == [str(month) for month in parse_month_range(months)]
     assert loaded.everything() == before
+
+
+def test_a_job_without_months_fails_in_one_sentence(four_months: Project):
+    job = four_months.definitions().resolve_job_def("load_duckdb")
+    result = job.execute_in_process(instance=four_months.instance, raise_on_error=False)
+    assert not result.success
+    failures = [event.step_failure_data for event in result.all_events if event.is_step_failure]
+    assert failures
+    for failure in failures:
+        assert failure.user_failure_data is not None
+        assert failure.user_failure_data.description.startswith("No months were chosen for this run: choose")

@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
 from taxi_assets.months import Month
 from taxi_assets.published import PublishedMonth, published_month
 from taxi_assets.taxis import Column, Taxi
 from taxi_assets.zones import ZONES_COLUMNS, ZONES_PATH, ZONES_TABLE
-
-LONGEST_LINE: Final = 64 * 1024
-"""Most bytes of a CSV's line, with its end, that verification and DuckDB's reader take."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +132,8 @@ class LandedFile:
         csv_size: Length of the CSV in bytes, uncompressed; None for a Parquet file.
         rows: Data rows, without the header.
         header: Names of the columns that the definition knows, spelt as there, in the order of the file.
-        is_plain: Whether every reader reads the same values, as far as counting can prove it; see ``Contents``.
+        is_plain: Whether counting alone proves that a lenient reader can't misread it; see
+            :class:`taxi_assets.source.plain.PlainRows`.
         notes: Findings that don't stop the load, as sentences.
         fetched: Whether this call fetched it; False if what landed before was still current.
         seconds: How long fetching and verifying took.

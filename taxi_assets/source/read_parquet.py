@@ -163,7 +163,9 @@ def _holds(type_: pa.DataType) -> str:
         return "nothing"
     if types.is_dictionary(type_):
         type_ = type_.value_type
-    if types.is_integer(type_) or types.is_floating(type_) or types.is_decimal(type_):
+    # Readers take a decimal of more than 38 digits for a double.
+    is_exact = types.is_decimal(type_) and not types.is_decimal256(type_)
+    if types.is_integer(type_) or types.is_floating(type_) or is_exact:
         return "number"
     if types.is_timestamp(type_) and type_.tz is None:
         return "timestamp"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from taxi_assets.errors import DamagedFileError, UnexpectedContentError
+from taxi_assets.source.csv_lines import CsvLines
 from taxi_assets.source.files import RawFile
 from taxi_assets.source.header import defined_names
 
@@ -37,9 +38,8 @@ class Contents:
         csv_size: Length of the CSV in bytes, uncompressed; None for a Parquet file.
         rows: Lines after the header that are not blank.
         header: Names of the columns that the definition knows, spelled as there, in the order of the file.
-        is_plain: Whether a lenient reader reads the same values as a strict one: rows have exactly as many separators
-            as their columns need, all lines end alike, and there are no quotes, exponents, underscores, control
-            characters, letters beyond ASCII, or numbers with more digits than a DOUBLE has.
+        is_plain: Whether its rows are plain, so that a lenient reader can't misread them; see
+            :class:`taxi_assets.source.plain.PlainRows`.
         unknown_columns: How many values there are in each column that the definition doesn't know.
     """
 
@@ -68,9 +68,6 @@ def verify(path: Path, file: RawFile, *, source: str, announced_size: int | None
             read the gzip header.
         OSError: ``path`` can't be read.
     """
-    # NumPy takes a moment to import, which most processes of the project don't need.
-    from taxi_assets.source.csv_lines import CsvLines  # noqa: PLC0415
-
     where = f"{file.name} from {source}"
     size = require_size(path, where, announced_size)
     digest = hashlib.sha256()
@@ -79,7 +76,7 @@ def verify(path: Path, file: RawFile, *, source: str, announced_size: int | None
         pieces = _gunzipped(stored, where) if file.is_gzip else stored
         first_line, rest = _first_line(pieces, where)
         header = _header(first_line, file, where)
-        lines = CsvLines(where, first_line)
+        lines = CsvLines(where, first_line, len(header))
         lines.take(rest)
         for piece in pieces:
             lines.take(piece)
@@ -94,7 +91,7 @@ def verify(path: Path, file: RawFile, *, source: str, announced_size: int | None
         csv_size=len(first_line) + 1 + lines.size,
         rows=lines.rows,
         header=header,
-        is_plain=lines.is_plain(len(header)),
+        is_plain=lines.is_plain(),
     )
 
 

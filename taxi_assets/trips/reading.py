@@ -11,13 +11,16 @@ from typing import Any, Final
 
 from taxi_assets.errors import UnexpectedContentError
 from taxi_assets.months import Month
-from taxi_assets.source.files import LONGEST_LINE, LandedFile
+from taxi_assets.source.files import LandedFile
+from taxi_assets.source.plain import LONGEST_LINE
 from taxi_assets.sql import render
-from taxi_assets.taxis import Taxi
+from taxi_assets.taxis import Column, Taxi
 from taxi_assets.trips.columns import (
     COLUMN_TYPES,
     READER_TYPES,
+    TableDefinition,
     as_written,
+    file_columns,
     id_text,
     is_unchanged_in_csv,
     is_unchanged_in_parquet,
@@ -33,24 +36,26 @@ _ROWS_WORTH_A_PART: Final = 100_000
 def insert_statement(taxi: Taxi, month: Month, landed: LandedFile, *, table: str) -> tuple[str, dict[str, Any]]:
     """The statement that reads a landed file into a table with ids as text, and its values."""
     values = {"path": str(landed.path), "filename": landed.filename, "file_month": month.first_day}
-    return render(__package__, "insert_month.sql", table=table, **_reading(taxi, landed, id_function="md5")), values
+    return render(__package__, "insert_month.sql", table=table, **_month(taxi, landed, id_function="md5")), values
 
 
 def select_statement(taxi: Taxi, landed: LandedFile) -> tuple[str, dict[str, Any]]:
     """The statement that reads a landed file with ids as numbers of 16 bytes, which are those of the MD5."""
-    statement = render(__package__, "read_month.sql", **_reading(taxi, landed, id_function="md5_number"))
+    statement = render(__package__, "read_month.sql", **_month(taxi, landed, id_function="md5_number"))
     return statement, {"path": str(landed.path)}
 
 
-def require_even_rows(landed: LandedFile, taxi: Taxi) -> None:
+def require_even_rows(landed: LandedFile, definition: TableDefinition) -> None:
     """Make sure that DuckDB reads the file as it is.
 
-    DuckDB takes an empty field too many, which shifts the rest of its row, and digits with underscores.
+    DuckDB's reader is lenient; :mod:`taxi_assets.source.plain` says in what. A file that is not plain is read line by
+    line here, by a reader that is not.
 
     Raises:
         UnexpectedContentError: A row has too few or too many fields, or a value is not of its column's kind.
+        DamagedFileError: The file can't be read.
     """
-    problems = None if landed.is_plain else describe_problems(landed, taxi)
+    problems = None if landed.is_plain else describe_problems(landed, definition)
     if problems:
         raise problems
 
@@ -89,20 +94,39 @@ def parquet_parts(landed: LandedFile) -> Sequence[tuple[int, int]]:
     return [(first, first + size) for first in range(0, landed.rows, size)]
 
 
-def _reading(taxi: Taxi, landed: LandedFile, *, id_function: str) -> dict[str, Any]:
-    """What ``read_month.sql`` is rendered with."""
+def reading(
+    definition: TableDefinition, landed: LandedFile, *, written_columns: Sequence[Column] = ()
+) -> dict[str, Any]:
+    """What ``read_rows.sql`` is rendered with.
+
+    Args:
+        definition: What the file is read by.
+        landed: The file.
+        written_columns: Columns of dates and times whose text is given beside the value.
+    """
     return {
-        "taxi": taxi,
-        "identity": taxi.identity_columns,
-        "file_columns": [taxi.column(name) for name in landed.header],
+        "columns": definition.columns,
+        "file_columns": file_columns(definition, landed.header),
+        "written_columns": written_columns,
         "file_reader": "read_parquet_file.sql" if landed.is_parquet else "read_csv_file.sql",
-        "longest_line": LONGEST_LINE,
         "parts": parquet_parts(landed) if landed.is_parquet else [],
+        "is_plain": landed.is_plain,
+        "longest_line": LONGEST_LINE,
         "column_types": COLUMN_TYPES,
         "reader_types": READER_TYPES,
-        "id_function": id_function,
-        "id_text": id_text,
         "as_written": as_written,
         "text_as_written": text_in_parquet if landed.is_parquet else text_in_csv,
         "is_unchanged": is_unchanged_in_parquet if landed.is_parquet else is_unchanged_in_csv,
+    }
+
+
+def _month(taxi: Taxi, landed: LandedFile, *, id_function: str) -> dict[str, Any]:
+    """What ``read_month.sql`` is rendered with."""
+    identity = taxi.identity_columns
+    return {
+        **reading(taxi, landed, written_columns=[column for column in identity if column.kind == "timestamp"]),
+        "taxi": taxi,
+        "identity": identity,
+        "id_function": id_function,
+        "id_text": id_text,
     }

@@ -61,7 +61,7 @@ class FetchedRows:
     """The rows of a query as an Arrow stream: fetched when they are needed, and again for each reading."""
 
     def __init__(self, columns: pa.Schema, batches: Callable[[], Iterator[pa.RecordBatch]]) -> None:
-        """Take the columns, and what runs the query and yields its rows."""
+        """Take the columns, and a function that runs the query and yields its rows."""
         self._columns, self._batches = columns, batches
 
     def __arrow_c_schema__(self) -> object:

@@ -152,6 +152,7 @@ def test_a_file_with_an_unknown_column_is_looked_at_again_once_that_is_described
     [
         ("VendorID", pa.string(), "VendorID (string instead of a number)"),
         ("fare_amount", pa.string(), "fare_amount (string instead of a number)"),
+        ("fare_amount", pa.decimal256(60, 40), "fare_amount (decimal256(60, 40) instead of a number)"),
         ("trip_type", pa.bool_(), "trip_type (bool instead of a number)"),
         ("lpep_pickup_datetime", pa.string(), "lpep_pickup_datetime (string instead of a date and time without"),
         ("lpep_dropoff_datetime", pa.timestamp("us", "UTC"), "(timestamp[us, tz=UTC] instead of a date and time"),
@@ -186,6 +187,14 @@ def test_a_column_that_is_there_twice_is_refused(fed: FedProject):
             None,
             "row 31, column lpep_pickup_datetime: “2022-10-01 00:00:00.5” is not a date and time like",
         ),
+        (
+            "lpep_dropoff_datetime",
+            -(2**63),
+            None,
+            "row 31, column lpep_dropoff_datetime: “-9223372036854775808 microseconds since 1970” is out of range",
+        ),
+        ("fare_amount", 1234567890.12345, None, "row 31, column fare_amount: “1234567890.12345” has more than four"),
+        ("store_and_fwd_flag", "N\0", None, "row 31, column store_and_fwd_flag: “N\\x00” is not readable text"),
     ],
 )
 def test_a_value_that_would_change_fails_the_month_and_is_named(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dagster as dg
 import pytest
 from google.api_core.exceptions import BadRequest
 
 from taxi_assets.sql import _environment
-from taxi_assets.trips.columns import NOISE
-from taxi_assets.trips.diagnosis import _fault
+from taxi_assets.trips.columns import NOT_TEXT, ROUNDING_ERROR
+from taxi_assets.trips.values import fault_of
 from taxi_assets.warehouses.bigquery import statements
 from taxi_assets.warehouses.bigquery.dialect import DIALECT
 from taxi_assets_tests.csv_files import csv_bytes, made_trips, put_csv
@@ -36,6 +37,15 @@ TEXTS = {
         "inf",
         " ",
         "1e400",
+        "1e-400",
+        "0e5",
+        "+-5",
+        "\t5",
+        "5\f",
+        "5.0000000000000000001",
+        "2147483647.0000000001",
+        "0000000000000000000005",
+        "1e1000000000000",
     ],
     "decimal": [
         "0",
@@ -62,6 +72,28 @@ TEXTS = {
         "nan",
         "-inf",
         "0x1p3",
+        "+-5",
+        "-5\t",
+        "\v5",
+        "1e-400",
+        "-1e-5",
+        "1e1000000000000",
+        "5.0000000000000000001",
+        "5.00000000000000000000",
+        "1234567890.12345",
+        "1234567890.1235",
+        "1234567890.1234001",
+        "999999.10000000009",
+        "1000000.1000000001",
+        "9999999999.99999",
+        "8.800000000000001",
+        "8.80000000000001",
+        "17.999999999999996",
+        "98765.4321000001",
+        "0.0000999999999999999",
+        "0.00009999999999999999",
+        "4.440892098500626e-16",
+        "-0.30000000000000004e0",
     ],
     "timestamp": [
         "2019-01-02 03:04:05",
@@ -77,14 +109,19 @@ TEXTS = {
         "2019-1-2 03:04:05",
         "2019-01-02 03:04:60",
         "2019-01-02 03:04:05 UTC",
+        "0000-01-01 00:00:00",
+        "0001-01-01 00:00:00",
+        "9999-12-31 23:59:59",
+        "10000-01-01 00:00:00",
     ],
+    "text": ["N", "é", "a b", "\u00a0", "Y\t", "\x7f", "\u0085", "a\nb"],
 }
-COLUMNS = {"integer": "VendorID", "decimal": "fare_amount", "timestamp": GREEN.pickup}
+COLUMNS = {"integer": "VendorID", "decimal": "fare_amount", "timestamp": GREEN.pickup, "text": "store_and_fwd_flag"}
 
 # What the monthly table's statement asks of one text, asked of many at once.
 JUDGE = """
 {% from "values.sql" import is_unchanged %}
-SELECT `text`, COALESCE({{ is_unchanged(kind, "`text`", noise) }}, FALSE)
+SELECT `text`, COALESCE({{ is_unchanged(kind, "`text`", rounding_error, not_text) }}, FALSE)
 FROM UNNEST([{% for text in texts %}{{ text | literal }}{{ ", " if not loop.last }}{% endfor %}]) AS `text`
 """
 
@@ -95,10 +132,10 @@ def test_bigquery_takes_the_same_texts_for_values_as_duckdb(project: GcpProject,
     query = (
         _environment(statements.__package__, DIALECT.quoting)
         .from_string(JUDGE)
-        .render(kind=kind, texts=texts, noise=NOISE)
+        .render(kind=kind, texts=texts, rounding_error=ROUNDING_ERROR, not_text=NOT_TEXT)
     )
     column = GREEN.column(COLUMNS[kind])
-    assert dict(project.query(query)) == {text: _fault(column, text) is None for text in texts}
+    assert dict(project.query(query)) == {text: fault_of(column, text) is None for text in texts}
 
 
 def test_a_bad_value_is_shown_with_line_and_column_and_nothing_changes(project: GcpProject):
@@ -121,7 +158,7 @@ def test_a_bad_value_is_shown_with_line_and_column_and_nothing_changes(project: 
 
 def test_bigquery_itself_names_column_and_value(project: GcpProject):
     trips = made_trips(GREEN, JANUARY, 5)
-    trips[3]["PULocationID"] = "1.5; it's “odd”"
+    trips[3]["PULocationID"] = "1.5; it's odd"
     put_csv(project.source, GREEN, JANUARY, csv_bytes(GREEN.header, trips))
     assert project.run(stages=("raw", "object", "external"), checks=False).success
     warehouse = project.bigquery()
@@ -149,3 +186,22 @@ def test_a_row_with_a_field_too_few_is_shown_with_its_line(project: GcpProject):
     put_csv(project.source, GREEN, JANUARY, b"\r\n".join(lines))
     assert "line 5 has 19 fields instead of 20" in project.run(checks=False).failure
     assert "green_tripdata" not in project.tables()
+
+
+def test_zones_that_are_not_right_leave_the_good_ones(project: GcpProject):
+    def load(zones: bytes) -> dg.ExecuteInProcessResult:
+        path = project.source / "misc" / "taxi_zone_lookup.csv"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(zones)
+        selection = dg.AssetSelection.assets(["raw", "taxi_zones"], ["bigquery", "taxi_zones"])
+        job = dg.define_asset_job("zones", selection).resolve(asset_graph=project.definitions().resolve_asset_graph())
+        return job.execute_in_process(instance=project.instance, raise_on_error=False)
+
+    lines = ['"LocationID","Borough","Zone","service_zone"', *(f'{number},"B","Z","S"' for number in range(1, 266)), ""]
+    good = "\n".join(lines).encode()
+    assert load(good).success
+    before = project.query("SELECT * FROM taxi_zones ORDER BY LocationID")
+    assert len(before) == 265
+    for bad in (good.replace(b"\n5,", b"\n5.5,"), good[: good.index(b"\n101,") + 1]):
+        assert not load(bad).success
+        assert project.query("SELECT * FROM taxi_zones ORDER BY LocationID") == before

@@ -99,7 +99,13 @@ class PostgresProject(Project):
     def run_zones(self, **settings: Any) -> dg.ExecuteInProcessResult:
         """Materialize the zones, from their file to the server, and check them."""
         keys = [dg.AssetKey(["raw", "taxi_zones"]), self.kind.key("taxi_zones")]
-        selection = dg.AssetSelection.assets(*keys)
+        return self._run(dg.AssetSelection.assets(*keys), **settings)
+
+    def run_zones_check(self) -> dg.ExecuteInProcessResult:
+        """Check the zones' table as it is."""
+        return self._run(dg.AssetSelection.checks_for_assets(self.kind.key("taxi_zones")))
+
+    def _run(self, selection: dg.AssetSelection, **settings: Any) -> dg.ExecuteInProcessResult:
         definitions = self.definitions(**settings)
         job = dg.define_asset_job("zones", selection).resolve(asset_graph=definitions.resolve_asset_graph())
         return job.execute_in_process(instance=self.instance, raise_on_error=False)

@@ -232,7 +232,7 @@ def test_a_connection_that_dies_silently_fails_within_seconds_and_the_next_load_
         # The proxy still holds the server's half, which waits for more rows.
         again = direct.run(checks=False, abandoned_seconds=1.0)
         assert again.success, again.failure
-        assert "it is ended, as its client is gone" in again.log
+        assert "it is ended, because its client is gone" in again.log
     assert direct.query(f"SELECT count(*) FROM {MAIN}") == [(40_000,)]
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 from taxi_assets.months import Month
 from taxi_assets.ownership import COMMENT_PREFIX
 from taxi_assets.taxis import ADDED_COLUMNS, Taxi
-from taxi_assets.trips.columns import NOISE
+from taxi_assets.trips.columns import NOT_TEXT, ROUNDING_ERROR
 from taxi_assets.warehouses.bigquery.dialect import DIALECT
 from taxi_assets.warehouses.trip_tables import KEY, column_names, staging_table, table_columns
 
@@ -41,7 +41,8 @@ def render_statement(template: str, dataset: str, **values: Any) -> str:
         required=ADDED_COLUMNS,
         day=DIALECT.day,
         comment_prefix=COMMENT_PREFIX,
-        noise=NOISE,
+        rounding_error=ROUNDING_ERROR,
+        not_text=NOT_TEXT,
         refusal=REFUSAL,
         **values,
     )

@@ -361,6 +361,6 @@ def _explain_refusal(taxi: Taxi, landed: LandedFile, error: BadRequest) -> TaxiA
     if refused is None:
         return error
     return UnexpectedContentError(
-        f"{landed.path.name} has a value that can't be stored unchanged in {taxi.table}: column {refused['column']}: "
+        f"{landed.path.name} has a value that {taxi.table} can't hold unchanged: column {refused['column']}: "
         f"“{refused['value']}”. Nothing was loaded; correct the file at its source, or fetch it again."
     )

@@ -6,7 +6,7 @@ import logging
 import re
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,8 +24,8 @@ _NO_ROOM: Final = ("No space left", "Disk quota exceeded", "File too large")
 _DAMAGED: Final = ("Corrupt database file", "does not match block checksum", "computed checksum")
 _INTERRUPTED: Final = "Query interrupted"
 
-REBUILD: Final = "run the job rebuild_duckdb, which makes it again from the landing zone"
-"""The remedy for a file that is damaged."""
+REBUILD: Final = "run the job rebuild_duckdb, which creates it again from the landing zone"
+"""The remedy for a damaged file."""
 
 
 def open_database(
@@ -34,11 +34,11 @@ def open_database(
     """Open the database. Wait while another process has it open, because DuckDB lets only one process write.
 
     Args:
-        path: The file, which is created where it is missing.
+        path: The file, which is created if it is missing.
         config: DuckDB's settings.
-        wait_seconds: How long to wait for another process.
-        log: Where waiting is logged.
-        read_only: Whether to open it for reading only, which keeps writers out and lets readers in.
+        wait_seconds: Seconds to wait for another process.
+        log: The log for messages about waiting.
+        read_only: Whether to open it only for reading; other processes can then read it too, but not write.
 
     Raises:
         WarehouseBusyError: Another process had it open for longer than ``wait_seconds``.
@@ -135,6 +135,23 @@ def _require_own_database(connection: duckdb.DuckDBPyConnection, path: Path) -> 
         )
 
 
+def could_not_write(error: BaseException | None) -> bool:
+    """Whether DuckDB failed because a file could not be written."""
+    return isinstance(error, duckdb.IOException) or (
+        isinstance(error, duckdb.Error) and any(words in str(error) for words in _NO_ROOM)
+    )
+
+
+def keep_from_checkpoint(connection: duckdb.DuckDBPyConnection) -> None:
+    """Let DuckDB close the file without a checkpoint; what was committed is in the write-ahead log.
+
+    A checkpoint overwrites the file's metadata in place. Where the disk takes only a part of that, as one that was
+    full a moment ago may, the file is damaged.
+    """
+    with suppress(duckdb.Error):
+        connection.execute("PRAGMA disable_checkpoint_on_shutdown")
+
+
 @contextmanager
 def translated_errors(path: Path, action: str) -> Iterator[None]:
     """Translate DuckDB's errors into one sentence: what could not be done, where, and what to do.
@@ -152,16 +169,16 @@ def translated_errors(path: Path, action: str) -> Iterator[None]:
         if isinstance(error, duckdb.InterruptException):
             raise KeyboardInterrupt from error
         if isinstance(error, duckdb.OutOfMemoryException) or any(words in text for words in _NO_ROOM):
-            remedy = "make room on that disk or in memory (the DuckDB resource's memory_limit), then run again"
+            remedy = "make room on that disk, or raise the DuckDB resource's memory_limit, then run again"
         elif any(words in text for words in _DAMAGED):
             remedy = f"the file is damaged; {REBUILD}"
         elif isinstance(error, duckdb.FatalException):
             problem, remedy = WarehouseUnavailableError, "the database was closed and is opened again; run again"
         else:
-            remedy = "the warehouse is as it was before"
+            remedy = "the warehouse is unchanged; run again"
         raise problem(f"DuckDB could not {action} in {path} ({cause}): {remedy}.") from error
     except RuntimeError as error:
-        # What DuckDB raises where Ctrl-C meets one of its queries.
+        # DuckDB raises this if Ctrl-C interrupts one of its queries.
         if str(error) == _INTERRUPTED:
             raise KeyboardInterrupt from error
         raise

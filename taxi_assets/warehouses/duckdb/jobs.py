@@ -1,4 +1,4 @@
-"""The job that makes the embedded warehouse again from the landing zone."""
+"""The job that creates the embedded warehouse again from the landing zone."""
 
 import dagster as dg
 
@@ -9,17 +9,20 @@ from taxi_assets.warehouses.duckdb.rebuild import rebuild
 
 @dg.op(required_resource_keys={"source", "duckdb"})
 def load_all_that_landed(context: dg.OpExecutionContext) -> dg.Output[None]:
-    """Load all months that have landed into a new file, check it, and put it in the old file's place."""
+    """Load all landed months into a new file, check it, and replace the old file by it."""
     source: TripSource = context.resources.source
     with as_dagster_failures():
         rebuilt = rebuild(context.resources.duckdb, source, context.log)
     context.log.info(f"{rebuilt.months:,} months with {rebuilt.rows:,} trips are in the new file")
     if rebuilt.left_out:
-        context.log.warning(f"Materialize these months, whose raw files were purged: {', '.join(rebuilt.left_out)}")
+        context.log.warning(
+            f"These months are not in the new file, because their raw files were purged: materialize them again: "
+            f"{', '.join(rebuilt.left_out)}"
+        )
     if rebuilt.other_tables:
         context.log.warning(
-            f"The new file does not have these tables: {', '.join(rebuilt.other_tables)}. Materialize the assets that "
-            f"make them, or copy them from {rebuilt.kept}."
+            f"These tables are not in the new file: {', '.join(rebuilt.other_tables)}. Materialize their assets, or "
+            f"copy the tables from {rebuilt.kept}."
         )
     metadata: dict[str, dg.RawMetadataValue] = {
         "months": rebuilt.months,
@@ -33,11 +36,11 @@ def load_all_that_landed(context: dg.OpExecutionContext) -> dg.Output[None]:
 
 @dg.job(
     description=(
-        "Makes the DuckDB warehouse again from the raw files in the landing zone: into a new file, which is checked "
-        "and then takes the old file's place. The old file stays beside it under another name."
+        "Creates the DuckDB warehouse again from the raw files in the landing zone. The months are loaded into a new "
+        "file, which is checked and then replaces the old file. The old file is kept beside it under another name."
     ),
     executor_def=dg.in_process_executor,
 )
 def rebuild_duckdb() -> None:
-    """Make the DuckDB warehouse again from the landing zone."""
+    """Create the DuckDB warehouse again from the landing zone."""
     load_all_that_landed()

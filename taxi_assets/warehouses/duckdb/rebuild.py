@@ -1,4 +1,4 @@
-"""Makes the embedded warehouse again from the landing zone, for a file that is damaged or lost."""
+"""Creates the embedded warehouse again from the landing zone, if its file is damaged or lost."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from taxi_assets.warehouses.duckdb.warehouse import DuckDBWarehouse
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """What a rebuild came to.
+    """The result of a rebuild.
 
     Attributes:
-        months: How many months of all taxis were loaded.
-        rows: How many trips these have.
+        months: Number of months that were loaded, of all taxis.
+        rows: Number of trips in them.
         left_out: Months whose raw file is no longer in the landing zone, as ``green 2019-01``.
-        other_tables: Tables of the old file that the new one does not have, such as dbt's models and your own.
-        kept: Where the file is that was there before; None where there was none.
+        other_tables: Tables of the old file that are not in the new one, such as dbt's models and the user's own.
+        kept: Path at which the old file is kept; None if there was no old file.
     """
 
     months: int
@@ -42,19 +42,19 @@ class Rebuilt:
 
 
 def rebuild(warehouse: DuckDBWarehouse, source: TripSource, log: logging.Logger) -> Rebuilt:
-    """Load every month that has landed into a new file, check it, and put it in the old file's place.
+    """Load every landed month into a new file, check it, and replace the old file by it.
 
-    The old file stays beside the new one under another name: it may hold tables of your own. Loads that begin
-    meanwhile wait, where the old file can still be opened.
+    The old file is kept beside the new one under another name, because it may contain tables of the user. If the old
+    file can still be opened, loads that begin in the meantime wait.
 
     Raises:
         LandingError: No month has landed here.
-        WarehouseError: A month can't be loaded, or has other rows in the new file than in its raw file.
-        WarehouseBusyError: Another process held the old file for too long.
+        WarehouseError: A month can't be loaded, or its rows in the new file are not those of its raw file.
+        WarehouseBusyError: Another process had the old file open for too long.
     """
     landed, left_out = _landed_months(source)
     if not landed:
-        raise LandingError("No month has landed here, so nothing can be made again: materialize months instead.")
+        raise LandingError("No month has landed here, so nothing can be loaded: materialize months instead.")
     new = warehouse.path.with_name(f".{warehouse.path.name}.rebuilding")
     _remove(new)
     target = DuckDBWarehouse(database=str(new), memory_limit=warehouse.memory_limit)
@@ -78,13 +78,13 @@ def rebuild(warehouse: DuckDBWarehouse, source: TripSource, log: logging.Logger)
 
 
 def _landed_months(source: TripSource) -> tuple[Sequence[tuple[Taxi, Month, LandedFile]], Sequence[str]]:
-    """Every month whose raw file is in the landing zone, and those of which only the note is left."""
+    """Every month whose raw file is in the landing zone, and those of which only the manifest is left."""
     zone, now = source.landing_zone(), datetime.now(UTC)
     found: list[tuple[Taxi, Month, LandedFile]] = []
     left_out = []
     for taxi in all_taxis().values():
         for month in months_of_taxi(taxi, now):
-            # The source's own file comes first, where a month has landed from two sources.
+            # If a month has landed from two sources, the file that the source has now comes first.
             wanted = source.trip_file(taxi, month)
             files = [wanted, *(file for file in (trip_file(taxi, month), feed_file(taxi, month)) if file != wanted)]
             noted = [file for file in files if zone.known(file) is not None]
@@ -102,7 +102,7 @@ def _landed_months(source: TripSource) -> tuple[Sequence[tuple[Taxi, Month, Land
 def _open_old_file(
     warehouse: DuckDBWarehouse, stack: ExitStack, log: logging.Logger
 ) -> duckdb.DuckDBPyConnection | None:
-    """Hold the old file open for reading, where that is possible, so that others can't write to it meanwhile."""
+    """Keep the old file open for reading, if possible, so that other processes can't write to it in the meantime."""
     if not warehouse.path.exists():
         return None
     try:
@@ -110,7 +110,7 @@ def _open_old_file(
     except WarehouseBusyError:
         raise
     except WarehouseError as error:
-        log.warning(f"The file that is replaced can't be read: {error}")
+        log.warning(f"The old file can't be read: {error}")
         return None
     stack.callback(old.close)
     return old
@@ -127,8 +127,8 @@ def _load(target: DuckDBWarehouse, taxi: Taxi, month: Month, file: LandedFile, l
     profile = target.profile_month(taxi, month, "main", log)
     if not merge.rows == profile.rows == file.rows or profile.repeated_ids:
         raise WarehouseError(
-            f"{file.path} has {file.rows:,} rows, but {profile.rows:,} with {profile.repeated_ids:,} repeated ids are "
-            "in the new file: the old one was left in its place; report this, as it should not happen."
+            f"{file.path} has {file.rows:,} rows, but the new file has {profile.rows:,} of them, with "
+            f"{profile.repeated_ids:,} repeated ids: the old file was not replaced; report this, as it is a defect."
         )
     return profile.rows
 
@@ -137,13 +137,13 @@ def _load_zones(target: DuckDBWarehouse, source: TripSource, log: logging.Logger
     try:
         zones = source.landing_zone().landed(zones_file())
     except LandingError:
-        log.warning("The taxi zones have not landed here, and are not in the new file: materialize them.")
+        log.warning("The taxi zones have not landed here, so they are not in the new file: materialize them.")
         return
     target.replace_zones(zones, log)
 
 
 def _put_in_place(new: Path, path: Path) -> Path | None:
-    """Give the new file its name, and return the one that the old file has now."""
+    """Give the new file its final name, and return the path at which the old file is kept."""
     kept = None
     if path.exists():
         kept = path.with_name(f"{path.name}.before-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
@@ -157,7 +157,7 @@ def _put_in_place(new: Path, path: Path) -> Path | None:
 
 
 def _keep(path: Path, kept: Path) -> None:
-    """Give a file a second name; where the file system has no links, another name."""
+    """Give a file a second name; if the file system has no links, rename it instead."""
     try:
         os.link(path, kept)
     except OSError:

@@ -33,7 +33,12 @@ from taxi_assets.warehouses.duckdb.catalog import (
     require_own_table,
     single_row,
 )
-from taxi_assets.warehouses.duckdb.connection import open_database, translated_errors
+from taxi_assets.warehouses.duckdb.connection import (
+    could_not_write,
+    keep_from_checkpoint,
+    open_database,
+    translated_errors,
+)
 from taxi_assets.warehouses.duckdb.dialect import DIALECT
 from taxi_assets.warehouses.duckdb.new_columns import add_new_columns, create_month_view
 from taxi_assets.warehouses.duckdb.tables import read_table, write_table
@@ -55,7 +60,7 @@ from taxi_assets.zones import ZONES_DESCRIPTION, ZONES_TABLE
 _log = logging.getLogger(__name__)
 # A process works on one month at a time: a load keeps all cores busy, and two would share one memory limit.
 _writers: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
-# The connection by which a session keeps a file open.
+# The connections by which sessions keep files open, by the path of the file.
 _sessions: dict[str, duckdb.DuckDBPyConnection] = {}
 
 
@@ -81,7 +86,7 @@ class DuckDBWarehouse(DuckDBResource):
         return Path(self.database).absolute()
 
     def connect(self, log: logging.Logger = _log, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
-        """Open a connection that the caller closes, or that closes when the last result read from it is gone.
+        """Open a connection. The caller closes it, or it closes when the last result read from it is garbage-collected.
 
         Raises:
             WarehouseBusyError: Another process had the file open for longer than ``lock_wait_seconds``.
@@ -221,6 +226,10 @@ class DuckDBWarehouse(DuckDBResource):
         connection = self.connect(log)
         try:
             yield connection
+        except duckdb.Error as error:
+            if could_not_write(error):
+                keep_from_checkpoint(connection)
+            raise
         finally:
             connection.close()
 
@@ -231,7 +240,7 @@ class DuckDBWarehouse(DuckDBResource):
                 with self._connection(log) as connection:
                     yield connection
             except duckdb.FatalException:
-                # It makes every connection of the process to the file useless, until all of them are closed.
+                # After it, all connections of the process to the file are unusable until all of them are closed.
                 self._reopen_session(log)
                 raise
 
@@ -243,13 +252,14 @@ class DuckDBWarehouse(DuckDBResource):
 
     @contextmanager
     def _dropped_after_failure(self, table: str, log: logging.Logger) -> Iterator[None]:
-        """Drop a table of ours if the block fails."""
+        """Drop a table of this project if the block fails."""
         try:
             yield
-        except BaseException:
-            # After a full disk even this may fail: the next load does it, and the first error is the one to see.
-            with suppress(TaxiAssetsError), self._exclusive(f"drop {table}", log) as connection:
-                drop_own(connection, table)
+        except BaseException as error:
+            # Where nothing can be written, the next load does it.
+            if not could_not_write(error.__cause__):
+                with suppress(TaxiAssetsError), self._exclusive(f"drop {table}", log) as connection:
+                    drop_own(connection, table)
             raise
 
 

@@ -49,7 +49,7 @@ _KEEPALIVES: Final = {
     "keepalives_count": 3,
     "tcp_user_timeout": 60_000,
 }
-"""libpq notices within a minute or so that the other end of a connection is gone."""
+"""Settings by which libpq notices within about a minute that the server can't be reached any more."""
 
 _NOTICE_A_LOST_CLIENT: Final = {
     "client_connection_check_interval": "10s",
@@ -58,7 +58,7 @@ _NOTICE_A_LOST_CLIENT: Final = {
     "tcp_keepalives_count": "3",
     "tcp_user_timeout": "60s",
 }
-"""The server's settings by which it notices the same, so that a lost load's lock is released."""
+"""The server's settings by which it notices that a client is lost, and releases the lock of its load."""
 
 _CONTESTED: Final = ("40", "55P03")
 """Prefixes of the SQLSTATEs for a conflict with another session: a deadlock, or a lock that is not available."""
@@ -74,10 +74,10 @@ class PostgresResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     user: str | None = Field(default=None, description="Name of the user.")
     password: str | None = Field(default=None, description="Password of the user.")
     sslmode: str | None = Field(default=None, description="libpq's sslmode.")
-    schema_name: str = Field(default="public", description="Schema of the tables; it is made if it is missing.")
-    connect_timeout_seconds: int = Field(default=10, description="How long a connection may take to come about.")
+    schema_name: str = Field(default="public", description="Schema of the tables; it is created if it is missing.")
+    connect_timeout_seconds: int = Field(default=10, description="Seconds to wait for a connection.")
     check_seconds: float = Field(
-        default=30.0, gt=0, description="Seconds between two checks whether the server still works for a connection."
+        default=30.0, gt=0, description="Seconds between two checks whether the server still knows a connection."
     )
 
     def conninfo(self) -> str:
@@ -174,7 +174,7 @@ class PostgresResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
 def _let_server_notice_a_lost_client(connection: psycopg.Connection[Any]) -> None:
     for name, value in _NOTICE_A_LOST_CLIENT.items():
-        # Some systems that a server runs on can't do all of it.
+        # Some of these settings are not supported on every operating system.
         with suppress(psycopg.Error):
             connection.execute("SELECT set_config(%s, %s, false)", (name, value))
 

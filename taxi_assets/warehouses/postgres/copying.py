@@ -80,7 +80,8 @@ class TripsReader:
             explained = explain_refusal(self._landed, self._taxi, error)
             if explained is not error:
                 raise explained from error
-            cause = " ".join(str(error).split())
+            # The other lines are DuckDB's options and the statement.
+            cause = str(error).strip().partition("\n")[0]
             raise WarehouseError(
                 f"DuckDB could not read {self._landed.path.name} on its way to PostgreSQL ({cause}): "
                 "make room in the folder for temporary files if it was full, then run again."

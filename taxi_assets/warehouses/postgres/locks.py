@@ -15,7 +15,7 @@ from taxi_assets.waiting import InUse, wait_for
 from taxi_assets.warehouses.postgres.catalog import Connection
 
 ABANDONED_SECONDS: Final = 300.0
-"""Time without a row after which a load that waits for its client counts as cut off from it."""
+"""Seconds without a row after which a load that waits for its client counts as abandoned."""
 
 _KEY: Final = "hashtextextended(current_database() || '.' || %s || '.' || %s, 0)"
 _COPYING_HOLDER: Final = f"""
@@ -27,7 +27,7 @@ _COPYING_HOLDER: Final = f"""
         AND pg_locks.database = (SELECT oid FROM pg_database WHERE datname = current_database())
         AND (classid::bigint << 32 | objid::bigint) = {_KEY}
 """
-"""The process that holds the lock while it waits for more rows of a COPY, and how many it has received."""
+"""The session that holds the lock while it waits for more rows of a COPY, and how many it has received."""
 
 _ATTEMPT: Final = "1s"
 _PAUSE_SECONDS: Final = 0.2
@@ -68,10 +68,10 @@ def exclusive(
 
 
 class _Holder:
-    """The session that holds a lock for which another one waits.
+    """The session that holds a lock for which this one waits.
 
-    A session whose client was cut off by a proxy stays in its COPY for ever, since the server sees no broken
-    connection. It is ended once it has waited for its client for long without receiving a row.
+    If a proxy has cut off a client, its session stays in its COPY for ever, because the server does not see a broken
+    connection. Such a session is ended after it has received no row for ``abandoned_seconds``.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class _Holder:
         self._seen_since = time.monotonic()
 
     def end_if_abandoned(self) -> None:
-        """End the session where it has received nothing for too long, as far as this user may."""
+        """End the session if it has received no row for too long, and if this user is allowed to."""
         row = self._connection.execute(_COPYING_HOLDER, self._key).fetchone()
         now = time.monotonic()
         if row != self._seen or row is None:
@@ -92,7 +92,7 @@ class _Holder:
             pid, rows = row
             self._log.warning(
                 f"The load that holds the lock (pid {pid}) has received no row for {self._abandoned_seconds:.0f} s "
-                f"after {rows:,}: it is ended, as its client is gone"
+                f"after {rows:,} rows: it is ended, because its client is gone"
             )
             with suppress(psycopg.errors.InsufficientPrivilege):
                 self._connection.execute("SELECT pg_terminate_backend(%s)", (pid,))

@@ -1,4 +1,4 @@
-"""One month's table: made and filled beside the main table, then made one of its partitions."""
+"""One month's table: created and filled beside the main table, then attached as one of its partitions."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _NOTED_ROWS: Final = re.compile(r"([\d,]+) rows\.$")
 
 
 def latest_month_table(connection: Connection, taxi: Taxi, month: Month) -> str:
-    """Name of the table with the month's latest rows: the staged one where there is one."""
+    """Name of the table with the month's latest rows: the staged table, if it exists."""
     staging = staging_table(taxi, month)
     return staging if catalog.kind_of(connection, staging) else taxi.month_table(month)
 
 
 def drop_left_overs(connection: Connection, taxi: Taxi, month: Month) -> None:
-    """Drop what loads of the month that were killed, or that were not merged, have left.
+    """Drop the tables that killed loads and loads without a merge have left behind for the month.
 
     Raises:
         WarehouseError: A table with such a name belongs to another program.
@@ -40,7 +40,7 @@ def drop_left_overs(connection: Connection, taxi: Taxi, month: Month) -> None:
 
 
 def _model_table(taxi: Taxi, month: Month) -> str:
-    """Name of the empty table that a month's table is made like."""
+    """Name of the empty table that is the model of a month's table."""
     return f"{staging_table(taxi, month)}_model"
 
 
@@ -52,10 +52,13 @@ def _filling_table(taxi: Taxi, month: Month) -> str:
 def fill_month_table(
     connection: Connection, taxi: Taxi, month: Month, landed: LandedFile, name: str, *, memory_limit: str
 ) -> int:
-    """Make a table of that name with the file's rows, each with its final id, in one transaction.
+    """Create a table of that name with the file's rows, each with its final id, in one transaction.
 
-    Rows that are copied into a table of the same transaction can be written as frozen: no later reader has to look
-    up whether their transaction was committed, and to write their page again to note it.
+    Rows that are copied into a table of the same transaction can be written as frozen: later readers need not look up
+    whether their transaction was committed, and write their page again to record it.
+
+    Returns:
+        The number of rows.
     """
     filling, model = _filling_table(taxi, month), _model_table(taxi, month)
     with spill_folder() as spill:
@@ -79,17 +82,17 @@ def fill_month_table(
 
 
 def create_model_table(connection: Connection, taxi: Taxi, month: Month, landed: LandedFile) -> None:
-    """An empty table that could become a partition of main: the same columns, and only this month's rows.
+    """Create an empty table that could become a partition of the main table: the same columns, only this month's rows.
 
-    A table that is made like main locks main until its transaction ends, which for the table that is filled would be
-    the whole load; so that one is made like this.
+    A table that is created ``LIKE`` the main table locks the main table until the transaction ends. For the table that
+    is filled, this would be the whole load; so it is created like this model instead.
     """
     model = _model_table(taxi, month)
     with connection.transaction():
         options = "INCLUDING DEFAULTS INCLUDING GENERATED INCLUDING CONSTRAINTS INCLUDING STORAGE INCLUDING COMMENTS"
         _create_table_like(connection, model, taxi.table, options)
         catalog.comment_on_table(connection, model, f"{taxi.title} trips of {month}, about to be loaded.")
-        # What is the same in every row the server adds by itself, which is quicker than sending it.
+        # The server adds values that are the same in every row, which is faster than sending them.
         connection.execute(
             sql.SQL(
                 "ALTER TABLE {} ADD CHECK (file_month = {month}),"
@@ -104,7 +107,7 @@ def _create_table_like(connection: Connection, table: str, model: str, options: 
 
 
 def _number_repeated_ids(connection: Connection, taxi: Taxi, table: str, repeated: pa.Array) -> None:
-    """Give trips that agree in everything the id is made of ids of their own."""
+    """Give different ids to trips that agree in all values of the id."""
     if not len(repeated):
         return
     connection.execute("CREATE TEMPORARY TABLE repeated_ids (unique_row_id uuid) ON COMMIT DROP")
@@ -121,14 +124,14 @@ def _index(connection: Connection, table: str) -> None:
 
 
 def build_secondary_indexes(connection: Connection, taxi: Taxi, table: str) -> None:
-    """Give a month's table the indexes that users have put on main."""
+    """Give a month's table the indexes that users have put on the main table."""
     name = sql.Identifier(table).as_string(connection)
     for statement in catalog.secondary_indexes(connection, taxi.table):
         connection.execute(statement.replace("{}", name, 1).encode())
 
 
 def attach(connection: Connection, taxi: Taxi, month: Month) -> None:
-    """Make a month's table a partition of main."""
+    """Make a month's table a partition of the main table."""
     connection.execute(
         sql.SQL("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES IN ({})").format(
             sql.Identifier(taxi.table), sql.Identifier(taxi.month_table(month)), sql.Literal(str(month.first_day))
@@ -137,7 +140,7 @@ def attach(connection: Connection, taxi: Taxi, month: Month) -> None:
 
 
 def drop_partition(connection: Connection, taxi: Taxi, month: Month) -> None:
-    """Drop a month's partition of main."""
+    """Drop a month's partition of the main table."""
     names = {"main": sql.Identifier(taxi.table), "month": sql.Identifier(taxi.month_table(month))}
     connection.execute(sql.SQL("ALTER TABLE {main} DETACH PARTITION {month}").format(**names))
     connection.execute(sql.SQL("DROP TABLE {month}").format(**names))
@@ -149,13 +152,13 @@ def rename(connection: Connection, old: str, new: str) -> None:
 
 
 def count(connection: Connection, table: str) -> int:
-    """How many rows a table has."""
+    """Number of rows of a table."""
     ((rows,),) = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))).fetchall()
     return int(rows)
 
 
 def rows_of_partitions(connection: Connection, taxi: Taxi) -> int:
-    """Rows of the whole main table, without reading it: each partition's comment says how many it was filled with."""
+    """Rows of the whole main table, without reading it: each partition's comment contains its number of rows."""
     comments = catalog.partition_comments(connection, taxi.table)
     noted = {name: _NOTED_ROWS.search(comment) for name, comment in comments.items()}
     return sum(int(rows[1].replace(",", "")) if rows else count(connection, name) for name, rows in noted.items())

@@ -1,4 +1,4 @@
-"""Columns that a taxi's definition has got since its tables were made: added to them without loading anything again."""
+"""Adds new columns of a taxi's definition to tables that were created before, without loading any month again."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from taxi_assets.warehouses.trip_tables import missing_columns
 def add_new_columns(
     connection: Connection, schema: str, taxi: Taxi, table: str, *, wait_seconds: float, log: logging.Logger
 ) -> None:
-    """Add those columns that may be empty to the main table, and to a month that is not merged yet.
+    """Add the new columns that may be empty to the main table, and to a month that is not merged yet.
 
-    Trips that are there have no value in them. Partitions follow main.
+    They are null for the trips that are loaded already. Partitions get them with the main table.
 
     Args:
         connection: The connection.
         schema: Schema of the tables.
         taxi: The taxi.
-        table: The month's table, or main.
-        wait_seconds: How long to wait for other users of the tables.
-        log: Where waiting is logged.
+        table: The month's table, or the main table.
+        wait_seconds: Seconds to wait for other sessions that use the tables.
+        log: The log for messages about waiting.
 
     Raises:
         WarehouseError: A table with such a name belongs to another program.
-        WarehouseBusyError: Others used the table for longer than ``wait_seconds``.
+        WarehouseBusyError: Other sessions used the table for longer than ``wait_seconds``.
     """
     for name in dict.fromkeys([taxi.table, table]):
         if catalog.kind_of(connection, name) and _missing_columns(connection, taxi, name):

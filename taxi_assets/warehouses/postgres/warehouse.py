@@ -69,7 +69,7 @@ class PostgresWarehouse(PostgresResource):
     abandoned_seconds: float = Field(
         default=ABANDONED_SECONDS,
         gt=0,
-        description="Seconds without a row after which another load that waits for its client is ended.",
+        description="Seconds without a row after which another load, whose client seems to be lost, is ended.",
     )
     memory_limit: str = Field(
         default="256MiB", description="Memory that DuckDB may use while it reads a month, before it spills to disk."
@@ -90,7 +90,7 @@ class PostgresWarehouse(PostgresResource):
                 catalog.require_own_table(connection, table)
             drop_left_overs(connection, taxi, month)
             create_model_table(connection, taxi, month, landed)
-            # Only a month that is not in main yet gets its own name at once.
+            # The name is free only if the month is not in the main table yet.
             name = staging if catalog.kind_of(connection, table) == "partition" else table
             rows = fill_month_table(connection, taxi, month, landed, name, memory_limit=self.memory_limit)
             return MonthLoad(rows, seconds=time.monotonic() - start)
@@ -227,7 +227,7 @@ class PostgresWarehouse(PostgresResource):
             yield connection
 
     def _exclusive(self, connection: Connection, name: str, log: logging.Logger) -> AbstractContextManager[None]:
-        """Hold the name in our schema for the length of the block."""
+        """Hold the name in the project's schema for the duration of a block."""
         return exclusive(
             connection,
             self.schema_name,

@@ -1,8 +1,8 @@
-"""Notices a connection that has died without a sign, and ends it, so that its statement fails instead of waiting.
+"""Detects a lost connection and shuts it down, so that its statement fails instead of waiting for ever.
 
-Between a load and its server there may be a proxy, a firewall or a tunnel that stops forwarding without closing the
-connection. Keepalives then reach the proxy only. So while a connection is in use, the server is asked over another one
-whether it still works for it.
+A proxy, a firewall or a tunnel between a load and its server may stop forwarding without closing the connection.
+Keepalives then reach only the proxy. So while a connection is in use, the server is asked over another connection
+whether it still knows the first one.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ _SECONDS_BETWEEN_MESSAGES: Final = 60.0
 def watched(
     connection: Connection, conninfo: str, place: str, *, every_seconds: float, log: logging.Logger
 ) -> Iterator[None]:
-    """Watch a connection for the length of the block.
+    """Watch a connection for the duration of a block.
 
-    After three checks in a row that the server does not answer, or as soon as it no longer knows the connection, the
-    connection's socket is shut down; what waits for it then raises ``psycopg.OperationalError``.
+    If the server does not answer three checks in a row, or no longer knows the connection, the connection's socket is
+    shut down. A statement that waits for it then raises ``psycopg.OperationalError``.
 
     Args:
         connection: The connection.
-        conninfo: How libpq reaches the server.
-        place: The server as messages name it.
-        every_seconds: How long to wait between two checks.
-        log: Where is logged that a statement takes long, and that a check failed.
+        conninfo: The connection string for libpq.
+        place: The server and database, as they are named in messages.
+        every_seconds: Seconds between two checks.
+        log: The log for messages about long statements and failed checks.
     """
     ended = threading.Event()
     watch = threading.Thread(
@@ -95,7 +95,7 @@ def _server_knows(conninfo: str, pid: int) -> bool:
 
 
 def _shut_down(connection: Connection) -> None:
-    """Shut the socket down, which the thread that waits for it notices at once; closing it would not wake it."""
+    """Shut the socket down, which wakes the thread that waits for it; closing the socket would not."""
     with suppress(OSError, psycopg.Error):
         copy = socket.socket(fileno=os.dup(connection.fileno()))
         with copy:

@@ -1,6 +1,6 @@
 {% from "tables.sql" import ours with context %}
 -- An external table over a month's raw file. The fields of a CSV are text, so that no value becomes null or is rounded;
--- those of a Parquet file have its types.
+-- the columns of a Parquet file have the types of the file.
 CREATE OR REPLACE EXTERNAL TABLE {{ table(external_table(taxi, month)) }} (
 {% for name, type in columns %}
     {{ name | identifier }} {{ type }}{{ "," if not loop.last }}

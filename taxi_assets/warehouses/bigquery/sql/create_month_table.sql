@@ -23,16 +23,12 @@ WITH `texts` AS (
     SELECT
 {% for column in taxi.columns %}
 {% set text = column.name | identifier %}
-{% if column.kind == "text" %}
-        {{ text }}{{ "," if not loop.last }}
-{% else %}
         CASE
             WHEN {{ text }} IS NULL THEN NULL
-            WHEN {{ is_unchanged(column.kind, text, noise) }}
+            WHEN {{ is_unchanged(column.kind, text, rounding_error, not_text) }}
             THEN {{ typed(column.kind, text) }}
             ELSE ERROR(CONCAT({{ (refusal ~ column.name ~ ": “") | literal }}, {{ text }}, '”'))
         END AS {{ text }}{{ "," if not loop.last }}
-{% endif %}
 {% endfor %}
     FROM `texts`
 ),

@@ -14,31 +14,44 @@ CAST({{ value }} AS STRING)
 {%- endif %}
 {% endmacro %}
 
-{# Whether the final type holds the value of the text unchanged, by the same rules as in DuckDB: numbers are compared as
-FLOAT64, and may differ by the rounding noise of computed numbers. #}
-{% macro is_unchanged(kind, text, noise) %}
+{# Whether the final type holds the value of the text unchanged, by the rules of taxi_assets/trips/columns.py: numbers are
+compared as FLOAT64, and computed ones may be off by a rounding error. #}
+{% macro is_unchanged(kind, text, rounding_error, not_text) %}
 {% if kind == "integer" %}
 {{ is_number(text) }}
+                AND {{ digits(text) }} <= 15
+                AND ({{ float64(text) }} != 0 OR {{ digits(text) }} = 0)
                 AND {{ float64(text) }} = TRUNC({{ float64(text) }})
                 AND {{ float64(text) }} BETWEEN -2147483648 AND 2147483647
 {%- elif kind == "decimal" %}
 {{ is_number(text) }}
                 AND ABS({{ float64(text) }}) < 1e10
-                AND ABS(CAST(ROUND(SAFE_CAST({{ float64(text) }} AS NUMERIC), 4) AS FLOAT64) - {{ float64(text) }})
-                    <= {{ noise }} * ABS({{ float64(text) }})
+                AND ({{ rounded(text) }} != 0 OR {{ digits(text) }} = 0)
+                AND CASE
+                    WHEN {{ digits(text) }} <= 15 AND CAST({{ rounded(text) }} AS FLOAT64) = {{ float64(text) }} THEN TRUE
+                    ELSE {{ digits(text) }} <= {{ rounding_error.digits }}
+                        AND ABS({{ float64(text) }}) < {{ rounding_error.limit }}
+                        AND ABS(CAST({{ rounded(text) }} AS FLOAT64) - {{ float64(text) }})
+                            <= {{ rounding_error.part }} * ABS({{ float64(text) }})
+                END
 {%- elif kind == "timestamp" %}
-FORMAT_DATETIME('%F %T', SAFE_CAST({{ text }} AS DATETIME)) = {{ text }}
+CAST(SAFE_CAST({{ text }} AS DATETIME) AS STRING) = {{ text }}
+                AND LENGTH({{ text }}) = 19
+{%- else %}
+NOT REGEXP_CONTAINS({{ text }}, {{ not_text | literal }})
 {%- endif %}
 {% endmacro %}
 
-{# The value in its final type; the text must be one that is unchanged by it. #}
+{# The value in its final type; the text must be one that is_unchanged accepts. #}
 {% macro typed(kind, text) %}
 {% if kind == "integer" %}
 CAST({{ float64(text) }} AS INT64)
 {%- elif kind == "decimal" %}
-ROUND(SAFE_CAST({{ float64(text) }} AS NUMERIC), 4)
+{{ rounded(text) }}
 {%- elif kind == "timestamp" %}
 SAFE_CAST({{ text }} AS DATETIME)
+{%- else %}
+{{ text }}
 {%- endif %}
 {% endmacro %}
 
@@ -54,7 +67,7 @@ CONCAT(
                 RTRIM(CONCAT('.', LPAD(CAST(MOD({{ ten_thousandths(value) }}, 10000) AS STRING), 4, '0')), '.0')
             )
 {%- elif kind == "timestamp" %}
-FORMAT_DATETIME('%F %T', {{ value }})
+CAST({{ value }} AS STRING)
 {%- else %}
 {{ value }}
 {%- endif %}
@@ -66,6 +79,15 @@ REGEXP_CONTAINS({{ text }}, r'^ *[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+
 
 {% macro float64(text) %}
 SAFE_CAST(TRIM({{ text }}) AS FLOAT64)
+{%- endmacro %}
+
+{% macro rounded(text) %}
+ROUND(SAFE_CAST({{ float64(text) }} AS NUMERIC), 4)
+{%- endmacro %}
+
+{# The number of written digits of a number, from the first that is not zero to the last that is not zero. #}
+{% macro digits(text) %}
+LENGTH(TRIM(REGEXP_REPLACE(REGEXP_REPLACE({{ text }}, '[eE].*', ''), '[^0-9]', ''), '0'))
 {%- endmacro %}
 
 {% macro ten_thousandths(value) %}
