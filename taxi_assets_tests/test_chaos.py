@@ -1,4 +1,4 @@
-"""The short form of ``make chaos``: some of each family's faults, always the same ones, must all come out as promised."""
+"""The short form of ``make chaos``: some faults of each family, always the same, must all come out as promised."""
 
 from __future__ import annotations
 
