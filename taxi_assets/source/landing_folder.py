@@ -15,7 +15,7 @@ from typing import Final
 
 from filelock import FileLock, Timeout
 
-from taxi_assets.errors import DamagedFileError, LandingError, SourceUnavailableError, TaxiAssetsError
+from taxi_assets.errors import DamagedFileError, LandingError, NotLandedError, SourceUnavailableError, TaxiAssetsError
 from taxi_assets.files import flush_to_disk, make_private_folder
 from taxi_assets.progress import mib
 from taxi_assets.source.files import FileVersion, LandedFile, RawFile
@@ -66,11 +66,10 @@ class FolderLandingZone:
         landed = self._as_landed(file) or self._as_landed_after_swap(file)
         if landed is not None:
             return landed
-        path = self.path_of(file)
-        what = "was changed after it was verified" if path.exists() else "is not"
-        raise LandingError(
-            f"{file.name} {what} in the landing zone {self._folder}: materialize {file.landed_by} first."
-        )
+        where = f"in the landing zone {self._folder}: materialize {file.landed_by} first."
+        if not self.path_of(file).exists():
+            raise NotLandedError(f"{file.name} is not {where}")
+        raise LandingError(f"{file.name} was changed after it was verified {where}")
 
     def known(self, file: RawFile) -> LandedFile | None:
         """See ``LandingZone.known``."""
