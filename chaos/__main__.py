@@ -47,8 +47,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         results, skipped = _run(names, options, Path(folder), servers, console)
     report = Report(results, skipped, options.seed, time.monotonic() - start)
     console.print(terminal_table(report))
-    for result in report.failed:
-        console.print(f"{result.outcome.value}: {result.case.name}, {result.case.kind}: {result.note}", markup=False)
     if not options.only and not options.case:
         page = PROJECT / "docs" / "reliability.md" if options.cases >= CASES else Path(options.page)
         page.parent.mkdir(parents=True, exist_ok=True)
@@ -78,9 +76,16 @@ def _run(
             servers=servers,
             lanes=min(options.lanes, len(numbers)),
             say=lambda line: console.print(line, markup=False),
-            tell=lambda _: None,
+            tell=lambda result: _tell(result, console),
         )
     return results, skipped
+
+
+def _tell(result: Result, console: Console) -> None:
+    """Show what did not come out as promised, as soon as it is known."""
+    if not result.outcome.is_promised:
+        line = f"{result.case.name}, {result.case.kind}: {result.outcome.value}: {result.note}"
+        console.print(line, markup=False, soft_wrap=True)
 
 
 def _needed(names: Sequence[str]) -> Sequence[str]:

@@ -48,14 +48,18 @@ class TripSource(dg.ConfigurableResource):  # type: ignore[type-arg]
     )
     downloads_at_once: int = Field(default=2, ge=1, description="Files that one process fetches at the same time.")
     timeout_seconds: float = Field(
-        default=60.0, gt=0, description="Longest time without an answer or a byte from a server."
+        default=HttpRetries.timeout_seconds, gt=0, description="Longest time without an answer or a byte from a server."
     )
-    attempts: int = Field(default=5, ge=1, description="Attempts in a row that may bring nothing.")
+    attempts: int = Field(default=HttpRetries.attempts, ge=1, description="Attempts in a row that may bring nothing.")
     backoff_seconds: float = Field(
-        default=1.0, ge=0, description="Pause after the first such attempt; it doubles with each further one."
+        default=HttpRetries.backoff_seconds,
+        ge=0,
+        description="Pause after the first such attempt; it doubles with each further one.",
     )
     backoff_limit_seconds: float = Field(
-        default=60.0, ge=0, description="Longest pause, even if a server asks for a longer one."
+        default=HttpRetries.backoff_limit_seconds,
+        ge=0,
+        description="Longest pause, even if a server asks for a longer one.",
     )
     keep_raw_files: bool = Field(default=True, description="Whether raw files stay after their month was merged.")
 
