@@ -201,7 +201,7 @@ def test_a_reader_that_stays_too_long_is_named_in_one_sentence(loaded: Project):
     assert not outcome.success
     assert "\n" not in outcome.failure
     assert f"{loaded.database} was in use by" in outcome.failure
-    assert "close that program or raise the DuckDB resource's lock_wait_seconds, then run again." in outcome.failure
+    assert "close it, or raise lock_wait_seconds of the resource duckdb, then run again." in outcome.failure
     assert loaded.rows("green_tripdata") == before
     assert loaded.run().success
 

@@ -251,8 +251,8 @@ class Merging(CheckedStage):
             after=self.after,
             table=taxi.table,
             description=(
-                f"{taxi.title}: the trips of all months. {taxi.description} A month's rows are exactly those of its "
-                "file. If an unchanged month is materialized again, nothing changes."
+                f"{taxi.title}: the trips of all months. {taxi.description} Materializing a month makes its rows "
+                "exactly those of its file. If the file is unchanged, nothing changes."
             ),
         )
 

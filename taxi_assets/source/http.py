@@ -92,7 +92,7 @@ class HttpOrigin:
             try:
                 return self._retries.keep_trying(lambda: self._ask(client, file, known), what=file.name, log=_LOG)
             except TransientFault as fault:
-                self._give_up(file, fault, "could not be asked for")
+                self._give_up(f"The version of {file.name} could not be read from {self.name}", fault)
 
     def fetch(self, file: RawFile, target: Path, log: logging.Logger) -> FileVersion:
         """Download the file to ``target``, continuing what is there if the server proves that it is the same version.
@@ -119,7 +119,7 @@ class HttpOrigin:
                     arrived=lambda: part.size,
                 )
             except TransientFault as fault:
-                self._give_up(file, fault, f"could not be fetched beyond {mib(part.size)} MiB")
+                self._give_up(f"{file.name} could not be fetched from {self.name} beyond {mib(part.size)} MiB", fault)
 
     def _client(self) -> httpx.Client:
         user, password = self._base.username, self._base.password
@@ -192,8 +192,8 @@ class HttpOrigin:
         if found != stated:
             raise DamagedFileError(
                 f"{file.name} from {self.name} has other bytes than its ETag or Content-MD5 states (MD5 {found} "
-                f"instead of {stated}): nothing of it was kept, so fetch it again, and if it stays so choose another "
-                f"source with {self._setting}."
+                f"instead of {stated}): nothing of it was kept, so fetch it again, and if it happens again choose "
+                f"another source with {self._setting}."
             )
 
     @contextmanager
@@ -234,10 +234,9 @@ class HttpOrigin:
             return f"no connection ({error})"
         return f"the connection broke off ({type(error).__name__})"
 
-    def _give_up(self, file: RawFile, fault: TransientFault, what: str) -> NoReturn:
+    def _give_up(self, what: str, fault: TransientFault) -> NoReturn:
         raise SourceUnavailableError(
-            f"{file.name} {what} at {self.name}, where {fault.attempts} (the last: {fault.reason}): check the network, "
-            "or try again later."
+            f"{what}: {fault.attempts} (last: {fault.reason}): check the network, or try again later."
         ) from fault
 
 

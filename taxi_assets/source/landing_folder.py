@@ -249,7 +249,7 @@ def _compared_with_published(sha256: str, file: RawFile, origin: Origin) -> tupl
     if origin.is_release:
         raise DamagedFileError(
             f"{file.name} from {origin.name} is not the published file (sha256 {got}… instead of {expected}…): nothing "
-            "of it was kept, so fetch it again, and if it stays so, find out why the release was changed."
+            "of it was kept, so fetch it again, and if it happens again, find out why the release was changed."
         )
     return (f"differs from the published file (sha256 {got}… instead of {expected}…): a sample or a mirror.",)
 
@@ -267,7 +267,7 @@ def _require_bytes(path: Path, file: RawFile, landed: LandedFile) -> None:
     if found != landed.sha256:
         raise DamagedFileError(
             f"The copy of {file.name} is not what was verified (sha256 {found[:_HASH_DIGITS]}… instead of "
-            f"{landed.sha256[:_HASH_DIGITS]}…): run again, and if it stays so, materialize {file.landed_by} again."
+            f"{landed.sha256[:_HASH_DIGITS]}…): run again, and if it happens again, materialize {file.landed_by} again."
         )
 
 

@@ -92,7 +92,7 @@ class TripSource(dg.ConfigurableResource):  # type: ignore[type-arg]
                 schedules need it.
 
         Raises:
-            SettingsError: The address names nothing known, no folder that exists, or the landing zone itself.
+            SettingsError: The address is not known, not an existing folder, or the landing zone itself.
         """
         if file is not None and file.is_parquet:
             return self._feed(ask_once=ask_once)

@@ -31,7 +31,7 @@ class TransientFault(Exception):  # noqa: N818 - not an error yet: it becomes on
         self.reason = reason
         self.wait_seconds = wait_seconds
         self.is_fruitless = is_fruitless
-        self.attempts = "1 attempt brought nothing"
+        self.attempts = "1 attempt failed"
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class HttpRetries:
                 fruitless = 0 if arrived() > furthest and not fault.is_fruitless else fruitless + 1
                 furthest = max(furthest, arrived())
                 if fruitless >= self.attempts:
-                    fault.attempts = f"{fruitless} attempts in a row brought nothing"
+                    fault.attempts = f"{fruitless} attempts in a row failed"
                     raise
                 if made >= self.attempts * _ATTEMPTS_IN_ALL:
                     fault.attempts = f"{made} attempts brought only a part"

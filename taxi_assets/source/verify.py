@@ -214,6 +214,6 @@ def is_web_page(start: bytes) -> bool:
 def damaged(where: str, what: str) -> DamagedFileError:
     """The error about bytes that are not the whole file; ``what`` is put after the file's name and source."""
     return DamagedFileError(
-        f"{where} {what}: nothing of it was kept, so fetch it again, and if it stays so choose another source "
-        "with TAXI_SOURCE."
+        f"{where} {what}: nothing of it was kept, so fetch it again, and if it happens again choose another "
+        "source with TAXI_SOURCE."
     )

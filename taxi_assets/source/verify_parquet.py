@@ -137,7 +137,7 @@ def _result(status: int, output: bytes, errors: str, where: str) -> Mapping[str,
     if status < 0:
         raise LandingInterruptedError(
             f"{where} could not be verified, as the process that read it was ended from outside (signal {-status}): "
-            "nothing of it was kept; run again, and if it stays so look whether this machine is short of memory."
+            "nothing of it was kept; run again, and if it happens again look whether this machine is short of memory."
         )
     cause = errors.strip().rpartition("\n")[2] or f"exit status {status}"
     raise LandingError(

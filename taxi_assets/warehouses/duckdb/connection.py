@@ -85,7 +85,7 @@ def _wait_and_connect(
         pause_seconds=0.1,
         timeout_seconds=wait_seconds,
         silent_seconds=1.0,
-        remedy="close that program or raise the DuckDB resource's lock_wait_seconds",
+        remedy="close it, or raise lock_wait_seconds of the resource duckdb",
     )
 
 
