@@ -226,6 +226,7 @@ class Loading(CheckedStage):
         return {
             "file": landed.path.name,
             "dagster/row_count": load.rows,
+            "dagster/partition_row_count": load.rows,
             **rows_metadata(load.rows, seconds=load.seconds, table=taxi.month_table(month)),
             **load.facts,
         }
@@ -268,6 +269,7 @@ class Merging(CheckedStage):
         return {
             "file": context.file.filename,
             "dagster/row_count": merge.table_rows,
+            "dagster/partition_row_count": merge.rows,
             **rows_metadata(merge.rows, seconds=merge.seconds, table=context.taxi.table),
             "inserted": merge.inserted,
             "updated": merge.updated,
