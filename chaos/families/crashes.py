@@ -20,6 +20,7 @@ from typing import Any
 
 from chaos.families.judging import Judgement, expected_rows
 from chaos.families.months import sound_csv
+from chaos.faults.disks import FileSystem
 from chaos.lanes import Lane, Servers
 from chaos.outcomes import Case, Outcome, Result
 from chaos.product.held import Held, digest, held_in
@@ -93,7 +94,7 @@ class CrashFault:
     is_killed: bool = False
     why_not: Callable[[], str] = lambda: ""
     is_large: bool = False
-    disk: str = ""
+    disk: FileSystem | None = None
 
 
 def version_of(rows: int, *, number: int) -> Version:
@@ -255,7 +256,9 @@ def left_in(home: Path, months: Sequence[str]) -> str:
     landing = {path.name for path in (home / "landing" / TAXI).glob("[!.]*")} if (home / "landing").exists() else set()
     odd = sorted(landing ^ names)
     allowed = {"landing", "warehouse.duckdb", "source", "temporary", "filler", "lost+found"}
-    odd += sorted(path.name for path in home.iterdir() if path.name not in allowed)
+    # What rebuild_duckdb has replaced is kept.
+    others = (path.name for path in home.iterdir() if not path.name.startswith("warehouse.duckdb.before-"))
+    odd += sorted(name for name in others if name not in allowed)
     temporary = home / "temporary"
     odd += sorted(f"temporary/{path.name}" for path in temporary.iterdir()) if temporary.exists() else []
     drafts = (home / "landing").rglob(".*") if (home / "landing").exists() else []

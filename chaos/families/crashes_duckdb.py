@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import random
 import resource
 import shutil
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +31,17 @@ from chaos.faults.disks import Disk
 from chaos.faults.system_calls import CallFault, tampered
 from chaos.lanes import Lane, Servers
 from chaos.outcomes import Outcome
-from chaos.product.held import Held
-from chaos.product.loading import Attempt, Project, land, load
-from chaos.product.processes import ProcessHungError, Worker
+from chaos.product.loading import Attempt, Project, land, load, rebuild
+from chaos.product.processes import CallFailedError, ProcessHungError, Worker
+from chaos.sentences import why_no_sentence
 
 SMALL, LARGE = 400, 14_000
 _SMALLEST_LIMIT, _LARGEST_LIMIT = 4 * 1024, 800 * 1024
 _ERRORS = ("EIO", "ENOSPC", "EDQUOT", "EROFS")
 _TRIES = 6
+
+REBUILD = "rebuild_duckdb"
+REBUILT = f"DuckDB's file was damaged, and created again by {REBUILD}"
 
 
 def limit_file_size(limit: int) -> None:
@@ -141,6 +143,28 @@ FAULTS = (
 )
 
 
+@dataclass(frozen=True)
+class _Begin:
+    """What a case begins from.
+
+    Attributes:
+        rows: Rows of January.
+        old: Digest of the old January; empty where nothing was loaded before.
+        new: Digest of the new one.
+        february: Digest of the other month, likewise.
+    """
+
+    rows: int
+    old: str
+    new: str
+    february: str
+
+    @property
+    def is_first(self) -> bool:
+        """Whether nothing was loaded before."""
+        return not self.old
+
+
 class CrashesInDuckDB(Crashes):
     """Crash faults while a month is loaded into DuckDB."""
 
@@ -168,7 +192,7 @@ class CrashesInDuckDB(Crashes):
         is_first, is_landed = choice.random() < 0.1, choice.random() < 0.4
         for _ in range(_TRIES):
             try:
-                return self._try(fault, choice, lane, rows, is_first=is_first, is_landed=is_landed)
+                return self._try(fault, choice, lane, self._begin(rows, is_first=is_first), is_landed=is_landed)
             except FaultMissedError:
                 self._seconds[rows] *= 0.8
         return Outcome.EXACT, "the fault came too late"
@@ -176,61 +200,81 @@ class CrashesInDuckDB(Crashes):
     def spoilt(self, lane: Lane) -> None:
         """Nothing of a case is used by the next one."""
 
-    def _try(
-        self, fault: CrashFault, choice: random.Random, lane: Lane, rows: int, *, is_first: bool, is_landed: bool
-    ) -> Judgement:
+    def _begin(self, rows: int, *, is_first: bool) -> _Begin:
         old, new = self._versions[rows]
-        february = "" if is_first else self._february[rows]
+        if is_first:
+            return _Begin(rows, "", new.digest, "")
+        return _Begin(rows, old.digest, new.digest, self._february[rows])
+
+    def _try(
+        self, fault: CrashFault, choice: random.Random, lane: Lane, begin: _Begin, *, is_landed: bool
+    ) -> Judgement:
         with ExitStack() as stack:
             place = lane.folder / "case"
             stack.callback(shutil.rmtree, place, ignore_errors=True)
-            disk = stack.enter_context(Disk(fault.disk, place)) if fault.disk else None  # type: ignore[arg-type]
+            disk = stack.enter_context(Disk(fault.disk, place)) if fault.disk else None
             lane.home = disk.folder / "home" if disk else place / "home"
-            if is_first:
+            if begin.is_first:
                 lane.home.mkdir(parents=True)
             else:
-                shutil.copytree(lane.folder / f"base-{rows}", lane.home)
-            source = lane.folder / f"source-{rows}"
-            temporary = lane.home / "temporary"
-            temporary.mkdir(exist_ok=True)
-            project = Project(lane.home, {"address": str(source)}, {"duckdb": {}}, temporary)
+                shutil.copytree(lane.folder / f"base-{begin.rows}", lane.home)
+            lane.temporary.mkdir(exist_ok=True)
+            source = lane.folder / f"source-{begin.rows}"
+            project = Project(lane.home, {"address": str(source)}, {"duckdb": {}}, lane.temporary)
             worker = Worker(lane.folder, "case")
             if is_landed:
                 worker.call(land, project, TAXI, JANUARY, seconds=60)
-            scene = Scene(project, lane.home, choice, self._seconds[rows], worker, ExitStack(), {"disk": disk})
+            scene = Scene(project, lane.home, choice, self._seconds[begin.rows], worker, ExitStack(), {"disk": disk})
             if disk:
-                os.sync()  # what was there before the fault is on the disk
+                disk.synchronize()  # what was there before the fault is on the disk
             attempt = self.load_with_fault(fault, scene)
-            held = self.held(lane)
-            outcome, note = self.judge(
-                fault,
-                attempt,
-                held,
-                old="" if is_first else old.digest,
-                new=new.digest,
-                february=february,
-                where=str(lane.home),
-            )
-            again, held = self._load_again(lane, project, rows)
-            months = [JANUARY] if is_first else [JANUARY, FEBRUARY]
-            later, said = self.judge_again(
-                again, held, new=new.digest, february=february, left=left_in(lane.home, months)
-            )
-            if not later.is_promised:
-                self._keep(lane, note or str(attempt))
-                return later, f"{said} (the fault: {note or attempt})"
-            return outcome, note
+            return self._judge_all(fault, attempt, lane, project, begin)
 
-    def _load_again(self, lane: Lane, project: Project, rows: int) -> tuple[Attempt, Held]:
-        start = time.monotonic()
+    def _judge_all(
+        self, fault: CrashFault, attempt: Attempt | str, lane: Lane, project: Project, begin: _Begin
+    ) -> Judgement:
+        """Judge what the load said and left, and what the next one makes of it."""
+        try:
+            held = self.held(lane)
+        except CallFailedError as error:
+            return self._judge_damaged(lane, project, begin, f"{error} (the fault: {attempt})")
+        outcome, note = self.judge(
+            fault, attempt, held, old=begin.old, new=begin.new, february=begin.february, where=str(lane.home)
+        )
+        if outcome is Outcome.WRONG:
+            return outcome, note
+        later, said = self._judge_next(lane, project, begin)
+        return (outcome, note) if later.is_promised else (later, f"{said} (the fault: {note or attempt})")
+
+    def _judge_next(self, lane: Lane, project: Project, begin: _Begin) -> Judgement:
+        """Judge the load that follows, without a fault."""
+        again = self._load_again(lane, project, begin.rows)
+        months = [JANUARY] if begin.is_first else [JANUARY, FEBRUARY]
+        left = left_in(lane.home, months)
+        return self.judge_again(again, self.held(lane), new=begin.new, february=begin.february, left=left)
+
+    def _judge_damaged(self, lane: Lane, project: Project, begin: _Begin, cause: str) -> Judgement:
+        """A file that can't be read: the next load must say what to do, and that must make it again, with all rows."""
+        again = self._load_again(lane, project, begin.rows)
+        problem = next(iter(again.problems[JANUARY]), None)
+        if problem is None or why_no_sentence(problem) or REBUILD not in problem.text:
+            return Outcome.WRONG, f"the file is damaged, and the next load says: {problem and problem.text}; {cause}"
+        with Worker(lane.folder, "rebuild") as worker:
+            said = worker.call(rebuild, project, seconds=self.limit_seconds)
+        held = self.held(lane)
+        if said or held.digests.get(JANUARY) not in (begin.old, begin.new):
+            return Outcome.WRONG, f"the file is damaged, and {REBUILD} does not make it again: {said}; {cause}"
+        if held.digests.get(FEBRUARY, "") != begin.february:
+            return Outcome.WRONG, f"the file is damaged, and {REBUILD} leaves out the other month; {cause}"
+        later, said = self._judge_next(lane, project, begin)
+        return (Outcome.REFUSED, REBUILT) if later.is_promised else (later, f"{said} (after {REBUILD}; {cause})")
+
+    def _load_again(self, lane: Lane, project: Project, rows: int) -> Attempt:
         with Worker(lane.folder, "again") as worker:
             again: Attempt = worker.call(load, project, TAXI, [JANUARY], seconds=self.limit_seconds)
         # Loads of the same size take as long as this one, on a machine that is as busy as it was then.
-        self._seconds[rows] = 0.5 * self._seconds[rows] + 0.5 * min(again.seconds, time.monotonic() - start)
-        return again, self.held(lane)
-
-    def _keep(self, lane: Lane, note: str) -> None:
-        """Keep what is wrong, for those who look into it."""
+        self._seconds[rows] = 0.5 * (self._seconds[rows] + again.seconds)
+        return again
 
     def _make_base(self, lane: Lane, rows: int) -> None:
         if rows not in self._versions:

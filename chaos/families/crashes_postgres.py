@@ -24,6 +24,8 @@ from local_services.postgres import wheel_programs
 from taxi_assets_tests.postgres.server import Server
 
 _START_SECONDS = 30.0
+_PATIENCE = {"check_seconds": 1.0, "abandoned_seconds": 5.0, "connect_timeout_seconds": 5}
+"""How soon a lost connection is noticed here: within seconds, where users' loads take a minute or two."""
 _FAST, _IMMEDIATE = signal.SIGINT, signal.SIGQUIT
 
 
@@ -109,13 +111,10 @@ def _through_proxy(effect: Literal["reset", "close", "stall"]) -> Callable[[Scen
         direction: Literal["to", "from"] = scene.choice.choice(("to", "to", "from"))
         most = 400_000 if direction == "to" else 12_000
         proxy.has_struck = False
+        proxy.drop_all()  # what another case has left open
         proxy.fault = ProxyFault(direction, int(most ** scene.choice.random()), effect)
-
-        def honest() -> None:
-            proxy.fault = None
-            proxy.drop_all()
-
-        scene.stack.callback(honest)
+        # The server's half of a connection that stalls is left alone: the next load must get over it.
+        scene.stack.callback(setattr, proxy, "fault", None)
 
     return arrange
 
@@ -175,6 +174,8 @@ class CrashesInPostgres(CrashesOnServers):
         proxy = stack.enter_context(Proxy(server.port))
         lane = super().lane(folder, Servers(postgres=server.url))
         lane.extras = {"server": server, "proxy": proxy, "stack": stack, "folder": place}
+        lane.more_settings = {"postgres": _PATIENCE}
+        lane.renew()
         return lane
 
     def settings_with_fault(self, lane: Lane) -> Mapping[str, Any]:

@@ -126,7 +126,7 @@ class Disk:
         # File systems say little of what room there is: so that much is taken, the rest filled, and it is freed.
         kept, filler = self.folder / "kept", self.folder / "filler"
         kept.write_bytes(bytes(left))
-        os.sync()
+        self.synchronize()
         piece = bytes(256 * 1024)
         with filler.open("ab", buffering=0) as stream:
             while piece:
@@ -136,7 +136,15 @@ class Disk:
                 except OSError:
                     piece = piece[: len(piece) // 4]
         kept.unlink()
-        os.sync()
+        self.synchronize()
+
+    def synchronize(self) -> None:
+        """Wait until everything is on the disk, and not, as ``os.sync``, for all disks of the machine."""
+        descriptor = os.open(self.folder, os.O_RDONLY)
+        try:
+            ctypes.CDLL(None).syncfs(descriptor)
+        finally:
+            os.close(descriptor)
 
     def fill_below(self, left: int) -> None:
         """Fill the disk below a thin one up to so many bytes, so that what is written here has nowhere to go."""

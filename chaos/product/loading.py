@@ -135,6 +135,17 @@ def land(project: Project, taxi_name: str, month: str) -> Attempt:
     return Attempt({month: problems}, time.monotonic() - start)
 
 
+def rebuild(project: Project) -> str:
+    """Create the DuckDB file again from the landing zone, as the job ``rebuild_duckdb`` does; returns what failed."""
+    from taxi_assets.warehouses.duckdb import rebuild as rebuilding  # noqa: PLC0415 - seldom needed
+
+    try:
+        rebuilding.rebuild(resources(project)["duckdb"], _source(project), _log)
+    except Exception as error:  # whatever it is, it is what is judged
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
 def resources(project: Project) -> dict[str, Any]:
     """The warehouses' resources by their names."""
     # Each driver is imported where it is used.
