@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -11,7 +12,9 @@ from pathlib import Path
 
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from typing_extensions import override
 
+from taxi_assets.warehouses.postgres.watchdog import watched
 from taxi_assets_tests.csv_files import csv_bytes, made_trips, put_csv, put_sample
 from taxi_assets_tests.postgres.brakes import copy_brake, swap_brake, wait_until_braked
 from taxi_assets_tests.postgres.project import PostgresProject, changes
@@ -240,3 +243,46 @@ def test_a_load_that_takes_long_is_left_alone(server_url: str, schema: str, tmp_
     project = PostgresProject(tmp_path, server_url, schema)
     put_sample(project.source, GREEN, JANUARY, 40_000)
     assert project.run(checks=False, check_seconds=0.01).success
+
+
+def test_a_load_through_a_pooler_is_left_alone(server_url: str, schema: str, tmp_path: Path):
+    """The process id that a pooler tells its clients is not one of the server's."""
+    parts = conninfo_to_dict(server_url)
+    with proxy_before(str(parts["host"]), int(parts["port"] or 5432), is_pooler=True) as proxy:
+        project = PostgresProject(tmp_path, make_conninfo(server_url, port=proxy.port), schema)
+        put_sample(project.source, GREEN, JANUARY, 40_000)
+        outcome = project.run(checks=False, check_seconds=0.01)
+    assert outcome.success, outcome.failure
+
+
+class Messages(logging.Handler):
+    """The messages of a watchdog, until there are more than those by which it gives up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+        self.are_enough = threading.Event()
+
+    @override
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(record.getMessage())
+        if len(self.texts) > 4:
+            self.are_enough.set()
+
+
+@pytest.mark.parametrize(
+    ("limit", "answer"),
+    [("CONNECTION LIMIT 1", "too many connections for role"), ("NOLOGIN", "is not permitted to log in")],
+)
+def test_a_server_that_refuses_another_connection_is_not_taken_for_lost(
+    restricted: PostgresProject, loaded: PostgresProject, limit: str, answer: str
+):
+    messages, log = Messages(), logging.getLogger(limit)
+    log.addHandler(messages)
+    log.setLevel(logging.INFO)
+    with restricted.postgres().get_connection() as connection:
+        loaded.query(f"ALTER ROLE writer_{loaded.schema} {limit}")
+        with watched(connection, restricted.url, "the server", every_seconds=0.01, log=log):
+            assert messages.are_enough.wait(20)
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+    assert all(answer in text for text in messages.texts)
