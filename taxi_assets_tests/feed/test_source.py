@@ -225,7 +225,7 @@ def reader_that(folder: Path, does: str) -> Path:
     [
         ("os.kill(os.getpid(), signal.SIGKILL)", LandingInterruptedError, r"ended from outside \(signal 9\)"),
         ("raise ImportError('no pyarrow')", LandingError, r"Parquet can't be read here \(ImportError: no pyarrow\)"),
-        ("time.sleep(60)", DamagedFileError, r"can't be read as Parquet within 0 s"),
+        ("time.sleep(60)", LandingInterruptedError, r"could not be verified within 0 s: nothing of it was kept"),
     ],
     ids=["killed", "cannot start", "hangs"],
 )
