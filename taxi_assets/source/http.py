@@ -23,7 +23,7 @@ from taxi_assets.progress import Progress, mib
 from taxi_assets.source.files import FileVersion, RawFile
 from taxi_assets.source.origin import RELEASE_ADDRESS
 from taxi_assets.source.part import PartFile, can_be_sent
-from taxi_assets.source.retries import HttpRetries, TransientFault, retry_after_seconds
+from taxi_assets.source.retries import AttemptsExhaustedError, HttpRetries, TransientFault, retry_after_seconds
 
 _LOG: Final = logging.getLogger(__name__)
 # These libraries log whole addresses and redirects, with the tokens that signed addresses carry.
@@ -96,7 +96,7 @@ class HttpOrigin:
         with self._client() as client:
             try:
                 return self._retries.keep_trying(lambda: self._ask(client, file, known), what=file.name, log=_LOG)
-            except TransientFault as fault:
+            except AttemptsExhaustedError as fault:
                 self._give_up(file, fault, "could not be asked for")
 
     def fetch(self, file: RawFile, target: Path, log: logging.Logger) -> FileVersion:
@@ -147,7 +147,7 @@ class HttpOrigin:
             return self._retries.keep_trying(
                 lambda: self._receive(client, file, part, log), what=file.name, log=log, arrived=lambda: part.size
             )
-        except TransientFault as fault:
+        except AttemptsExhaustedError as fault:
             self._give_up(file, fault, f"could not be fetched beyond {mib(part.size)} MiB")
 
     def _client(self) -> httpx.Client:
@@ -265,7 +265,7 @@ class HttpOrigin:
             return f"no connection ({error})"
         return f"the connection broke off ({type(error).__name__})"
 
-    def _give_up(self, file: RawFile, fault: TransientFault, what: str) -> NoReturn:
+    def _give_up(self, file: RawFile, fault: AttemptsExhaustedError, what: str) -> NoReturn:
         raise SourceUnavailableError(
             f"{file.name} {what} at {self.name}, where {fault.attempts} (the last: {fault.reason}): check the network, "
             "or try again later."

@@ -117,6 +117,14 @@ def test_a_server_that_always_breaks_at_the_same_place_is_given_up(server, fetch
     assert len(server.gets) == 4
 
 
+def test_a_single_attempt_is_told_as_one(server, fetch):
+    server.faults.append(Fault(status=503))
+    with pytest.raises(
+        SourceUnavailableError, match=r"where 1 attempt brought nothing \(the last: the server answered"
+    ):
+        fetch(HttpRetries(timeout_seconds=2, attempts=1))
+
+
 def test_a_file_that_changes_between_attempts_is_fetched_anew(server, part, fetch):
     new = Served(made_gzip(rows=4_000, seed=1), etag='"v2"')
     server.faults.extend([Fault(cut_after=50_000), Fault(becomes=new)])
