@@ -51,7 +51,7 @@ class NotLandedError(LandingError):
 
 
 class LandingInterruptedError(LandingError):
-    """The verification of a file was ended from outside, for example because the machine ran out of memory."""
+    """The verification of a file was ended from outside, or took too long: the machine lacked memory or time."""
 
     is_transient = True
 

@@ -137,7 +137,9 @@ def _leaves(type_: pa.DataType) -> int:
 
 
 def _is_comparable(type_: pa.DataType) -> bool:
-    return bool(types.is_signed_integer(type_) or types.is_floating(type_) or types.is_timestamp(type_))
+    # Arrow can't compare floating-point numbers of 16 bits.
+    is_float = types.is_floating(type_) and not types.is_float16(type_)
+    return bool(types.is_signed_integer(type_) or is_float or types.is_timestamp(type_))
 
 
 def _extremes(statistics: pq.Statistics, type_: pa.DataType) -> tuple[Any, Any] | None:

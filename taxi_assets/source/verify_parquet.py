@@ -59,6 +59,7 @@ def verify_parquet(path: Path, file: RawFile, *, source: str, announced_size: in
         DamagedFileError: The bytes are not a whole Parquet file, or a page of it can't be read or is not as the footer
             says.
         UnexpectedContentError: Columns are missing, there twice or of another type, or there is no row.
+        LandingInterruptedError: The reader was ended from outside, or took too long.
         LandingError: The file could not be read for a reason that is not in it.
         OSError: ``path`` can't be read.
     """
@@ -111,7 +112,10 @@ def _read(path: Path, where: str) -> tuple[str, Mapping[str, Any]]:
             sha256 = _sha256(path)
             output, errors = reader.communicate(timeout=seconds)
         except subprocess.TimeoutExpired as error:
-            raise damaged(where, f"can't be read as Parquet within {seconds:,.0f} s") from error
+            raise LandingInterruptedError(
+                f"{where} could not be verified within {seconds:,.0f} s: nothing of it was kept; run again when this "
+                "machine has less to do, and if it happens again choose another source with TAXI_SOURCE."
+            ) from error
         finally:
             reader.kill()
     found = _result(reader.returncode, output, errors.decode(errors="replace"), where)
