@@ -13,7 +13,7 @@ from typing import Any, Final
 import duckdb
 
 from taxi_assets.errors import TaxiAssetsError, WarehouseError, WarehouseUnavailableError
-from taxi_assets.files import make_private_folder
+from taxi_assets.files import keep_new_files_private, make_private_folder
 from taxi_assets.ownership import COMMENT_PREFIX
 from taxi_assets.waiting import InUse, wait_for
 
@@ -51,11 +51,11 @@ def open_database(
             f"The folder {path.parent} for the DuckDB warehouse can't be created ({error.strerror}): "
             "set TAXI_HOME to a folder that can be written."
         ) from error
-    is_new = not path.exists()
+    keep_new_files_private()
+    with suppress(OSError):  # there is seldom one, and it may be another user's
+        path.with_name(f"{path.name}.wal").chmod(0o600)
     connection = _wait_and_connect(path, config, wait_seconds, log, read_only=read_only)
     try:
-        if is_new:
-            path.chmod(0o600)
         # A progress bar would fill the log of a service with control characters.
         connection.execute("SET enable_progress_bar = false")
         _require_own_database(connection, path)
