@@ -5,21 +5,24 @@ from __future__ import annotations
 import logging
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from typing_extensions import override
 
+from taxi_assets.errors import WarehouseUnavailableError
+from taxi_assets.warehouses.postgres.warehouse import PostgresWarehouse
 from taxi_assets.warehouses.postgres.watchdog import watched
 from taxi_assets_tests.csv_files import csv_bytes, made_trips, put_csv, put_sample
-from taxi_assets_tests.postgres.brakes import copy_brake, swap_brake, wait_until_braked
+from taxi_assets_tests.postgres.brakes import copy_brake, swap_brake, wait_until_braked, wait_until_locked_out
 from taxi_assets_tests.postgres.project import PostgresProject, changes
 from taxi_assets_tests.postgres.proxy import proxy_before
-from taxi_assets_tests.postgres.server import Server
+from taxi_assets_tests.postgres.server import Server, connect
 from taxi_assets_tests.project import FEBRUARY, GREEN, JANUARY, Outcome
 
 MAIN = "green_tripdata"
@@ -237,6 +240,37 @@ def test_a_connection_that_dies_silently_fails_within_seconds_and_the_next_load_
         assert again.success, again.failure
         assert "it is ended, because its client is gone" in again.log
     assert direct.query(f"SELECT count(*) FROM {MAIN}") == [(40_000,)]
+
+
+@pytest.mark.parametrize(
+    ("table", "measure"),
+    [
+        (MAIN, lambda warehouse, log: warehouse.profile_month(GREEN, JANUARY, "main", log)),
+        ("taxi_zones", lambda warehouse, log: warehouse.count_zones(log)),
+    ],
+    ids=["a month", "the zones"],
+)
+def test_a_check_whose_connection_dies_silently_fails_within_seconds(
+    loaded: PostgresProject, table: str, measure: Callable[[PostgresWarehouse, logging.Logger], object]
+):
+    """It waits for a table when the proxy stops forwarding."""
+    loaded.put_zones()
+    assert loaded.run_zones().success
+    parts = conninfo_to_dict(loaded.url)
+    with (
+        ThreadPoolExecutor(1) as pool,
+        proxy_before(str(parts["host"]), int(parts["port"] or 5432)) as proxy,
+        connect(loaded.url, loaded.schema) as session,
+        session.transaction(),
+    ):
+        session.execute(sql.SQL("LOCK TABLE {}").format(sql.Identifier(table)))
+        url = make_conninfo(loaded.url, port=proxy.port)
+        cut_off = loaded.postgres(url=url, check_seconds=0.2, connect_timeout_seconds=2)
+        check = pool.submit(measure, cut_off, logging.getLogger(__name__))
+        wait_until_locked_out(session, table)
+        proxy.has_stalled.set()
+        with pytest.raises(WarehouseUnavailableError, match="PostgreSQL could not"):
+            check.result(20)
 
 
 def test_a_load_that_takes_long_is_left_alone(server_url: str, schema: str, tmp_path: Path):
