@@ -206,6 +206,14 @@ def test_a_reader_that_stays_too_long_is_named_in_one_sentence(loaded: Project):
     assert loaded.run().success
 
 
+def test_a_connection_of_the_same_process_with_other_settings_is_not_called_damage(loaded: Project):
+    with (
+        duckdb.connect(loaded.database),
+        pytest.raises(WarehouseError, match=r"is open in this process with other settings .*: close that connection"),
+    ):
+        loaded.warehouse().connect()
+
+
 def test_a_reader_in_the_same_process_sees_whole_months_while_they_are_replaced(loaded: Project):
     """DuckDB gives a reader the state before or after a merge, never one between its statements."""
     seen = set()
