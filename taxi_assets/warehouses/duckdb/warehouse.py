@@ -9,7 +9,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -126,11 +126,13 @@ class DuckDBWarehouse(DuckDBResource):
     def load_month(self, taxi: Taxi, month: Month, landed: LandedFile, log: logging.Logger) -> MonthLoad:
         """See :class:`taxi_assets.warehouses.kind.TripsWarehouse`."""
         table, staging = taxi.month_table(month), staging_table(taxi, month)
-        with self._dropped_after_failure(staging, log), self._exclusive(f"load {table}", log) as connection:
+        with ExitStack() as stack, self._exclusive(f"load {table}", log) as connection:
             start = time.monotonic()
             if kind_of(connection, table):
                 require_own_table(connection, table)
             drop_own(connection, staging)
+            # Only now, so that a load that waited for the file in vain does not wait for it again.
+            stack.enter_context(self._dropped_after_failure(staging, log))
             rows = stage_month(connection, taxi, month, landed, table=staging)
             with transaction(connection):
                 drop_own(connection, table)
