@@ -102,6 +102,11 @@ def _holder(error: duckdb.Error) -> str | None:
 
 def _cannot_open(path: Path, error: duckdb.Error) -> WarehouseError:
     cause = _first_line(error)
+    if isinstance(error, duckdb.ConnectionException):
+        return WarehouseError(
+            f"{path} is open in this process with other settings ({cause}): close that connection, or give it the "
+            "settings of the DuckDB resource, then run again."
+        )
     if path.is_file():
         return WarehouseError(
             f"{path} can't be opened as a DuckDB database, because it is damaged or another kind of file ({cause}): "
@@ -135,11 +140,18 @@ def _require_own_database(connection: duckdb.DuckDBPyConnection, path: Path) -> 
         )
 
 
-def could_not_write(error: BaseException | None) -> bool:
-    """Whether DuckDB failed because a file could not be written."""
-    return isinstance(error, duckdb.IOException) or (
-        isinstance(error, duckdb.Error) and any(words in str(error) for words in _NO_ROOM)
+def could_not_write(error: BaseException) -> bool:
+    """Whether DuckDB failed because a file could not be written, be the error DuckDB's or one that explains it."""
+    return any(
+        isinstance(each, duckdb.IOException)
+        or (isinstance(each, duckdb.Error) and any(words in str(each) for words in _NO_ROOM))
+        for each in (error, error.__cause__)
     )
+
+
+def is_fatal(error: BaseException) -> bool:
+    """Whether all connections of this process to the file are unusable until all of them are closed."""
+    return any(isinstance(each, duckdb.FatalException) for each in (error, error.__cause__))
 
 
 def keep_from_checkpoint(connection: duckdb.DuckDBPyConnection) -> None:
