@@ -49,9 +49,9 @@ def failure_text(context: dg.RunFailureSensorContext) -> str:
 
 def _cause(event: dg.DagsterEvent) -> str:
     data = event.step_failure_data
-    said = data.user_failure_data.description if data.user_failure_data else None
-    if said:
-        return said
+    description = data.user_failure_data.description if data.user_failure_data else None
+    if description:
+        return description
     error = data.error
     while error is not None and error.cause is not None:
         error = error.cause

@@ -120,7 +120,7 @@ def test_a_server_that_always_breaks_at_the_same_place_is_given_up(server, fetch
 def test_a_single_attempt_is_told_as_one(server, fetch):
     server.faults.append(Fault(status=503))
     with pytest.raises(
-        SourceUnavailableError, match=r"where 1 attempt brought nothing \(the last: the server answered"
+        SourceUnavailableError, match=r"because 1 attempt brought nothing \(the last: the server answered"
     ):
         fetch(HttpRetries(timeout_seconds=2, attempts=1))
 
