@@ -273,7 +273,7 @@ class HttpOrigin:
 
 @cache
 def _trusted_certificates() -> ssl.SSLContext:
-    """Read once, as reading them takes longer than asking a nearby server for a file's version."""
+    """Read once, because reading them takes longer than asking a nearby server for a file's version."""
     return httpx.create_ssl_context()
 
 
@@ -288,7 +288,7 @@ def _parsed(base: str, setting: str) -> httpx.URL:
     except httpx.InvalidURL:
         address = httpx.URL()
     if address.scheme not in ("http", "https") or not address.host:
-        # The message has neither the address nor the parser's words, as both may hold a password.
+        # The message has neither the address nor the parser's words, because both may hold a password.
         raise SettingsError(f"{setting} is not a valid web address: write it as https://host/path.")
     return address
 
@@ -320,7 +320,7 @@ def _first_byte(response: httpx.Response) -> int | None:
 
 
 def _bounded(chunks: Iterator[bytes], announced: int | None, part: PartFile) -> Iterator[bytes]:
-    """The chunks of a body, as long as they are not more than were announced and don't come too slowly.
+    """The chunks of a body, while they are not more than were announced and don't come too slowly.
 
     Raises:
         TransientFault: They do. If they are more, everything that has arrived is discarded.

@@ -108,7 +108,7 @@ class BucketLandingZone:
             blob = self._bucket.get_blob(self._name(file))
             if blob is None or not is_ours(blob.metadata):
                 return False
-            # The manifest stays, as checks compare with it.
+            # The manifest stays because checks compare with it.
             left = self._bucket.blob(self._name_after_purge(file))
             left.metadata = blob.metadata
             left.upload_from_string(json.dumps(self._facts(blob), indent=2), content_type="application/json")
@@ -177,8 +177,8 @@ class BucketLandingZone:
             raise _ReplacedError from error
         except Forbidden as error:
             raise LandingError(
-                f"{self._address(file)} can't be read or written, as a permission is missing: run the job gcp_check, "
-                "which names it."
+                f"{self._address(file)} can't be read or written because a permission is missing: run the job "
+                "gcp_check, which names it."
             ) from error
         except NotFound as error:
             raise LandingError(

@@ -177,7 +177,7 @@ def _holds(type_: pa.DataType) -> str:
 
 
 def _cause(error: Exception) -> str:
-    """The reader's own words on one line, or the error's name where it has none."""
+    """The reader's own words on one line, or the error's name if it has none."""
     if isinstance(error, MemoryError):
         return f"it needs more than {_MOST_MEMORY // 1024**2:,} MiB of memory"
     if isinstance(error, UnicodeError):

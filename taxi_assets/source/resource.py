@@ -22,7 +22,7 @@ from taxi_assets.source.origin import RELEASE_ADDRESS, Origin
 from taxi_assets.source.retries import HttpRetries
 from taxi_assets.taxis import Taxi
 
-# Slots belong to the process and not to the resource, as each step has its own copy of the resource.
+# Slots belong to the process and not to the resource, because each step has its own copy of the resource.
 _slots: Final[dict[int, threading.BoundedSemaphore]] = {}
 _slots_guard: Final = threading.Lock()
 

@@ -63,7 +63,7 @@ class HttpRetries:
     def keep_trying(
         self, attempt: Callable[[], Result], *, what: str, log: Logger, arrived: Callable[[], int] = lambda: 0
     ) -> Result:
-        """Call ``attempt`` until it returns, as long as it fails with a ``TransientFault`` only.
+        """Call ``attempt`` until it returns, while it fails with a ``TransientFault``.
 
         Args:
             attempt: What to do.
@@ -87,8 +87,8 @@ class HttpRetries:
                 fruitless = 0 if arrived() > furthest and not fault.is_fruitless else fruitless + 1
                 furthest = max(furthest, arrived())
                 if fruitless >= self.attempts:
-                    count = "1 attempt" if fruitless == 1 else f"{fruitless} attempts in a row"
-                    raise AttemptsExhaustedError(fault, f"{count} failed") from fault
+                    one, several = "1 attempt failed", f"{fruitless} attempts in a row failed"
+                    raise AttemptsExhaustedError(fault, one if fruitless == 1 else several) from fault
                 if made >= self.attempts * _ATTEMPTS_IN_ALL:
                     raise AttemptsExhaustedError(fault, f"{made} attempts brought only a part") from fault
                 pause = self._pause(fault, fruitless)
@@ -104,7 +104,7 @@ class HttpRetries:
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """The pause that a Retry-After header asks for, at most a week; None where there is none that can be read."""
+    """The pause that a Retry-After header asks for, at most a week; None if it is missing or can't be read."""
     text = headers.get("Retry-After", "").strip()
     if text.isdecimal():
         return min(float(text), _LONGEST_RETRY_AFTER)

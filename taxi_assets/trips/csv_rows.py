@@ -29,7 +29,7 @@ class BrokenRowError(Exception):
 
         Args:
             cause: What is wrong, as the end of a sentence.
-            place: How many fields come before what is wrong; None where it is the line as a whole.
+            place: How many fields come before what is wrong; None if it is the line as a whole.
             value: The text that is wrong.
         """
         super().__init__(cause)

@@ -105,7 +105,7 @@ def test_a_month_that_the_folder_lacks_is_not_published_yet(fed: FedProject):
     ("damage", "words"),
     [
         (lambda whole: b"", "is empty"),
-        (lambda whole: whole[:-100], "is truncated, as it does not end as a Parquet file does"),
+        (lambda whole: whole[:-100], r"is truncated \(it does not end as a Parquet file does\)"),
         (lambda whole: b"<!DOCTYPE html><p>Access denied", "is a web page, not a Parquet file"),
         (lambda whole: b"VendorID,fare_amount\r\n1,2", "is not a Parquet file"),
         (lambda whole: whole[:1000] + b"\xff\xff\xff\x7fPAR1", "has no Parquet footer that can be read"),
@@ -206,7 +206,7 @@ def test_a_file_that_makes_the_reader_crash_is_refused_and_the_other_months_go_o
     failure = fed.run("2022-10...2022-12").failure
     assert "1 of 3 months failed, the others are done" in failure
     assert re.search(
-        r"2022-11\.parquet from \S+ \S+ can't be read as Parquet, as it makes the reader crash \(", failure
+        r"2022-11\.parquet from \S+ \S+ can't be read as Parquet because it makes the reader crash \(", failure
     )
     assert len(fed.rows("green_tripdata")) == 60
     paths[1].write_bytes(sound)
