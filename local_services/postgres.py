@@ -62,8 +62,8 @@ def make_cluster(
 ) -> Path:
     """Make a cluster with one empty database, which accepts connections with the password only.
 
-    The user is an ordinary role that owns the database, and nobody can connect as the superuser, unless the superuser's
-    own name is given.
+    The user is an ordinary role that owns the database, and connections as the superuser are refused, unless the
+    superuser's own name is given.
 
     Args:
         programs: Folder of the programs.

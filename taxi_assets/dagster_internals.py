@@ -1,6 +1,7 @@
-"""What the project uses of Dagster's libraries that they don't export: all of it, and why each is needed.
+"""What the project imports of Dagster's private modules, and why each is needed.
 
-A new version of Dagster may move or change these without notice. Nothing else imports a private module of Dagster.
+A new version of Dagster may move or change these without notice. Nothing else imports a private module of Dagster; the
+classes in ``deployment/`` also use private attributes of the classes that they extend.
 """
 
 from __future__ import annotations

@@ -46,8 +46,12 @@ class LandingError(TaxiAssetsError):
     """The landing zone can't be written, is full, or is missing the file that a later step needs."""
 
 
+class NotLandedError(LandingError):
+    """The landing zone does not have the file: it never landed, or was purged."""
+
+
 class LandingInterruptedError(LandingError):
-    """The verification of a file was ended from outside, for example because the machine ran out of memory."""
+    """The verification of a file was ended from outside, or took too long: the machine lacked memory or time."""
 
     is_transient = True
 

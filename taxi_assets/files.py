@@ -42,6 +42,14 @@ def make_private_folder(folder: Path) -> None:
         missing.mkdir(mode=0o700, exist_ok=True)
 
 
+def keep_new_files_private() -> None:
+    """Let this process, and those that it starts from now on, make files and folders for their owner only.
+
+    It is for files that a library makes at moments of its own choosing, such as DuckDB's write-ahead log.
+    """
+    os.umask(os.umask(0o077) | 0o077)
+
+
 def flush_to_disk(path: Path) -> None:
     """Wait until a file's content, or a folder's entries, are on the disk, as far as the system can do that."""
     is_folder = path.is_dir()

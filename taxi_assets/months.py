@@ -64,6 +64,15 @@ def last_ended_month(at: datetime) -> Month:
     return Month(at.year, at.month).previous()
 
 
+def months_from(first: Month, last: Month) -> list[Month]:
+    """The months from ``first`` to ``last``, both included; none if ``last`` is earlier."""
+    months = []
+    while first <= last:
+        months.append(first)
+        first = first.next()
+    return months
+
+
 def parse_month_range(text: str) -> list[Month]:
     """Read one month (``2019-01``) or an inclusive range (``2019-01...2019-03``, two or three dots) in order.
 
@@ -77,7 +86,4 @@ def parse_month_range(text: str) -> list[Month]:
         raise UnknownTaxiOrMonthError(
             f"The range {text} runs backwards: write the earlier month first, {last}...{first}."
         )
-    months = [first]
-    while months[-1] < last:
-        months.append(months[-1].next())
-    return months
+    return months_from(first, last)

@@ -6,12 +6,13 @@ import time
 from logging import Logger
 from typing import Any, Final
 
-_MIB: Final = 1024 * 1024
+MIB: Final = 1024 * 1024
+"""Bytes in a MiB."""
 
 
 def mib(size: int) -> str:
     """A number of bytes in MiB with one decimal, without the unit."""
-    return f"{size / _MIB:.1f}"
+    return f"{size / MIB:.1f}"
 
 
 def transfer_metadata(size: int, seconds: float, *, transferred: bool) -> dict[str, Any]:
@@ -22,9 +23,9 @@ def transfer_metadata(size: int, seconds: float, *, transferred: bool) -> dict[s
     is_measured = transferred and seconds > 0
     return {
         "size (bytes)": size,
-        "size (MiB)": round(size / _MIB, 2),
+        "size (MiB)": round(size / MIB, 2),
         "seconds": round(seconds, 3),
-        "MiB per second": round(size / _MIB / seconds, 2) if is_measured else 0.0,
+        "MiB per second": round(size / MIB / seconds, 2) if is_measured else 0.0,
     }
 
 
@@ -54,7 +55,7 @@ class Progress:
 
     def _state(self, seconds: float) -> str:
         speed = (self.done - self._done_before) / seconds if seconds > 0 else 0.0
-        rate = f"{speed / _MIB:.1f} MiB/s"
+        rate = f"{speed / MIB:.1f} MiB/s"
         if not self._total:
             return f"{mib(self.done)} MiB, {rate}"
         share = f"{100 * self.done // self._total} %, {mib(self.done)} of {mib(self._total)} MiB, {rate}"

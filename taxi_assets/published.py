@@ -18,6 +18,13 @@ from taxi_assets.months import Month
 from taxi_assets.taxis import Taxi
 
 _FOOTER: Final = "its footer"
+_EXPLANATIONS: Final[Mapping[str, str]] = {
+    "counted": "counted from the file",
+    "parquet": "counted from the feed's .parquet file",
+    "derived": "derived from yearly sums",
+    "unsourced": "unsourced",
+    _FOOTER: "read from its footer",
+}
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,11 @@ class PublishedCount:
     def is_sure(self) -> bool:
         """Whether the rows were counted from the file itself."""
         return self.known_from in ("counted", _FOOTER)
+
+    @property
+    def explanation(self) -> str:
+        """Where the figure comes from, for people."""
+        return _EXPLANATIONS[self.known_from]
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import Final
 from filelock import FileLock, Timeout
 
 _PREFIX: Final = "taxi_assets_spill_"
+_UNLOCKED_PREFIX: Final = "taxi_assets_new_spill_"
 _LOCK: Final = ".lock"
 
 
@@ -27,10 +28,11 @@ def spill_folder() -> Iterator[Path]:
     """
     parent = Path(tempfile.gettempdir())
     _remove_abandoned(parent)
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
-    lock = FileLock(folder / _LOCK)
+    folder = Path(tempfile.mkdtemp(prefix=_UNLOCKED_PREFIX, dir=parent))
     try:
-        with lock:
+        with FileLock(folder / _LOCK):
+            # Only now may other processes find it: they would remove a folder whose lock they can take.
+            folder = folder.rename(parent / folder.name.replace(_UNLOCKED_PREFIX, _PREFIX, 1))
             yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -38,10 +40,10 @@ def spill_folder() -> Iterator[Path]:
 
 def _remove_abandoned(parent: Path) -> None:
     for folder in parent.glob(f"{_PREFIX}*"):
-        # A folder without a lock is just being made, or just being removed.
-        if not (folder / _LOCK).exists():
-            continue
         try:
+            # A folder without a lock is just being removed; one of another user can't be looked into.
+            if not (folder / _LOCK).exists():
+                continue
             with FileLock(folder / _LOCK, timeout=0):
                 shutil.rmtree(folder, ignore_errors=True)
         except (Timeout, OSError):

@@ -12,7 +12,7 @@ ZONES_TABLE: Final = "taxi_zones"
 ZONES_PATH: Final = "misc/taxi_zone_lookup.csv"
 ZONE_COUNT: Final = 265
 ZONES_DESCRIPTION: Final = (
-    "The 265 zones of the Taxi and Limousine Commission. Trips refer to them by number as pickup and dropoff."
+    "The zones of the Taxi and Limousine Commission. Trips refer to them by number as pickup and dropoff."
 )
 ZONES_COLUMNS: Final = (
     Column("LocationID", "integer", "Number of the zone, as used in trips.", required=True),

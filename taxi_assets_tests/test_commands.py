@@ -96,7 +96,13 @@ def test_the_demo_fills_a_warehouse_with_both_taxis_and_the_zones(demonstrated) 
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--months", "2021-06...2021-09"], "Green taxi files go from 2019-01 to 2021-07: 2021-09 is not among them."),
+        (
+            ["--months", "2021-06...2021-09"],
+            (
+                "2021-09 is not among the months of Green taxi: choose from 2019-01 to 2021-07, "
+                "or set TAXI_SOURCE=auto for later ones."
+            ),
+        ),
         (["--months", "2020-13"], "“2020-13” is not a month: write it as YYYY-MM, for example 2020-10."),
         (["--months", "2020-02...2020-01"], "write the earlier month first, 2020-01...2020-02."),
         (["--taxi", "purple"], "There is no taxi called “purple”: choose from green, yellow."),

@@ -9,15 +9,19 @@ import time
 from contextlib import nullcontext
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 
 from taxi_assets.errors import WarehouseError
+from taxi_assets.source.files import trip_file
 from taxi_assets.taxis import Taxi
 from taxi_assets.warehouses.duckdb.warehouse import DuckDBWarehouse
 from taxi_assets_tests.csv_files import made_trips, put_sample
 from taxi_assets_tests.project import APRIL, FEBRUARY, GREEN, JANUARY, MARCH, YELLOW, Project, processes
+
+LOG = logging.getLogger(__name__)
 
 
 def _load(folder: Path, months: str, taxi: Taxi, result: Connection) -> None:
@@ -201,9 +205,33 @@ def test_a_reader_that_stays_too_long_is_named_in_one_sentence(loaded: Project):
     assert not outcome.success
     assert "\n" not in outcome.failure
     assert f"{loaded.database} was in use by" in outcome.failure
-    assert "close that program or raise the DuckDB resource's lock_wait_seconds, then run again." in outcome.failure
+    assert "close it, or raise lock_wait_seconds of the resource duckdb, then run again." in outcome.failure
     assert loaded.rows("green_tripdata") == before
     assert loaded.run().success
+
+
+def test_a_connection_of_the_same_process_with_other_settings_is_not_called_damage(loaded: Project):
+    with (
+        duckdb.connect(loaded.database),
+        pytest.raises(WarehouseError, match=r"is open in this process with other settings .*: close that connection"),
+    ):
+        loaded.warehouse().connect()
+
+
+def test_a_load_that_waited_in_vain_does_not_wait_again(loaded: Project):
+    openings = []
+
+    class Counting(DuckDBWarehouse):
+        def connect(self, *arguments: Any, **names: Any) -> duckdb.DuckDBPyConnection:
+            openings.append(arguments)
+            return super().connect(*arguments, **names)
+
+    landed = loaded.trip_source().landing_zone().landed(trip_file(GREEN, JANUARY))
+    holder = Holder(loaded)
+    with pytest.raises(WarehouseError, match="was in use by"):
+        Counting(database=str(loaded.database), lock_wait_seconds=0).load_month(GREEN, JANUARY, landed, LOG)
+    holder.let_go()
+    assert len(openings) == 1
 
 
 def test_a_reader_in_the_same_process_sees_whole_months_while_they_are_replaced(loaded: Project):

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import shutil
+import signal
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from taxi_assets.source.files import trip_file
 from taxi_assets_tests.csv_files import csv_bytes, put_csv, put_sample, read_trips
 from taxi_assets_tests.killing import Loads, moments
-from taxi_assets_tests.project import FEBRUARY, GREEN, JANUARY, Project
+from taxi_assets_tests.project import FEBRUARY, GREEN, JANUARY, Project, processes
 
 ROWS = 40_000
 MOMENTS = 30
@@ -89,3 +94,24 @@ def test_killed_during_the_first_load_ever_the_next_run_begins_anew(tmp_path: Pa
             del left[0]
         assert project.run(checks=False).success
         assert project.digest("green_tripdata") == whole
+
+
+def _die_after_loading(folder: Path) -> None:
+    """In a child process whose files are usually readable by everybody: load January, and be killed."""
+    os.umask(0o022)
+    project, log = Project(folder), logging.getLogger(__name__)
+    landed = project.trip_source().landing_zone().landed(trip_file(GREEN, JANUARY))
+    with project.warehouse().session(log):
+        project.warehouse().load_month(GREEN, JANUARY, landed, log)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_what_a_killed_load_leaves_is_for_its_owner_only(loaded: Project):
+    """Even in a folder that others may look into."""
+    loaded.home.chmod(0o755)
+    child = processes().Process(target=_die_after_loading, args=(loaded.folder,))
+    child.start()
+    child.join()
+    assert child.exitcode == -signal.SIGKILL
+    modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in loaded.home.glob("warehouse*") if file.is_file()}
+    assert modes == {"warehouse.duckdb": 0o600, "warehouse.duckdb.wal": 0o600}

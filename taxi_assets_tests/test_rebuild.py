@@ -10,7 +10,10 @@ import dagster as dg
 import duckdb
 import pytest
 
+from taxi_assets.warehouses.duckdb import rebuild as rebuild_module
 from taxi_assets_tests.csv_files import made_trips
+from taxi_assets_tests.feed.parquet_files import feed_table
+from taxi_assets_tests.feed.project import AUTUMN, FedProject
 from taxi_assets_tests.project import FEBRUARY, GREEN, JANUARY, YELLOW, Project
 
 
@@ -25,8 +28,8 @@ def loaded(tmp_path: Path) -> Project:
     return project
 
 
-def rebuilt(project: Project) -> dg.ExecuteInProcessResult:
-    job = project.definitions().resolve_job_def("rebuild_duckdb")
+def rebuilt(project: Project, **settings: Any) -> dg.ExecuteInProcessResult:
+    job = project.definitions(**settings).resolve_job_def("rebuild_duckdb")
     return job.execute_in_process(instance=project.instance, raise_on_error=False)
 
 
@@ -99,3 +102,43 @@ def test_a_raw_file_that_was_changed_leaves_the_old_file_in_its_place(loaded: Pr
     assert path.name in failure(result)
     assert loaded.everything() == before
     assert not [path for path in loaded.home.iterdir() if "rebuilding" in path.name]
+
+
+def test_a_raw_file_that_was_given_another_time_is_not_left_out(loaded: Project) -> None:
+    before = loaded.everything()
+    path = loaded.landing / GREEN.file_path(JANUARY)
+    os.utime(path)
+    assert "was changed after it was verified" in failure(rebuilt(loaded))
+    assert loaded.everything() == before
+
+
+def test_months_of_every_source_are_loaded_whatever_the_source_is_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fed = FedProject(tmp_path)
+    fed.publish(feed_table(GREEN, AUTUMN, 50))
+    with monkeypatch.context() as patched:
+        patched.setenv("TAXI_SOURCE", "feed")
+        assert fed.run(str(AUTUMN), checks=False).success
+    before = fed.everything()
+    facts = metadata(rebuilt(Project(tmp_path)))
+    assert facts["trips"] == 50
+    assert fed.everything() == before
+
+
+def test_a_file_that_a_load_has_made_in_the_meantime_stays(loaded: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded.database.unlink()
+    load_zones = rebuild_module._load_zones
+
+    def load_a_month_as_well(*args: Any) -> None:
+        load_zones(*args)
+        assert loaded.run("2019-02", checks=False).success
+
+    monkeypatch.setattr(rebuild_module, "_load_zones", load_a_month_as_well)
+    assert "was created or changed" in failure(rebuilt(loaded))
+    assert len(loaded.rows("green_tripdata")) == 40
+
+
+def test_the_settings_of_the_resource_apply_to_the_new_file(loaded: Project) -> None:
+    result = rebuilt(loaded, connection_config={"no_such_setting": "1"})
+    assert "no_such_setting" in failure(result)

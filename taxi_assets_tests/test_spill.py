@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from filelock import FileLock
+from typing_extensions import override
 
+from taxi_assets import spill
 from taxi_assets.spill import spill_folder
 
 _WAITS_INSIDE = """
@@ -69,3 +75,44 @@ def test_the_folder_of_a_process_that_is_alive_stays(temporary: Path) -> None:
     process.communicate("")
     assert process.returncode == 0
     assert list(temporary.iterdir()) == []
+
+
+class LockTakenLate(FileLock):
+    """A lock whose file is there for a moment before it is taken, while another process looks for folders to remove."""
+
+    @override
+    def acquire(self, *arguments: Any, **settings: Any) -> Any:
+        Path(self.lock_file).touch()
+        process, _ = process_inside()
+        process.communicate("")
+        return super().acquire(*arguments, **settings)
+
+
+def test_a_folder_that_is_just_being_made_stays(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spill, "FileLock", LockTakenLate)
+    with spill_folder() as folder:
+        assert folder.stat().st_mode & 0o777 == 0o700, "it is the one that was made, which only its user may enter"
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.fixture
+def folder_of_another_user(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder that this user may not enter, where all users' temporary files go."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as parent:
+        monkeypatch.setattr(tempfile, "tempdir", parent)
+        Path(parent).chmod(0o1777)
+        with spill_folder() as folder:
+            folder.chmod(0)
+            user = os.geteuid()
+            os.seteuid(user or 65534)
+            try:
+                yield folder
+            finally:
+                os.seteuid(user)
+                folder.chmod(0o700)
+
+
+def test_the_folder_of_another_user_is_left_alone(folder_of_another_user: Path) -> None:
+    with spill_folder() as mine:
+        assert mine.parent == folder_of_another_user.parent
+    assert folder_of_another_user.exists()

@@ -113,7 +113,7 @@ def _rows_match_published(evidence: Evidence) -> Verdict:
         # A mirror may have samples, and the feed publishes corrected months again.
         is_error=is_release and expected.is_sure,
         numbers={"rows": rows, "published rows": expected.rows, "difference": rows - expected.rows, **in_other},
-        note=f"origin of the {name}'s published count: {expected.known_from}",
+        note=f"published count of the {name}: {expected.explanation}",
     )
 
 
@@ -216,7 +216,7 @@ CHECKS: Final[Mapping[TableRole, Sequence[MonthCheck]]] = {
         ),
         MonthCheck(
             "required_values_are_there",
-            "Columns that are required are never empty.",
+            "No required column has an empty value.",
             blocking=False,
             judge=_required_values_are_there,
         ),

@@ -7,14 +7,12 @@ from typing import Any
 
 import dagster as dg
 
-from taxi_assets.progress import transfer_metadata
+from taxi_assets.progress import MIB, transfer_metadata
 from taxi_assets.source.files import LandedFile
 from taxi_assets.taxis import ADDED_COLUMNS, Column, Taxi
 from taxi_assets.warehouses.kind import WarehouseKind
 from taxi_assets.warehouses.trip_tables import table_columns
 from taxi_assets.zones import ZONES_COLUMNS
-
-_BYTES_PER_MIB = 1024 * 1024
 
 
 def file_metadata(landed: LandedFile) -> dict[str, Any]:
@@ -42,13 +40,12 @@ def file_metadata(landed: LandedFile) -> dict[str, Any]:
 
 
 def _csv_size(size: int | None) -> dict[str, Any]:
-    return {"csv size (bytes)": size, "csv size (MiB)": round(size / _BYTES_PER_MIB, 1)} if size is not None else {}
+    return {"csv size (bytes)": size, "csv size (MiB)": round(size / MIB, 1)} if size is not None else {}
 
 
 def rows_metadata(rows: int, *, seconds: float, table: str) -> dict[str, Any]:
     """Metadata of rows that were written to a table: how many, in how many seconds, and per second."""
     return {
-        "dagster/partition_row_count": rows,
         "dagster/table_name": table,
         "seconds": round(seconds, 3),
         "rows per second": round(rows / seconds) if seconds > 0 else 0,

@@ -65,6 +65,7 @@ class MonthContext:
     taxi: Taxi
     month: Month
     run: RunContext
+    _fetched: LandedFile | None = field(default=None, init=False)
     _landed: LandedFile | None = field(default=None, init=False)
 
     @cached_property
@@ -78,15 +79,16 @@ class MonthContext:
         Raises:
             TaxiAssetsError: See ``TripSource.land``.
         """
-        self._landed = self.run.source.land(self.file, self.run.log)
-        return self._landed
+        self._fetched = self.run.source.land(self.file, self.run.log)
+        return self._fetched
 
     def landed(self) -> LandedFile:
-        """The month's file in the landing zone.
+        """The month's file in the landing zone, on this machine.
 
         Raises:
             LandingError: It never landed, was purged, or was changed since.
         """
+        # What ``land`` returns is not enough: if a bucket's file is unchanged, this machine may not have a copy of it.
         if self._landed is None:
             self._landed = self.run.source.landing_zone().landed(self.file)
         return self._landed
@@ -94,7 +96,7 @@ class MonthContext:
     @cached_property
     def noted(self) -> LandedFile | None:
         """What was recorded about the month's file when it landed, even if the file has been purged since."""
-        return self._landed or self.run.source.landing_zone().known(self.file)
+        return self._landed or self._fetched or self.run.source.landing_zone().known(self.file)
 
     def purge(self) -> None:
         """Delete the month's raw file, unless it has columns that are not in the tables."""
@@ -224,6 +226,7 @@ class Loading(CheckedStage):
         return {
             "file": landed.path.name,
             "dagster/row_count": load.rows,
+            "dagster/partition_row_count": load.rows,
             **rows_metadata(load.rows, seconds=load.seconds, table=taxi.month_table(month)),
             **load.facts,
         }
@@ -249,8 +252,8 @@ class Merging(CheckedStage):
             after=self.after,
             table=taxi.table,
             description=(
-                f"{taxi.title}: the trips of all months. {taxi.description} A month's rows are exactly those of its "
-                "file. If an unchanged month is materialized again, nothing changes."
+                f"{taxi.title}: the trips of all months. {taxi.description} Materializing a month makes its rows "
+                "exactly those of its file. If the file is unchanged, nothing changes."
             ),
         )
 
@@ -266,6 +269,7 @@ class Merging(CheckedStage):
         return {
             "file": context.file.filename,
             "dagster/row_count": merge.table_rows,
+            "dagster/partition_row_count": merge.rows,
             **rows_metadata(merge.rows, seconds=merge.seconds, table=context.taxi.table),
             "inserted": merge.inserted,
             "updated": merge.updated,

@@ -50,7 +50,7 @@ def trip_assets(taxi: Taxi, warehouses: Sequence[WarehouseKind], retries: dg.Ret
 
     @dg.multi_asset(
         name=taxi.table,
-        description=f"{taxi.title}: carries each month from its source to the main tables.",
+        description=f"{taxi.title}: loads each month from the source into the main tables.",
         specs=[stage.spec for stage in stages],
         check_specs=[check_spec(check, stage.key, months) for stage in stages for check in stage.checks],
         can_subset=True,

@@ -15,7 +15,7 @@ def alert_sensors() -> Sequence[dg.SensorDefinition]:
         name="failed_runs",
         default_status=dg.DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=30,
-        description="Writes why a run failed to the log, and sends it to the webhook in TAXI_ALERT_WEBHOOK.",
+        description="When a run fails, logs the reason and sends it to the webhook in TAXI_ALERT_WEBHOOK.",
     )
     def failed_runs(context: dg.RunFailureSensorContext, webhook: Webhook) -> None:
         text = failure_text(context)
@@ -27,7 +27,7 @@ def alert_sensors() -> Sequence[dg.SensorDefinition]:
         run_status=dg.DagsterRunStatus.SUCCESS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=30,
-        description="Writes which checks failed in a run that succeeded to the log, and sends it to the webhook.",
+        description="If checks fail in a run that succeeds, logs their names and sends them to the webhook.",
     )
     def failed_checks(context: dg.RunStatusSensorContext, webhook: Webhook) -> None:
         failed = _failed_checks(context)
@@ -49,9 +49,9 @@ def failure_text(context: dg.RunFailureSensorContext) -> str:
 
 def _cause(event: dg.DagsterEvent) -> str:
     data = event.step_failure_data
-    said = data.user_failure_data.description if data.user_failure_data else None
-    if said:
-        return said
+    description = data.user_failure_data.description if data.user_failure_data else None
+    if description:
+        return description
     error = data.error
     while error is not None and error.cause is not None:
         error = error.cause

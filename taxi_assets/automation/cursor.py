@@ -79,5 +79,5 @@ def read_cursor(text: str | None) -> SensorCursor:
 
 def digest(origin: str, version: FileVersion) -> str:
     """A few digits that stand for one version of a file from one origin."""
-    said = json.dumps([origin, version.size, version.etag, version.last_modified])
-    return hashlib.sha256(said.encode()).hexdigest()[:_DIGITS]
+    facts = json.dumps([origin, version.size, version.etag, version.last_modified])
+    return hashlib.sha256(facts.encode()).hexdigest()[:_DIGITS]

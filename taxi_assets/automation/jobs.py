@@ -13,7 +13,6 @@ from taxi_assets.months import Month
 from taxi_assets.source.resource import TripSource
 from taxi_assets.taxis import Taxi, all_taxis
 from taxi_assets.warehouses.kind import WarehouseKind
-from taxi_assets.words import listed
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,8 @@ def load_jobs(warehouses: Sequence[WarehouseKind]) -> LoadJobs:
         everywhere=_load_job(
             "load_all",
             warehouses,
-            f"Loads months of trips into {listed([warehouse.title for warehouse in warehouses])}.",
+            "Loads months of trips into every configured warehouse "
+            f"({', '.join(warehouse.title for warehouse in warehouses)}).",
         ),
     )
 

@@ -65,9 +65,9 @@ def new_files_sensor(warehouses: Sequence[WarehouseKind], job: UnresolvedAssetJo
         minimum_interval_seconds=60,
         default_status=dg.DefaultSensorStatus.STOPPED,
         description=(
-            "Asks the source which months are new or have changed, and loads exactly those. Of a web server's files it "
-            f"asks about {POLLING_LIMITS.files_at_once} at most in one evaluation, and about each of them every "
-            f"{POLLING_LIMITS.interval_seconds // 3600} hours; a folder is looked at every minute."
+            "Looks for new and changed months at the source, and loads them. Sends a web server at most "
+            f"{POLLING_LIMITS.files_at_once} requests per evaluation, and checks each file every "
+            f"{POLLING_LIMITS.interval_seconds // 3600} hours; folders every minute."
         ),
     )
     def new_files(context: dg.SensorEvaluationContext, source: TripSource) -> dg.SensorResult:

@@ -81,13 +81,13 @@ class FolderOrigin:
 
     @contextmanager
     def _readable(self, file: RawFile) -> Iterator[None]:
-        """Say in a sentence why reading failed. Only reading is wrapped, as errors of writing are not the source's."""
+        """Say in a sentence why reading failed. Errors of writing are not the source's, so only reading is wrapped."""
         try:
             yield
         except (FileNotFoundError, NotADirectoryError) as error:
             if not self._folder.is_dir():
                 raise SourceUnavailableError(
-                    f"{file.name} can't be read, as the {self.name} is not there: "
+                    f"{file.name} can't be read because the {self.name} is missing: "
                     f"check {self._setting} and whether the drive is mounted."
                 ) from error
             raise NotPublishedError(

@@ -33,9 +33,9 @@ def defined_names(names: Sequence[str], file: RawFile, where: str, *, misfits: S
         "of another type": misfits,
     }
     if any(findings.values()):
-        said = "; ".join(f"{what}: {', '.join(found)}" for what, found in findings.items() if found)
+        faults = "; ".join(f"{what}: {', '.join(found)}" for what, found in findings.items() if found)
         raise UnexpectedContentError(
-            f"{where} does not have the columns of its definition ({said}): nothing of it was kept, "
+            f"{where} does not have the columns of its definition ({faults}): nothing of it was kept, "
             "so compare the file with the definition or choose another source with TAXI_SOURCE."
         )
     return {name: known[name.lower()] for name in names if name.lower() in known}

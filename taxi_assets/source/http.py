@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final, NamedTuple, NoReturn
 
 import httpx
 
@@ -23,7 +23,7 @@ from taxi_assets.progress import Progress, mib
 from taxi_assets.source.files import FileVersion, RawFile
 from taxi_assets.source.origin import RELEASE_ADDRESS
 from taxi_assets.source.part import PartFile, can_be_sent
-from taxi_assets.source.retries import HttpRetries, TransientFault, retry_after_seconds
+from taxi_assets.source.retries import AttemptsExhaustedError, HttpRetries, TransientFault, retry_after_seconds
 
 _LOG: Final = logging.getLogger(__name__)
 # These libraries log whole addresses and redirects, with the tokens that signed addresses carry.
@@ -52,8 +52,13 @@ _SLOW_BYTES: Final = 64 * 1024
 _MD5: Final = re.compile(r'"([0-9a-f]{32})"', re.IGNORECASE)
 _MD5_BYTES: Final = 16
 _ENCRYPTED: Final = "x-amz-server-side-encryption"
-# These serve files with an ETag that is the MD5 of their time and size (Starlette).
-_ETAG_OF_ANOTHER_KIND: Final = frozenset({"uvicorn", "hypercorn", "daphne", "granian"})
+
+
+class _OtherMd5(NamedTuple):
+    """The MD5 of what arrived, and the other one that the server stated."""
+
+    found: str
+    stated: str
 
 
 class HttpOrigin:
@@ -91,8 +96,8 @@ class HttpOrigin:
         with self._client() as client:
             try:
                 return self._retries.keep_trying(lambda: self._ask(client, file, known), what=file.name, log=_LOG)
-            except TransientFault as fault:
-                self._give_up(file, fault, "could not be asked for")
+            except AttemptsExhaustedError as fault:
+                self._give_up(f"The version of {file.name} could not be read from {self.name}", fault)
 
     def fetch(self, file: RawFile, target: Path, log: logging.Logger) -> FileVersion:
         """Download the file to ``target``, continuing what is there if the server proves that it is the same version.
@@ -100,10 +105,14 @@ class HttpOrigin:
         A length that the answer doesn't state is asked for by HEAD. What has arrived completely is fetched again: its
         verification ended without a verdict, and to verify the same bytes again could end in the same way.
 
+        Some servers' ETags look like an MD5 but are that of the file's time and size. So an ETag that differs makes
+        the file be fetched once more, and the same bytes twice are accepted.
+
         Raises:
             NotPublishedError: The server does not offer the file.
             SourceUnavailableError: The server does not answer, or the connection broke too often.
-            DamagedFileError: The bytes are not those whose MD5 the server states.
+            DamagedFileError: The bytes are not those whose Content-MD5 the server states, or two transfers brought
+                different bytes and the second ones are not those of the ETag either.
             OSError: ``target`` can't be written.
         """
         part = PartFile(target, self.name)
@@ -111,15 +120,35 @@ class HttpOrigin:
             log.info("%s has arrived before but was not verified: fetching it again.", file.name)
             part.discard()
         with self._client() as client:
-            try:
-                return self._retries.keep_trying(
-                    lambda: self._receive(client, file, part, log),
-                    what=file.name,
-                    log=log,
-                    arrived=lambda: part.size,
-                )
-            except TransientFault as fault:
-                self._give_up(file, fault, f"could not be fetched beyond {mib(part.size)} MiB")
+            version, other = self._transfer(client, file, part, log)
+            if other is None:
+                return version
+            log.info("%s: its ETag is not the MD5 of what arrived; fetching it again to compare.", file.name)
+            part.discard()
+            version, other_again = self._transfer(client, file, part, log)
+        if other_again is None:
+            return version
+        if other_again.found != other.found:
+            self._refuse(file, other_again)
+        log.warning(
+            "%s has an ETag that looks like an MD5 but is not that of its bytes (MD5 %s instead of %s). "
+            "It was fetched twice with the same bytes, so it is taken.",
+            file.name,
+            other.found,
+            other.stated,
+        )
+        return version
+
+    def _transfer(
+        self, client: httpx.Client, file: RawFile, part: PartFile, log: logging.Logger
+    ) -> tuple[FileVersion, _OtherMd5 | None]:
+        """The version that has arrived completely, and the two MD5s if the ETag is not that of the bytes."""
+        try:
+            return self._retries.keep_trying(
+                lambda: self._receive(client, file, part, log), what=file.name, log=log, arrived=lambda: part.size
+            )
+        except AttemptsExhaustedError as fault:
+            self._give_up(f"{file.name} could not be fetched from {self.name} beyond {mib(part.size)} MiB", fault)
 
     def _client(self) -> httpx.Client:
         user, password = self._base.username, self._base.password
@@ -150,7 +179,9 @@ class HttpOrigin:
         self._require_success(file, response)
         return _version(response)
 
-    def _receive(self, client: httpx.Client, file: RawFile, part: PartFile, log: logging.Logger) -> FileVersion:
+    def _receive(
+        self, client: httpx.Client, file: RawFile, part: PartFile, log: logging.Logger
+    ) -> tuple[FileVersion, _OtherMd5 | None]:
         validator = part.validator
         only_the_rest = {"Range": f"bytes={part.size}-", "If-Range": validator} if validator else {}
         with self._answer(client, "GET", file, only_the_rest) as response:
@@ -164,11 +195,14 @@ class HttpOrigin:
                 for chunk in _bounded(response.iter_raw(), version.size, part):
                     stream.write(chunk)
                     progress.advance(len(chunk))
-            md5 = _stated_md5(response)
         _require_length(part, version.size)
-        if md5 is not None:
-            self._require_md5(file, part, md5)
-        return version
+        if (content_md5 := _content_md5(response)) is not None:
+            other = _compared(part, content_md5)
+            if other is not None:
+                self._refuse(file, other)
+            return version, None
+        etag_md5 = _etag_md5(response)
+        return version, None if etag_md5 is None else _compared(part, etag_md5)
 
     def _prepare(self, client: httpx.Client, file: RawFile, response: httpx.Response, part: PartFile) -> FileVersion:
         """Make the part ready for the body of an answer: to be continued, or to be started again."""
@@ -186,15 +220,12 @@ class HttpOrigin:
         part.begin(version)
         return version
 
-    def _require_md5(self, file: RawFile, part: PartFile, stated: str) -> None:
-        with part.path.open("rb") as stream:
-            found = hashlib.file_digest(stream, _md5).hexdigest()
-        if found != stated:
-            raise DamagedFileError(
-                f"{file.name} from {self.name} has other bytes than its ETag or Content-MD5 states (MD5 {found} "
-                f"instead of {stated}): nothing of it was kept, so fetch it again, and if it stays so choose another "
-                f"source with {self._setting}."
-            )
+    def _refuse(self, file: RawFile, other: _OtherMd5) -> NoReturn:
+        raise DamagedFileError(
+            f"{file.name} from {self.name} has other bytes than its ETag or Content-MD5 states (MD5 {other.found} "
+            f"instead of {other.stated}): nothing of it was kept, so fetch it again, and if it happens again choose "
+            f"another source with {self._setting}."
+        )
 
     @contextmanager
     def _answer(
@@ -234,16 +265,15 @@ class HttpOrigin:
             return f"no connection ({error})"
         return f"the connection broke off ({type(error).__name__})"
 
-    def _give_up(self, file: RawFile, fault: TransientFault, what: str) -> NoReturn:
+    def _give_up(self, what: str, fault: AttemptsExhaustedError) -> NoReturn:
         raise SourceUnavailableError(
-            f"{file.name} {what} at {self.name}, where {fault.attempts} (the last: {fault.reason}): check the network, "
-            "or try again later."
+            f"{what}: {fault.attempts} (last: {fault.reason}): check the network, or try again later."
         ) from fault
 
 
 @cache
 def _trusted_certificates() -> ssl.SSLContext:
-    """Read once, as reading them takes longer than asking a nearby server for a file's version."""
+    """Read once, because reading them takes longer than asking a nearby server for a file's version."""
     return httpx.create_ssl_context()
 
 
@@ -258,7 +288,7 @@ def _parsed(base: str, setting: str) -> httpx.URL:
     except httpx.InvalidURL:
         address = httpx.URL()
     if address.scheme not in ("http", "https") or not address.host:
-        # The message has neither the address nor the parser's words, as both may hold a password.
+        # The message has neither the address nor the parser's words, because both may hold a password.
         raise SettingsError(f"{setting} is not a valid web address: write it as https://host/path.")
     return address
 
@@ -290,7 +320,7 @@ def _first_byte(response: httpx.Response) -> int | None:
 
 
 def _bounded(chunks: Iterator[bytes], announced: int | None, part: PartFile) -> Iterator[bytes]:
-    """The chunks of a body, as long as they are not more than were announced and don't come too slowly.
+    """The chunks of a body, while they are not more than were announced and don't come too slowly.
 
     Raises:
         TransientFault: They do. If they are more, everything that has arrived is discarded.
@@ -321,19 +351,27 @@ def _require_length(part: PartFile, announced: int | None) -> None:
         raise TransientFault(f"{part.size:,} bytes arrived where {announced:,} were announced")
 
 
-def _stated_md5(response: httpx.Response) -> str | None:
-    """The MD5 of the whole file in hexadecimal, if an answer states it.
+def _content_md5(response: httpx.Response) -> str | None:
+    """The MD5 of the whole file in hexadecimal, if an answer states it as such."""
+    stated = _decoded(response.headers.get("Content-MD5", ""))
+    return stated.hex() if response.status_code == httpx.codes.OK and len(stated) == _MD5_BYTES else None
+
+
+def _etag_md5(response: httpx.Response) -> str | None:
+    """The ETag in hexadecimal, if it looks like the MD5 of the whole file.
 
     Amazon S3, Cloud Storage and stores like them give the MD5 of a file that was uploaded in one piece as its ETag.
     """
     headers = response.headers
-    if response.status_code == httpx.codes.OK and len(stated := _decoded(headers.get("Content-MD5", ""))) == _MD5_BYTES:
-        return stated.hex()
     is_encrypted = headers.get(_ENCRYPTED, "AES256") != "AES256" or f"{_ENCRYPTED}-customer-algorithm" in headers
     etag = _MD5.fullmatch(headers.get("ETag", ""))
-    if etag is None or is_encrypted or headers.get("Server", "").lower() in _ETAG_OF_ANOTHER_KIND:
-        return None
-    return etag[1].lower()
+    return None if etag is None or is_encrypted else etag[1].lower()
+
+
+def _compared(part: PartFile, stated: str) -> _OtherMd5 | None:
+    with part.path.open("rb") as stream:
+        found = hashlib.file_digest(stream, _md5).hexdigest()
+    return None if found == stated else _OtherMd5(found, stated)
 
 
 def _decoded(text: str) -> bytes:

@@ -23,7 +23,7 @@ from google.cloud import storage
 from requests import RequestException
 
 from taxi_assets import settings
-from taxi_assets.errors import LandingError, SettingsError
+from taxi_assets.errors import LandingError, NotLandedError, SettingsError
 from taxi_assets.gcp.objects import holds, upload
 from taxi_assets.gcp.resources import GcsBucket
 from taxi_assets.ownership import MADE_BY, is_ours
@@ -77,10 +77,12 @@ class BucketLandingZone:
         for _ in range(_ATTEMPTS):
             with self._translated_errors(file):
                 blob = self._bucket.get_blob(self._name(file))
+            where = f"at {self._address(file)}: materialize {file.landed_by} first."
+            if blob is None:
+                raise NotLandedError(f"{file.name} is not {where}")
             noted = self._noted(file, blob)
-            if blob is None or noted is None:
-                what = "is not" if blob is None else "is without its manifest, or has other columns,"
-                raise LandingError(f"{file.name} {what} at {self._address(file)}: materialize {file.landed_by} first.")
+            if noted is None:
+                raise LandingError(f"{file.name} is without its manifest, or has other columns, {where}")
             try:
                 return replace(noted, path=self._copies.copy_of(file, noted, partial(self._fetch, file, blob), _LOG))
             except _ReplacedError:
@@ -106,7 +108,7 @@ class BucketLandingZone:
             blob = self._bucket.get_blob(self._name(file))
             if blob is None or not is_ours(blob.metadata):
                 return False
-            # The manifest stays, as checks compare with it.
+            # The manifest stays because checks compare with it.
             left = self._bucket.blob(self._name_after_purge(file))
             left.metadata = blob.metadata
             left.upload_from_string(json.dumps(self._facts(blob), indent=2), content_type="application/json")
@@ -175,8 +177,8 @@ class BucketLandingZone:
             raise _ReplacedError from error
         except Forbidden as error:
             raise LandingError(
-                f"{self._address(file)} can't be read or written, as a permission is missing: run the job gcp_check, "
-                "which names it."
+                f"{self._address(file)} can't be read or written because a permission is missing: run the job "
+                "gcp_check, which names it."
             ) from error
         except NotFound as error:
             raise LandingError(

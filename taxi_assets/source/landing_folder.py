@@ -15,7 +15,7 @@ from typing import Final
 
 from filelock import FileLock, Timeout
 
-from taxi_assets.errors import DamagedFileError, LandingError, SourceUnavailableError, TaxiAssetsError
+from taxi_assets.errors import DamagedFileError, LandingError, NotLandedError, SourceUnavailableError, TaxiAssetsError
 from taxi_assets.files import flush_to_disk, make_private_folder
 from taxi_assets.progress import mib
 from taxi_assets.source.files import FileVersion, LandedFile, RawFile
@@ -66,11 +66,10 @@ class FolderLandingZone:
         landed = self._as_landed(file) or self._as_landed_after_swap(file)
         if landed is not None:
             return landed
-        path = self.path_of(file)
-        what = "was changed after it was verified" if path.exists() else "is not"
-        raise LandingError(
-            f"{file.name} {what} in the landing zone {self._folder}: materialize {file.landed_by} first."
-        )
+        where = f"in the landing zone {self._folder}: materialize {file.landed_by} first."
+        if not self.path_of(file).exists():
+            raise NotLandedError(f"{file.name} is not {where}")
+        raise LandingError(f"{file.name} was changed after it was verified {where}")
 
     def known(self, file: RawFile) -> LandedFile | None:
         """See ``LandingZone.known``."""
@@ -250,7 +249,7 @@ def _compared_with_published(sha256: str, file: RawFile, origin: Origin) -> tupl
     if origin.is_release:
         raise DamagedFileError(
             f"{file.name} from {origin.name} is not the published file (sha256 {got}… instead of {expected}…): nothing "
-            "of it was kept, so fetch it again, and if it stays so, find out why the release was changed."
+            "of it was kept, so fetch it again, and if it happens again, find out why the release was changed."
         )
     return (f"differs from the published file (sha256 {got}… instead of {expected}…): a sample or a mirror.",)
 
@@ -268,7 +267,7 @@ def _require_bytes(path: Path, file: RawFile, landed: LandedFile) -> None:
     if found != landed.sha256:
         raise DamagedFileError(
             f"The copy of {file.name} is not what was verified (sha256 {found[:_HASH_DIGITS]}… instead of "
-            f"{landed.sha256[:_HASH_DIGITS]}…): run again, and if it stays so, materialize {file.landed_by} again."
+            f"{landed.sha256[:_HASH_DIGITS]}…): run again, and if it happens again, materialize {file.landed_by} again."
         )
 
 

@@ -64,7 +64,7 @@ def write_manifest(landed: LandedFile) -> None:
 
 
 def read_manifest(path: Path) -> LandedFile | None:
-    """What was noted of the landed file at ``path``, or None where there is no note that can be read."""
+    """What was noted of the landed file at ``path``, or None if the note is missing or can't be read."""
     return landed_file(path, _facts(path))
 
 

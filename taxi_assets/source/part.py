@@ -20,7 +20,7 @@ class PartFile:
 
     Attributes:
         path: Where the bytes are.
-        version: The version that they belong to; None where there is nothing to continue.
+        version: The version that they belong to; None if nothing can be continued.
         size: How many there are.
     """
 
@@ -92,7 +92,7 @@ def _note_path(path: Path) -> Path:
 
 
 def _noted_version(path: Path, origin: str) -> FileVersion | None:
-    """The version in the note, or None where it is missing, incomplete or about another origin."""
+    """The version in the note, or None if it is missing, incomplete or about another origin."""
     try:
         note = json.loads(_note_path(path).read_text(encoding="utf-8"))
         return FileVersion(**note["version"]) if note["origin"] == origin else None

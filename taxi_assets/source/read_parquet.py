@@ -137,7 +137,9 @@ def _leaves(type_: pa.DataType) -> int:
 
 
 def _is_comparable(type_: pa.DataType) -> bool:
-    return bool(types.is_signed_integer(type_) or types.is_floating(type_) or types.is_timestamp(type_))
+    # Arrow can't compare floating-point numbers of 16 bits.
+    is_float = types.is_floating(type_) and not types.is_float16(type_)
+    return bool(types.is_signed_integer(type_) or is_float or types.is_timestamp(type_))
 
 
 def _extremes(statistics: pq.Statistics, type_: pa.DataType) -> tuple[Any, Any] | None:
@@ -175,7 +177,7 @@ def _holds(type_: pa.DataType) -> str:
 
 
 def _cause(error: Exception) -> str:
-    """The reader's own words on one line, or the error's name where it has none."""
+    """The reader's own words on one line, or the error's name if it has none."""
     if isinstance(error, MemoryError):
         return f"it needs more than {_MOST_MEMORY // 1024**2:,} MiB of memory"
     if isinstance(error, UnicodeError):

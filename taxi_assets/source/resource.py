@@ -22,7 +22,7 @@ from taxi_assets.source.origin import RELEASE_ADDRESS, Origin
 from taxi_assets.source.retries import HttpRetries
 from taxi_assets.taxis import Taxi
 
-# Slots belong to the process and not to the resource, as each step has its own copy of the resource.
+# Slots belong to the process and not to the resource, because each step has its own copy of the resource.
 _slots: Final[dict[int, threading.BoundedSemaphore]] = {}
 _slots_guard: Final = threading.Lock()
 
@@ -48,14 +48,18 @@ class TripSource(dg.ConfigurableResource):  # type: ignore[type-arg]
     )
     downloads_at_once: int = Field(default=2, ge=1, description="Files that one process fetches at the same time.")
     timeout_seconds: float = Field(
-        default=60.0, gt=0, description="Longest time without an answer or a byte from a server."
+        default=HttpRetries.timeout_seconds, gt=0, description="Longest time without an answer or a byte from a server."
     )
-    attempts: int = Field(default=5, ge=1, description="Attempts in a row that may bring nothing.")
+    attempts: int = Field(default=HttpRetries.attempts, ge=1, description="Attempts in a row that may bring nothing.")
     backoff_seconds: float = Field(
-        default=1.0, ge=0, description="Pause after the first such attempt; it doubles with each further one."
+        default=HttpRetries.backoff_seconds,
+        ge=0,
+        description="Pause after the first such attempt; it doubles with each further one.",
     )
     backoff_limit_seconds: float = Field(
-        default=60.0, ge=0, description="Longest pause, even if a server asks for a longer one."
+        default=HttpRetries.backoff_limit_seconds,
+        ge=0,
+        description="Longest pause, even if a server asks for a longer one.",
     )
     keep_raw_files: bool = Field(default=True, description="Whether raw files stay after their month was merged.")
 
@@ -88,7 +92,7 @@ class TripSource(dg.ConfigurableResource):  # type: ignore[type-arg]
                 schedules need it.
 
         Raises:
-            SettingsError: The address names nothing known, no folder that exists, or the landing zone itself.
+            SettingsError: The address is not known, not an existing folder, or the landing zone itself.
         """
         if file is not None and file.is_parquet:
             return self._feed(ask_once=ask_once)

@@ -23,7 +23,6 @@ class TransientFault(Exception):  # noqa: N818 - not an error yet: it becomes on
         reason: What happened, as part of a sentence.
         wait_seconds: How long the source asks to be left alone, if it does.
         is_fruitless: Whether the attempt counts as one that brought nothing, whatever has arrived.
-        attempts: What the attempts came to when no further one is made, as part of a sentence.
     """
 
     def __init__(self, reason: str, wait_seconds: float | None = None, *, is_fruitless: bool = False) -> None:
@@ -31,7 +30,18 @@ class TransientFault(Exception):  # noqa: N818 - not an error yet: it becomes on
         self.reason = reason
         self.wait_seconds = wait_seconds
         self.is_fruitless = is_fruitless
-        self.attempts = "1 attempt brought nothing"
+
+
+class AttemptsExhaustedError(TransientFault):
+    """The last attempt failed, and no further one is made.
+
+    Attributes:
+        attempts: What the attempts came to, as part of a sentence.
+    """
+
+    def __init__(self, last: TransientFault, attempts: str) -> None:
+        super().__init__(last.reason, last.wait_seconds, is_fruitless=last.is_fruitless)
+        self.attempts = attempts
 
 
 @dataclass(frozen=True)
@@ -53,7 +63,7 @@ class HttpRetries:
     def keep_trying(
         self, attempt: Callable[[], Result], *, what: str, log: Logger, arrived: Callable[[], int] = lambda: 0
     ) -> Result:
-        """Call ``attempt`` until it returns, as long as it fails with a ``TransientFault`` only.
+        """Call ``attempt`` until it returns, while it fails with a ``TransientFault``.
 
         Args:
             attempt: What to do.
@@ -65,7 +75,7 @@ class HttpRetries:
             What ``attempt`` returns.
 
         Raises:
-            TransientFault: The last one, when ``attempts`` in a row brought nothing or all brought only a part.
+            AttemptsExhaustedError: ``attempts`` in a row brought nothing, or all brought only a part.
         """
         furthest, made, fruitless = arrived(), 0, 0
         while True:
@@ -77,11 +87,10 @@ class HttpRetries:
                 fruitless = 0 if arrived() > furthest and not fault.is_fruitless else fruitless + 1
                 furthest = max(furthest, arrived())
                 if fruitless >= self.attempts:
-                    fault.attempts = f"{fruitless} attempts in a row brought nothing"
-                    raise
+                    one, several = "1 attempt failed", f"{fruitless} attempts in a row failed"
+                    raise AttemptsExhaustedError(fault, one if fruitless == 1 else several) from fault
                 if made >= self.attempts * _ATTEMPTS_IN_ALL:
-                    fault.attempts = f"{made} attempts brought only a part"
-                    raise
+                    raise AttemptsExhaustedError(fault, f"{made} attempts brought only a part") from fault
                 pause = self._pause(fault, fruitless)
                 log.warning("%s: %s; trying again in %.1f s.", what, fault.reason, pause)
             time.sleep(pause)
@@ -95,7 +104,7 @@ class HttpRetries:
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """The pause that a Retry-After header asks for, at most a week; None where there is none that can be read."""
+    """The pause that a Retry-After header asks for, at most a week; None if it is missing or can't be read."""
     text = headers.get("Retry-After", "").strip()
     if text.isdecimal():
         return min(float(text), _LONGEST_RETRY_AFTER)

@@ -64,7 +64,7 @@ def verify(path: Path, file: RawFile, *, source: str, announced_size: int | None
     Raises:
         DamagedFileError: The bytes are not the whole file: another length, truncated, corrupted, not gzip, a web
             page, or empty.
-        UnexpectedContentError: Columns are missing or unexpected, there is no row, a line is too long, or DuckDB can't
+        UnexpectedContentError: Columns are missing or unexpected, no row follows, a line is too long, or DuckDB can't
             read the gzip header.
         OSError: ``path`` can't be read.
     """
@@ -158,7 +158,7 @@ def _gunzipped(pieces: Iterator[bytes], where: str) -> Iterator[bytes]:
     if data:
         _require_gzip_header(data, members, where)
     if data or member is not None:
-        raise damaged(where, "is truncated, as its gzip stream ends without checksum and length")
+        raise damaged(where, "is truncated (its gzip stream ends without checksum and length)")
 
 
 def _require_gzip_header(data: bytes, members: int, where: str) -> None:
@@ -181,12 +181,12 @@ def _require_gzip_header(data: bytes, members: int, where: str) -> None:
 
 def _zlib_words(error: str, members: int) -> str:
     if "incorrect data check" in error:
-        return "is corrupted, as its content does not match its checksum (CRC)"
+        return "is corrupted (its content does not match its CRC checksum)"
     if "incorrect length check" in error:
-        return "is corrupted, as its content does not have the length that is noted at its end"
+        return "is corrupted (its content does not have the length that is noted at its end)"
     if "header" in error and members > 1:
         return "has bytes after the end of its gzip stream that are not gzip"
-    return "is corrupted, as its gzip stream can't be decompressed"
+    return "is corrupted (its gzip stream can't be decompressed)"
 
 
 def _header(line: bytes, file: RawFile, where: str) -> tuple[str, ...]:
@@ -194,7 +194,7 @@ def _header(line: bytes, file: RawFile, where: str) -> tuple[str, ...]:
 
     Raises:
         DamagedFileError: The line is not a CSV header at all.
-        UnexpectedContentError: Columns are missing, unexpected or there twice.
+        UnexpectedContentError: Columns are missing, unexpected or repeated.
     """
     if b"\0" in line or len(line) > _LONGEST_HEADER:
         raise damaged(where, "does not begin with the header of a CSV")
@@ -214,6 +214,6 @@ def is_web_page(start: bytes) -> bool:
 def damaged(where: str, what: str) -> DamagedFileError:
     """The error about bytes that are not the whole file; ``what`` is put after the file's name and source."""
     return DamagedFileError(
-        f"{where} {what}: nothing of it was kept, so fetch it again, and if it stays so choose another source "
-        "with TAXI_SOURCE."
+        f"{where} {what}: nothing of it was kept, so fetch it again, and if it happens again choose another "
+        "source with TAXI_SOURCE."
     )

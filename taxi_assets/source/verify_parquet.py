@@ -58,7 +58,8 @@ def verify_parquet(path: Path, file: RawFile, *, source: str, announced_size: in
     Raises:
         DamagedFileError: The bytes are not a whole Parquet file, or a page of it can't be read or is not as the footer
             says.
-        UnexpectedContentError: Columns are missing, there twice or of another type, or there is no row.
+        UnexpectedContentError: Columns are missing, repeated or of another type, or the file has no rows.
+        LandingInterruptedError: The reader was ended from outside, or took too long.
         LandingError: The file could not be read for a reason that is not in it.
         OSError: ``path`` can't be read.
     """
@@ -94,7 +95,7 @@ def _require_both_ends(path: Path, where: str) -> None:
     if not start.startswith(_MAGIC):
         raise damaged(where, "is not a Parquet file")
     if end != _MAGIC:
-        raise damaged(where, "is truncated, as it does not end as a Parquet file does")
+        raise damaged(where, "is truncated (it does not end as a Parquet file does)")
 
 
 def _read(path: Path, where: str) -> tuple[str, Mapping[str, Any]]:
@@ -111,7 +112,10 @@ def _read(path: Path, where: str) -> tuple[str, Mapping[str, Any]]:
             sha256 = _sha256(path)
             output, errors = reader.communicate(timeout=seconds)
         except subprocess.TimeoutExpired as error:
-            raise damaged(where, f"can't be read as Parquet within {seconds:,.0f} s") from error
+            raise LandingInterruptedError(
+                f"{where} could not be verified within {seconds:,.0f} s: nothing of it was kept; run again when this "
+                "machine has less to do, and if it happens again choose another source with TAXI_SOURCE."
+            ) from error
         finally:
             reader.kill()
     found = _result(reader.returncode, output, errors.decode(errors="replace"), where)
@@ -125,7 +129,7 @@ def _result(status: int, output: bytes, errors: str, where: str) -> Mapping[str,
 
     Raises:
         DamagedFileError: The file made it crash.
-        LandingInterruptedError: Somebody or the system ended it.
+        LandingInterruptedError: A user or the system ended it.
         LandingError: It could not start.
     """
     if status == 0:
@@ -133,16 +137,17 @@ def _result(status: int, output: bytes, errors: str, where: str) -> Mapping[str,
         return result
     if -status in _SIGNALS_OF_A_CRASH:
         name = signal.Signals(-status).name
-        raise damaged(where, f"can't be read as Parquet, as it makes the reader crash ({name})")
+        raise damaged(where, f"can't be read as Parquet because it makes the reader crash ({name})")
     if status < 0:
         raise LandingInterruptedError(
-            f"{where} could not be verified, as the process that read it was ended from outside (signal {-status}): "
-            "nothing of it was kept; run again, and if it stays so look whether this machine is short of memory."
+            f"{where} could not be verified because the process that read it was ended from outside (signal "
+            f"{-status}): nothing of it was kept; run again, and if it happens again look whether this machine is "
+            "short of memory."
         )
     cause = errors.strip().rpartition("\n")[2] or f"exit status {status}"
     raise LandingError(
-        f"{where} could not be verified, as Parquet can't be read here ({cause}): nothing of it was kept; repair the "
-        "installation of pyarrow, then run again."
+        f"{where} could not be verified because Parquet can't be read here ({cause}): nothing of it was kept; repair "
+        "the installation of pyarrow, then run again."
     )
 
 

@@ -163,8 +163,9 @@ class Taxi:
         """
         if not self.has_month(month, last=last):
             until = last or self.last_month
+            later = ", or set TAXI_SOURCE=auto for later ones" if last is None else ""
             raise UnknownTaxiOrMonthError(
-                f"{self.title} files go from {self.first_month} to {until}: {month} is not among them."
+                f"{month} is not among the months of {self.title}: choose from {self.first_month} to {until}{later}."
             )
 
     @property

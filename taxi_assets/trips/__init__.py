@@ -1,1 +1,1 @@
-"""Trips: how a raw file's text becomes typed rows with ids (in DuckDB), and what is wrong where it can't."""
+"""Trips: how a raw file's text becomes typed rows with ids (in DuckDB), and what is wrong if it can't."""

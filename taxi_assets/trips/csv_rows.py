@@ -29,7 +29,7 @@ class BrokenRowError(Exception):
 
         Args:
             cause: What is wrong, as the end of a sentence.
-            place: How many fields come before what is wrong; None where it is the line as a whole.
+            place: How many fields come before what is wrong; None if it is the line as a whole.
             value: The text that is wrong.
         """
         super().__init__(cause)
@@ -57,7 +57,7 @@ def read_rows(landed: LandedFile) -> Iterator[tuple[int, list[str]]]:
     """Yield number and fields of each line that is a row.
 
     Raises:
-        BrokenRowError: A line is no row.
+        BrokenRowError: A line is not a row.
         OSError, EOFError, zlib.error: The file can't be read or unpacked.
     """
     for number, line in _lines(landed):
@@ -112,7 +112,7 @@ def _fields(line: bytes) -> list[str]:
     """The fields of a line with its line end; none of a blank one. A byte that is not UTF-8 becomes a lone surrogate.
 
     Raises:
-        BrokenRowError: The line is no row.
+        BrokenRowError: The line is not a row.
     """
     row = line.removesuffix(b"\n").removesuffix(b"\r")
     if len(row) > LONGEST_LINE:

@@ -55,8 +55,8 @@ def damaged(landed: LandedFile, what: str, error: Exception) -> DamagedFileError
     """The error about a Parquet file of which ``what`` can't be read."""
     cause = str(error).strip().partition("\n")[0]
     return DamagedFileError(
-        f"{landed.path} is damaged, as {what} can't be read ({cause}): fetch it again, and if it stays so choose "
-        "another source with TAXI_SOURCE."
+        f"{landed.path} is damaged, as {what} can't be read ({cause}): fetch it again, and if it happens again "
+        "choose another source with TAXI_SOURCE."
     )
 
 

@@ -42,7 +42,7 @@ def fault_of(column: Column, text: str) -> str | None:
 
     Args:
         column: What the value should be.
-        text: Its text; a byte that is not UTF-8 is a lone surrogate. Nothing stands for null, which is no fault.
+        text: Its text; a byte that is not UTF-8 is a lone surrogate. An empty text is null and not a fault.
     """
     if text == "":
         return None
@@ -56,7 +56,7 @@ def fault_of(column: Column, text: str) -> str | None:
 
 
 def printable(text: str) -> str:
-    """The text as a message shows it: its beginning, where it is long, and escapes for what can't be seen."""
+    """The text as a message shows it: its beginning if it is long, and escapes for what can't be seen."""
     shown = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text[:_SHOWN])
     return shown if len(text) <= _SHOWN else shown + "…"
 

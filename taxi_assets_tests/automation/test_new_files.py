@@ -254,7 +254,10 @@ def test_one_file_that_cannot_be_asked_about_stops_no_other(quarter: WatchedProj
     quarter.spoil(FEBRUARY, Fault(status=500))
     decision = quarter.look()
     assert spans(list(decision.requests)) == ["green 2019-01", "green 2019-03"]
-    assert "1 without an answer (the first: green_tripdata_2019-02.csv.gz could not be asked for" in decision.message
+    assert (
+        "1 without an answer (the first: The version of green_tripdata_2019-02.csv.gz could not be read from"
+        in decision.message
+    )
 
 
 def test_a_folder_is_looked_at_every_time(watched: WatchedProject) -> None:

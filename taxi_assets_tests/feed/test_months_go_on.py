@@ -113,5 +113,6 @@ def test_the_feeds_address_is_handed_on_by_name_as_it_may_hold_a_password(monkey
 def test_the_demo_says_how_far_the_feed_can_go(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     assert demo(["--source", "feed", "--months", "2199-01"]) == 1
     said = capsys.readouterr().out
-    assert "2199-01 is not among them" in said
+    assert "2199-01 is not among the months of" in said
     assert "2021-07" not in said
+    assert "TAXI_SOURCE=auto" not in said

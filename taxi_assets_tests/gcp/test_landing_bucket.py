@@ -245,13 +245,19 @@ class Machine(Project):
         )
 
 
-def test_one_machine_lands_a_month_and_another_one_loads_it_into_its_warehouse(bucket, tmp_path):
-    machines = []
+@pytest.fixture
+def machines(bucket, tmp_path):
+    """Two machines with a folder each, which share the landing zone."""
+    made = []
     for name in ("here", "there"):
         (tmp_path / name).mkdir()
         machine = Machine(tmp_path / name)
         machine.address_of_landing_zone = f"gs://{bucket.name}/landing"
-        machines.append(machine)
+        made.append(machine)
+    return made
+
+
+def test_one_machine_lands_a_month_and_another_one_loads_it_into_its_warehouse(machines):
     with_source, without_source = machines
     with_source.put(made_trips(GREEN, JANUARY, 60))
     landed = with_source.run("2019-01", stages=["raw"], checks=False)
@@ -260,6 +266,27 @@ def test_one_machine_lands_a_month_and_another_one_loads_it_into_its_warehouse(b
     assert loaded.success, loaded.error
     assert loaded.materialized("duckdb/green_tripdata")["2019-01"]["inserted"] == 60
     assert not with_source.database.exists()
+
+
+def test_a_machine_that_finds_the_month_unchanged_loads_it_too(machines):
+    here, there = machines
+    here.put(made_trips(GREEN, JANUARY, 60))
+    assert here.run("2019-01", checks=False).success
+    there.address = here.address
+    loaded = there.run("2019-01")
+    assert loaded.success, loaded.error
+    assert loaded.materialized("duckdb/green_tripdata")["2019-01"]["inserted"] == 60
+
+
+def test_a_machine_with_an_older_copy_loads_the_file_that_another_machine_has_landed(machines):
+    here, there = machines
+    there.address = here.address
+    here.put(made_trips(GREEN, JANUARY, 60))
+    assert there.run("2019-01", checks=False).success
+    here.put(made_trips(GREEN, JANUARY, 61)[1:])
+    assert here.run("2019-01", checks=False).success
+    assert there.run("2019-01").success
+    assert there.digest("green_tripdata") == here.digest("green_tripdata")
 
 
 def test_an_address_without_a_bucket_is_refused(place, tmp_path):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
+from psycopg import sql
 
 from taxi_assets_tests.postgres.project import PostgresProject
 from taxi_assets_tests.postgres.server import connect
@@ -55,16 +56,24 @@ def swap_brake(project: PostgresProject) -> Iterator[psycopg.Connection]:
 
 
 def wait_until_braked(session: psycopg.Connection) -> list[int]:
-    """Process ids of the server's sessions that stand at the brake, once there is one."""
+    """Wait until a load has stopped, and return the process ids of those that have."""
+    return _wait_for_sessions(session, sql.SQL("locktype = 'advisory' AND objid IN ({}, {})").format(_COPY, _SWAP))
+
+
+def wait_until_locked_out(session: psycopg.Connection, table: str) -> None:
+    """Wait until another session waits for a table that this one has locked."""
+    _wait_for_sessions(session, sql.SQL("relation = {}::regclass").format(table))
+
+
+def _wait_for_sessions(session: psycopg.Connection, condition: sql.Composed) -> list[int]:
     deadline = time.monotonic() + _PATIENCE_SECONDS
+    statement = sql.SQL("SELECT pid FROM pg_locks WHERE NOT granted AND {}").format(condition)
     while time.monotonic() < deadline:
-        waiting = session.execute(
-            "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND objid IN (%s, %s)", (_COPY, _SWAP)
-        ).fetchall()
+        waiting = session.execute(statement).fetchall()
         if waiting:
             return [pid for (pid,) in waiting]
         time.sleep(0.01)
-    raise AssertionError("no load came to the brake")
+    raise AssertionError("no session came to wait")
 
 
 @contextmanager

@@ -1,7 +1,9 @@
-"""A proxy in front of a PostgreSQL server that at some moment stops forwarding, without closing a connection."""
+"""A proxy in front of a PostgreSQL server: it may stop forwarding without closing a connection, or be a pooler."""
 
 from __future__ import annotations
 
+import math
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -9,18 +11,23 @@ from contextlib import contextmanager, suppress
 from typing import Self
 
 _PIECE = 16_384
+_KEY_MESSAGE = re.compile(rb"K\x00\x00\x00\x0c.{8}", re.DOTALL)
+"""The message in which a server tells a client its process id, and the key by which to cancel a statement."""
+_KEY_OF_POOLER = b"K\x00\x00\x00\x0c\x7f\xff\xff\xff\x01\x02\x03\x04"
 
 
 class Proxy:
     """Forwards bytes between clients and a server, until so many bytes came from the clients; then nothing any more.
+
+    As a pooler, it tells clients a key of its own instead of the server's process id, as PgBouncer does.
 
     Attributes:
         port: Where it listens, on 127.0.0.1.
         has_stalled: Whether it has stopped forwarding.
     """
 
-    def __init__(self, server: tuple[str, int], *, stalls_after: int) -> None:
-        self._server, self._left = server, stalls_after
+    def __init__(self, server: tuple[str, int], *, stalls_after: float, is_pooler: bool) -> None:
+        self._server, self._left, self._is_pooler = server, stalls_after, is_pooler
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._sockets: list[socket.socket] = []
         self.port: int = self._listener.getsockname()[1]
@@ -57,13 +64,15 @@ class Proxy:
                         self.has_stalled.set()
                 if self.has_stalled.is_set():
                     return
+                if self._is_pooler and not counted:
+                    piece = _KEY_MESSAGE.sub(_KEY_OF_POOLER, piece, count=1)
                 target.sendall(piece)
             with suppress(OSError):
                 target.shutdown(socket.SHUT_WR)
 
 
 @contextmanager
-def proxy_before(host: str, port: int, *, stalls_after: int) -> Iterator[Proxy]:
+def proxy_before(host: str, port: int, *, stalls_after: float = math.inf, is_pooler: bool = False) -> Iterator[Proxy]:
     """A proxy before a server, for the length of the block."""
-    with Proxy((host, port), stalls_after=stalls_after) as proxy:
+    with Proxy((host, port), stalls_after=stalls_after, is_pooler=is_pooler) as proxy:
         yield proxy

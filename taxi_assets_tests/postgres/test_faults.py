@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import logging
 import signal
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from typing_extensions import override
 
+from taxi_assets.errors import WarehouseUnavailableError
+from taxi_assets.warehouses.postgres.warehouse import PostgresWarehouse
+from taxi_assets.warehouses.postgres.watchdog import watched
 from taxi_assets_tests.csv_files import csv_bytes, made_trips, put_csv, put_sample
-from taxi_assets_tests.postgres.brakes import copy_brake, swap_brake, wait_until_braked
+from taxi_assets_tests.postgres.brakes import copy_brake, swap_brake, wait_until_braked, wait_until_locked_out
 from taxi_assets_tests.postgres.project import PostgresProject, changes
 from taxi_assets_tests.postgres.proxy import proxy_before
-from taxi_assets_tests.postgres.server import Server
+from taxi_assets_tests.postgres.server import Server, connect
 from taxi_assets_tests.project import FEBRUARY, GREEN, JANUARY, Outcome
 
 MAIN = "green_tripdata"
@@ -236,7 +242,81 @@ def test_a_connection_that_dies_silently_fails_within_seconds_and_the_next_load_
     assert direct.query(f"SELECT count(*) FROM {MAIN}") == [(40_000,)]
 
 
+@pytest.mark.parametrize(
+    ("table", "measure"),
+    [
+        (MAIN, lambda warehouse, log: warehouse.profile_month(GREEN, JANUARY, "main", log)),
+        ("taxi_zones", lambda warehouse, log: warehouse.count_zones(log)),
+    ],
+    ids=["a month", "the zones"],
+)
+def test_a_check_whose_connection_dies_silently_fails_within_seconds(
+    loaded: PostgresProject, table: str, measure: Callable[[PostgresWarehouse, logging.Logger], object]
+):
+    """It waits for a table when the proxy stops forwarding."""
+    loaded.put_zones()
+    assert loaded.run_zones().success
+    parts = conninfo_to_dict(loaded.url)
+    with (
+        ThreadPoolExecutor(1) as pool,
+        proxy_before(str(parts["host"]), int(parts["port"] or 5432)) as proxy,
+        connect(loaded.url, loaded.schema) as session,
+        session.transaction(),
+    ):
+        session.execute(sql.SQL("LOCK TABLE {}").format(sql.Identifier(table)))
+        url = make_conninfo(loaded.url, port=proxy.port)
+        cut_off = loaded.postgres(url=url, check_seconds=0.2, connect_timeout_seconds=2)
+        check = pool.submit(measure, cut_off, logging.getLogger(__name__))
+        wait_until_locked_out(session, table)
+        proxy.has_stalled.set()
+        with pytest.raises(WarehouseUnavailableError, match="PostgreSQL could not"):
+            check.result(20)
+
+
 def test_a_load_that_takes_long_is_left_alone(server_url: str, schema: str, tmp_path: Path):
     project = PostgresProject(tmp_path, server_url, schema)
     put_sample(project.source, GREEN, JANUARY, 40_000)
     assert project.run(checks=False, check_seconds=0.01).success
+
+
+def test_a_load_through_a_pooler_is_left_alone(server_url: str, schema: str, tmp_path: Path):
+    """The process id that a pooler tells its clients is not one of the server's."""
+    parts = conninfo_to_dict(server_url)
+    with proxy_before(str(parts["host"]), int(parts["port"] or 5432), is_pooler=True) as proxy:
+        project = PostgresProject(tmp_path, make_conninfo(server_url, port=proxy.port), schema)
+        put_sample(project.source, GREEN, JANUARY, 40_000)
+        outcome = project.run(checks=False, check_seconds=0.01)
+    assert outcome.success, outcome.failure
+
+
+class Messages(logging.Handler):
+    """The messages of a watchdog, until there are more than those by which it gives up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+        self.are_enough = threading.Event()
+
+    @override
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(record.getMessage())
+        if len(self.texts) > 4:
+            self.are_enough.set()
+
+
+@pytest.mark.parametrize(
+    ("limit", "answer"),
+    [("CONNECTION LIMIT 1", "too many connections for role"), ("NOLOGIN", "is not permitted to log in")],
+)
+def test_a_server_that_refuses_another_connection_is_not_taken_for_lost(
+    restricted: PostgresProject, loaded: PostgresProject, limit: str, answer: str
+):
+    messages, log = Messages(), logging.getLogger(limit)
+    log.addHandler(messages)
+    log.setLevel(logging.INFO)
+    with restricted.postgres().get_connection() as connection:
+        loaded.query(f"ALTER ROLE writer_{loaded.schema} {limit}")
+        with watched(connection, restricted.url, "the server", every_seconds=0.01, log=log):
+            assert messages.are_enough.wait(20)
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+    assert all(answer in text for text in messages.texts)

@@ -75,9 +75,9 @@ def test_a_file_that_is_not_there_is_one_sentence(folder, target):
 
 def test_a_folder_that_is_not_there_is_one_sentence(folder, target):
     shutil.rmtree(folder)
-    with pytest.raises(SourceUnavailableError, match="is not there"):
+    with pytest.raises(SourceUnavailableError, match=f"because the folder {folder} is missing"):
         FolderOrigin(folder).version(FILE)
-    with pytest.raises(SourceUnavailableError, match="is not there"):
+    with pytest.raises(SourceUnavailableError, match=f"because the folder {folder} is missing"):
         FolderOrigin(folder).fetch(FILE, target, LOG)
 
 

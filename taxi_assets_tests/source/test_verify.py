@@ -107,7 +107,7 @@ def test_wrong_checksum_wrong_length_and_damaged_stream_are_corruption(check):
     wrong_length = data[:-4] + struct.pack("<I", length + 1)
     damaged = bytearray(data)
     damaged[len(data) // 2] ^= 0xFF
-    says(error=DamagedFileError, check=check, data=wrong_crc, words="checksum (CRC)")
+    says(error=DamagedFileError, check=check, data=wrong_crc, words="CRC checksum")
     says(error=DamagedFileError, check=check, data=wrong_length, words="the length that is noted")
     says(error=DamagedFileError, check=check, data=bytes(damaged), words="is corrupted")
 

@@ -2,7 +2,7 @@
 -- the n-th gets md5(id || '#n'). The order is that of all columns, so it depends on the rows and not on their place
 -- in the file. Grouping by a 64-bit hash keeps memory small; the window function then looks at the true ids.
 --
--- The few rows are taken out and put back, because an update would make DuckDB write whole columns anew.
+-- The few rows are taken out and put back, because an update would make DuckDB rewrite whole columns.
 CREATE OR REPLACE TEMPORARY TABLE "renumbered_trips" AS
 SELECT
     "place",

@@ -7,6 +7,7 @@ from typing import Final
 import dagster as dg
 
 from taxi_assets.taxis import Taxi
+from taxi_assets.warehouses.bigquery.statements import external_asset
 from taxi_assets.warehouses.kind import Preparation
 
 
@@ -26,7 +27,7 @@ def _object_spec(taxi: Taxi) -> dg.AssetSpec:
 
 def _external_table_spec(taxi: Taxi) -> dg.AssetSpec:
     return dg.AssetSpec(
-        dg.AssetKey(["bigquery", f"{taxi.table}_ext"]),
+        dg.AssetKey(["bigquery", external_asset(taxi)]),
         description=(
             f"{taxi.title}: an external table over a month's raw file. The columns of a CSV are text; those of a "
             "Parquet file have the types of the file. After the merge, the table is dropped unless "

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Sequence
 
 import pyarrow as pa
 
 from taxi_assets.source.files import LandedFile
+from taxi_assets.warehouses.bigquery.arrow_types import type_name
 
 
 def raw_columns(landed: LandedFile) -> Sequence[tuple[str, str]]:
@@ -24,28 +24,12 @@ def raw_columns(landed: LandedFile) -> Sequence[tuple[str, str]]:
     import pyarrow.parquet as pq  # noqa: PLC0415 - only files of the feed need it
 
     fields = [(field.name, _type_name(field.type)) for field in pq.read_schema(landed.path)]
-    return [(name, type_name) for name, type_name in fields if type_name is not None]
+    return [(name, type_) for name, type_ in fields if type_ is not None]
 
 
 def _type_name(type_: pa.DataType) -> str | None:
     if pa.types.is_dictionary(type_):
         type_ = type_.value_type
-    return next((name for fits, name in _TYPE_NAMES if fits(type_)), None)
-
-
-_Test = Callable[[pa.DataType], bool]
-_TYPE_NAMES: Final[Sequence[tuple[_Test, str]]] = (
-    (pa.types.is_boolean, "BOOL"),
-    # A column without a type is written to Parquet as integers that are all null.
-    (pa.types.is_null, "INT64"),
-    (pa.types.is_integer, "INT64"),
-    (pa.types.is_floating, "FLOAT64"),
-    (pa.types.is_decimal, "NUMERIC"),
-    (pa.types.is_date, "DATE"),
-    # Without a time zone it is read as UTC, which returns the same date and time.
-    (pa.types.is_timestamp, "TIMESTAMP"),
-    (pa.types.is_string, "STRING"),
-    (pa.types.is_large_string, "STRING"),
-    (pa.types.is_string_view, "STRING"),
-    (pa.types.is_binary, "BYTES"),
-)
+    # A column without a type is written to Parquet as integers that are all null. A timestamp without a time zone is
+    # read as UTC, which returns the same date and time.
+    return type_name(type_, null="INT64", timestamp="TIMESTAMP")

@@ -19,6 +19,7 @@ from taxi_assets.months import Month
 from taxi_assets.ownership import COMMENT_PREFIX
 from taxi_assets.spill import spill_folder
 from taxi_assets.taxis import all_taxis, taxi_of_main_table, taxi_of_month_asset
+from taxi_assets.warehouses.bigquery.arrow_types import type_name
 from taxi_assets.warehouses.bigquery.catalog import find
 from taxi_assets.warehouses.bigquery.connection import BigQueryConnection
 from taxi_assets.warehouses.bigquery.dialect import DIALECT
@@ -181,24 +182,9 @@ def _type_name(field: pa.Field) -> str:
     Raises:
         WarehouseError: There is no such type.
     """
-    for fits, name in _TYPE_NAMES:
-        if fits(field.type):
-            return name if name != "DATETIME" or field.type.tz is None else "TIMESTAMP"
+    name = type_name(field.type, null="STRING", timestamp="DATETIME")
+    if name is not None:
+        return name
     raise WarehouseError(
         f"The column {field.name} can't be stored in BigQuery as {field.type}: cast it to a simple type."
     )
-
-
-_TYPE_NAMES: Final = (
-    (pa.types.is_boolean, "BOOL"),
-    (pa.types.is_integer, "INT64"),
-    (pa.types.is_floating, "FLOAT64"),
-    (pa.types.is_decimal, "NUMERIC"),
-    (pa.types.is_date, "DATE"),
-    (pa.types.is_timestamp, "DATETIME"),
-    (pa.types.is_string, "STRING"),
-    (pa.types.is_large_string, "STRING"),
-    (pa.types.is_string_view, "STRING"),
-    (pa.types.is_null, "STRING"),
-    (pa.types.is_binary, "BYTES"),
-)

@@ -20,7 +20,7 @@ from google.api_core.exceptions import BadRequest, GoogleAPICallError
 from google.cloud import bigquery, storage
 from pydantic import Field
 
-from taxi_assets.errors import TaxiAssetsError, UnexpectedContentError, WarehouseBusyError, WarehouseError
+from taxi_assets.errors import TaxiAssetsError, WarehouseBusyError, WarehouseError
 from taxi_assets.gcp.errors import message_of, translated_errors
 from taxi_assets.gcp.objects import holds, store_file
 from taxi_assets.gcp.resources import GcsBucket
@@ -28,8 +28,9 @@ from taxi_assets.months import Month
 from taxi_assets.progress import transfer_metadata
 from taxi_assets.source.files import LandedFile
 from taxi_assets.taxis import Taxi, taxi_of_main_table, taxi_of_month_asset
-from taxi_assets.trips.diagnosis import describe_problems
+from taxi_assets.trips.diagnosis import describe_problems, refusal
 from taxi_assets.trips.reading import require_all_rows, require_even_rows
+from taxi_assets.trips.values import printable
 from taxi_assets.trips.zones import stage_zones
 from taxi_assets.warehouses.bigquery.catalog import drop_own, find, find_own
 from taxi_assets.warehouses.bigquery.connection import BigQueryConnection
@@ -360,7 +361,4 @@ def _explain_refusal(taxi: Taxi, landed: LandedFile, error: BadRequest) -> TaxiA
     refused = _REFUSED_VALUE.search(message_of(error))
     if refused is None:
         return error
-    return UnexpectedContentError(
-        f"{landed.path.name} has a value that {taxi.table} can't hold unchanged: column {refused['column']}: "
-        f"“{refused['value']}”. Nothing was loaded; correct the file at its source, or fetch it again."
-    )
+    return refusal(landed, taxi, [f"column {refused['column']}: “{printable(refused['value'])}”"])

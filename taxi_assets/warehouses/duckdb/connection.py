@@ -13,7 +13,7 @@ from typing import Any, Final
 import duckdb
 
 from taxi_assets.errors import TaxiAssetsError, WarehouseError, WarehouseUnavailableError
-from taxi_assets.files import make_private_folder
+from taxi_assets.files import keep_new_files_private, make_private_folder
 from taxi_assets.ownership import COMMENT_PREFIX
 from taxi_assets.waiting import InUse, wait_for
 
@@ -51,11 +51,11 @@ def open_database(
             f"The folder {path.parent} for the DuckDB warehouse can't be created ({error.strerror}): "
             "set TAXI_HOME to a folder that can be written."
         ) from error
-    is_new = not path.exists()
+    keep_new_files_private()
+    with suppress(OSError):  # there is seldom one, and it may be another user's
+        path.with_name(f"{path.name}.wal").chmod(0o600)
     connection = _wait_and_connect(path, config, wait_seconds, log, read_only=read_only)
     try:
-        if is_new:
-            path.chmod(0o600)
         # A progress bar would fill the log of a service with control characters.
         connection.execute("SET enable_progress_bar = false")
         _require_own_database(connection, path)
@@ -85,7 +85,7 @@ def _wait_and_connect(
         pause_seconds=0.1,
         timeout_seconds=wait_seconds,
         silent_seconds=1.0,
-        remedy="close that program or raise the DuckDB resource's lock_wait_seconds",
+        remedy="close it, or raise lock_wait_seconds of the resource duckdb",
     )
 
 
@@ -102,6 +102,11 @@ def _holder(error: duckdb.Error) -> str | None:
 
 def _cannot_open(path: Path, error: duckdb.Error) -> WarehouseError:
     cause = _first_line(error)
+    if isinstance(error, duckdb.ConnectionException):
+        return WarehouseError(
+            f"{path} is open in this process with other settings ({cause}): close that connection, or give it the "
+            "settings of the DuckDB resource, then run again."
+        )
     if path.is_file():
         return WarehouseError(
             f"{path} can't be opened as a DuckDB database, because it is damaged or another kind of file ({cause}): "
@@ -135,11 +140,18 @@ def _require_own_database(connection: duckdb.DuckDBPyConnection, path: Path) -> 
         )
 
 
-def could_not_write(error: BaseException | None) -> bool:
-    """Whether DuckDB failed because a file could not be written."""
-    return isinstance(error, duckdb.IOException) or (
-        isinstance(error, duckdb.Error) and any(words in str(error) for words in _NO_ROOM)
+def could_not_write(error: BaseException) -> bool:
+    """Whether DuckDB failed because a file could not be written, be the error DuckDB's or one that explains it."""
+    return any(
+        isinstance(each, duckdb.IOException)
+        or (isinstance(each, duckdb.Error) and any(words in str(each) for words in _NO_ROOM))
+        for each in (error, error.__cause__)
     )
+
+
+def is_fatal(error: BaseException) -> bool:
+    """Whether all connections of this process to the file are unusable until all of them are closed."""
+    return any(isinstance(each, duckdb.FatalException) for each in (error, error.__cause__))
 
 
 def keep_from_checkpoint(connection: duckdb.DuckDBPyConnection) -> None:

@@ -5,17 +5,16 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 
-from taxi_assets.errors import LandingError, WarehouseBusyError, WarehouseError
+from taxi_assets.errors import LandingError, NotLandedError, WarehouseBusyError, WarehouseError
 from taxi_assets.files import flush_to_disk
-from taxi_assets.months import Month
-from taxi_assets.partitions import months_of_taxi
+from taxi_assets.months import Month, last_ended_month, months_from
 from taxi_assets.source.files import LandedFile, feed_file, trip_file, zones_file
 from taxi_assets.source.resource import TripSource
 from taxi_assets.taxis import Taxi, all_taxis
@@ -48,17 +47,18 @@ def rebuild(warehouse: DuckDBWarehouse, source: TripSource, log: logging.Logger)
     file can still be opened, loads that begin in the meantime wait.
 
     Raises:
-        LandingError: No month has landed here.
+        LandingError: No month has landed here, or a file was changed since, or the landing zone can't be read.
         WarehouseError: A month can't be loaded, or its rows in the new file are not those of its raw file.
-        WarehouseBusyError: Another process had the old file open for too long.
+        WarehouseBusyError: Another process had the old file open for too long, or has created or changed a file there.
     """
     landed, left_out = _landed_months(source)
     if not landed:
         raise LandingError("No month has landed here, so nothing can be loaded: materialize months instead.")
     new = warehouse.path.with_name(f".{warehouse.path.name}.rebuilding")
     _remove(new)
-    target = DuckDBWarehouse(database=str(new), memory_limit=warehouse.memory_limit)
+    target = warehouse.model_copy(update={"database": str(new)})
     with ExitStack() as stack:
+        found = _identity(warehouse.path)
         old = _open_old_file(warehouse, stack, log)
         rows = 0
         try:
@@ -70,7 +70,7 @@ def rebuild(warehouse: DuckDBWarehouse, source: TripSource, log: logging.Logger)
                 other_tables = sorted(_tables(old) - _tables(connection)) if old else []
                 connection.execute("CHECKPOINT")
             flush_to_disk(new)
-            kept = _put_in_place(new, warehouse.path)
+            kept = _put_in_place(new, warehouse.path, found)
         except BaseException:
             _remove(new)
             raise
@@ -78,25 +78,32 @@ def rebuild(warehouse: DuckDBWarehouse, source: TripSource, log: logging.Logger)
 
 
 def _landed_months(source: TripSource) -> tuple[Sequence[tuple[Taxi, Month, LandedFile]], Sequence[str]]:
-    """Every month whose raw file is in the landing zone, and those of which only the manifest is left."""
-    zone, now = source.landing_zone(), datetime.now(UTC)
+    """Every month whose raw file is in the landing zone, from whatever source, and those that were purged."""
+    zone, last = source.landing_zone(), last_ended_month(datetime.now(UTC))
     found: list[tuple[Taxi, Month, LandedFile]] = []
     left_out = []
     for taxi in all_taxis().values():
-        for month in months_of_taxi(taxi, now):
+        for month in months_from(taxi.first_month, last):
             # If a month has landed from two sources, the file that the source has now comes first.
             wanted = source.trip_file(taxi, month)
             files = [wanted, *(file for file in (trip_file(taxi, month), feed_file(taxi, month)) if file != wanted)]
             noted = [file for file in files if zone.known(file) is not None]
             for file in noted:
-                try:
+                with suppress(NotLandedError):
                     found.append((taxi, month, zone.landed(file)))
                     break
-                except LandingError:
-                    continue
             else:
                 left_out += [f"{taxi.name} {month}"] if noted else []
     return found, left_out
+
+
+def _identity(path: Path) -> tuple[int, int, int] | None:
+    """What changes if another process creates, replaces or writes the file; None if there is no file."""
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        return None
+    return stat.st_ino, stat.st_mtime_ns, stat.st_size
 
 
 def _open_old_file(
@@ -136,14 +143,28 @@ def _load(target: DuckDBWarehouse, taxi: Taxi, month: Month, file: LandedFile, l
 def _load_zones(target: DuckDBWarehouse, source: TripSource, log: logging.Logger) -> None:
     try:
         zones = source.landing_zone().landed(zones_file())
-    except LandingError:
+    except NotLandedError:
         log.warning("The taxi zones have not landed here, so they are not in the new file: materialize them.")
         return
     target.replace_zones(zones, log)
 
 
-def _put_in_place(new: Path, path: Path) -> Path | None:
-    """Give the new file its final name, and return the path at which the old file is kept."""
+def _put_in_place(new: Path, path: Path, found: tuple[int, int, int] | None) -> Path | None:
+    """Give the new file its final name, and return the path at which the old file is kept.
+
+    Args:
+        new: The new file.
+        path: Its final name.
+        found: What ``_identity`` returned for ``path`` before the rebuild.
+
+    Raises:
+        WarehouseBusyError: Another process has created or changed the file at ``path`` since.
+    """
+    if _identity(path) != found:
+        raise WarehouseBusyError(
+            f"{path} was created or changed by another process during the rebuild: it was not replaced; run the job "
+            "again when nothing else is running."
+        )
     kept = None
     if path.exists():
         kept = path.with_name(f"{path.name}.before-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")

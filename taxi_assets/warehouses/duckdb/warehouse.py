@@ -9,7 +9,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ from taxi_assets.warehouses.duckdb.catalog import (
 )
 from taxi_assets.warehouses.duckdb.connection import (
     could_not_write,
+    is_fatal,
     keep_from_checkpoint,
     open_database,
     translated_errors,
@@ -125,11 +126,13 @@ class DuckDBWarehouse(DuckDBResource):
     def load_month(self, taxi: Taxi, month: Month, landed: LandedFile, log: logging.Logger) -> MonthLoad:
         """See :class:`taxi_assets.warehouses.kind.TripsWarehouse`."""
         table, staging = taxi.month_table(month), staging_table(taxi, month)
-        with self._dropped_after_failure(staging, log), self._exclusive(f"load {table}", log) as connection:
+        with ExitStack() as stack, self._exclusive(f"load {table}", log) as connection:
             start = time.monotonic()
             if kind_of(connection, table):
                 require_own_table(connection, table)
             drop_own(connection, staging)
+            # Only now, so that a load that waited for the file in vain does not wait for it again.
+            stack.enter_context(self._dropped_after_failure(staging, log))
             rows = stage_month(connection, taxi, month, landed, table=staging)
             with transaction(connection):
                 drop_own(connection, table)
@@ -223,32 +226,31 @@ class DuckDBWarehouse(DuckDBResource):
 
     @contextmanager
     def _connection(self, log: logging.Logger) -> Iterator[duckdb.DuckDBPyConnection]:
-        connection = self.connect(log)
         try:
-            yield connection
-        except duckdb.Error as error:
-            if could_not_write(error):
-                keep_from_checkpoint(connection)
+            with closing(self.connect(log)) as connection:
+                try:
+                    yield connection
+                except Exception as error:
+                    if could_not_write(error):
+                        keep_from_checkpoint(connection)
+                    raise
+        except Exception as error:
+            if is_fatal(error):
+                self._reopen_session(log)
             raise
-        finally:
-            connection.close()
 
     @contextmanager
     def _exclusive(self, action: str, log: logging.Logger) -> Iterator[duckdb.DuckDBPyConnection]:
-        with _writers[str(self.path)], translated_errors(self.path, action):
-            try:
-                with self._connection(log) as connection:
-                    yield connection
-            except duckdb.FatalException:
-                # After it, all connections of the process to the file are unusable until all of them are closed.
-                self._reopen_session(log)
-                raise
+        with _writers[str(self.path)], translated_errors(self.path, action), self._connection(log) as connection:
+            yield connection
 
     def _reopen_session(self, log: logging.Logger) -> None:
-        session = _sessions.get(str(self.path))
-        if session is not None:
-            session.close()
-            _sessions[str(self.path)] = self.connect(log)
+        key = str(self.path)
+        with _writers[key]:
+            session = _sessions.get(key)
+            if session is not None:
+                session.close()
+                _sessions[key] = self.connect(log)
 
     @contextmanager
     def _dropped_after_failure(self, table: str, log: logging.Logger) -> Iterator[None]:
@@ -257,7 +259,7 @@ class DuckDBWarehouse(DuckDBResource):
             yield
         except BaseException as error:
             # Where nothing can be written, the next load does it.
-            if not could_not_write(error.__cause__):
+            if not could_not_write(error):
                 with suppress(TaxiAssetsError), self._exclusive(f"drop {table}", log) as connection:
                     drop_own(connection, table)
             raise

@@ -77,9 +77,9 @@ class TripsReader:
         try:
             yield
         except (duckdb.Error, OSError) as error:  # Arrow's readers pass on an error of DuckDB as an OSError
-            explained = explain_refusal(self._landed, self._taxi, error)
-            if explained is not error:
-                raise explained from error
+            translated = explain_refusal(self._landed, self._taxi, error)
+            if translated is not error:
+                raise translated from error
             # The other lines are DuckDB's options and the statement.
             cause = str(error).strip().partition("\n")[0]
             raise WarehouseError(

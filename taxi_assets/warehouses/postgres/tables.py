@@ -99,7 +99,7 @@ def write_rows(
     quoted = f"{identifier(schema)}.{identifier(table)}"
     with adbc_driver_postgresql.dbapi.connect(conninfo) as connection, connection.cursor() as cursor:
         cursor.execute(f"SET lock_timeout = '{lock_wait_seconds:.3f}s'")
-        if exists and months is None and _shape(cursor, quoted) != _names_and_types(stream.schema):
+        if exists and months is None and _columns_of(cursor, quoted) != _names_and_types(stream.schema):
             cursor.execute(f"DROP TABLE {quoted}")
             exists = False
         if exists:
@@ -112,7 +112,7 @@ def write_rows(
     return written
 
 
-def _shape(cursor: adbc_driver_postgresql.dbapi.Cursor, quoted: str) -> list[tuple[str, pa.DataType]]:
+def _columns_of(cursor: adbc_driver_postgresql.dbapi.Cursor, quoted: str) -> list[tuple[str, pa.DataType]]:
     cursor.execute(f"SELECT * FROM {quoted} LIMIT 0")
     return _names_and_types(cursor.fetch_arrow_table().schema)
 

@@ -122,7 +122,7 @@ class PostgresWarehouse(PostgresResource):
 
     def profile_month(self, taxi: Taxi, month: Month, role: TableRole, log: logging.Logger) -> MonthProfile:
         """See :class:`taxi_assets.warehouses.kind.TripsWarehouse`."""
-        with self.translated_errors(f"measure {taxi.table}"), self.get_connection() as connection:
+        with self._connection(f"measure {taxi.table}", log) as connection:
             table = taxi.table if role == "main" else latest_month_table(connection, taxi, month)
             if catalog.kind_of(connection, table) is None:
                 missing = month_not_loaded if role == "month" else month_not_merged
@@ -158,9 +158,9 @@ class PostgresWarehouse(PostgresResource):
             rows = source.table(ZONES_TABLE).select(names).to_arrow_table()
         return self.write(ZONES_TABLE, rows, None, description=ZONES_DESCRIPTION, log=log)
 
-    def count_zones(self, log: logging.Logger) -> tuple[int, int]:  # noqa: ARG002 - part of the interface
+    def count_zones(self, log: logging.Logger) -> tuple[int, int]:
         """See :class:`taxi_assets.warehouses.kind.TripsWarehouse`."""
-        with self.translated_errors(f"count {ZONES_TABLE}"), self.get_connection() as connection:
+        with self._connection(f"count {ZONES_TABLE}", log) as connection:
             self._require(connection, ZONES_TABLE)
             statement = "SELECT count(*), count(DISTINCT locationid) FROM {}"
             query = sql.SQL(statement).format(sql.Identifier(ZONES_TABLE))
@@ -169,7 +169,7 @@ class PostgresWarehouse(PostgresResource):
 
     def read(self, table: str, months: Sequence[Month] | None) -> duckdb.DuckDBPyRelation:
         """See :class:`taxi_assets.warehouses.io_manager.Tables`."""
-        with self.translated_errors(f"read {table}"), self.get_connection() as connection:
+        with self._connection(f"read {table}", _log) as connection:
             monthly, main = taxi_of_month_asset(table), taxi_of_main_table(table)
             if monthly and not months:
                 raise months_are_needed(table)
@@ -186,12 +186,12 @@ class PostgresWarehouse(PostgresResource):
     def write(
         self, table: str, rows: Any, months: Sequence[Month] | None, *, description: str, log: logging.Logger = _log
     ) -> int:
-        """See :class:`taxi_assets.warehouses.io_manager.Tables`."""
-        with (
-            self.translated_errors(f"write {table}"),
-            self.get_connection() as connection,
-            self._exclusive(connection, table, log),
-        ):
+        """See :class:`taxi_assets.warehouses.io_manager.Tables`.
+
+        The connection that holds the lock is watched. The one that sends the rows is not, because its driver does not
+        give its socket away: only the keepalives notice that it is lost.
+        """
+        with self._connection(f"write {table}", log) as connection, self._exclusive(connection, table, log):
             self._create_schema(connection, log)
             catalog.require_own_table(connection, table)
             exists = catalog.kind_of(connection, table) is not None
@@ -216,12 +216,24 @@ class PostgresWarehouse(PostgresResource):
             raise no_such_table(self._title, table)
 
     @contextmanager
-    def _exclusive_month(self, taxi: Taxi, month: Month, action: str, log: logging.Logger) -> Iterator[Connection]:
-        """A connection that alone writes this month; loads of other months do not wait."""
+    def _connection(self, action: str, log: logging.Logger) -> Iterator[Connection]:
+        """A connection that is watched, and whose errors say which action failed.
+
+        Raises:
+            WarehouseError: The server can't be reached, refuses a statement, or is lost meanwhile.
+        """
         with (
             self.translated_errors(action),
             self.get_connection() as connection,
             watched(connection, self.conninfo(), self.place, every_seconds=self.check_seconds, log=log),
+        ):
+            yield connection
+
+    @contextmanager
+    def _exclusive_month(self, taxi: Taxi, month: Month, action: str, log: logging.Logger) -> Iterator[Connection]:
+        """A connection that alone writes this month; loads of other months do not wait."""
+        with (
+            self._connection(action, log) as connection,
             self._exclusive(connection, taxi.month_table(month), log),
         ):
             yield connection

@@ -17,11 +17,14 @@ from contextlib import contextmanager, suppress
 from typing import Final
 
 import psycopg
+from psycopg.pq import PGconn, Ping
 
 from taxi_assets.warehouses.postgres.catalog import Connection
 
 _FAILED_CHECKS: Final = 3
 _SECONDS_BETWEEN_MESSAGES: Final = 60.0
+_ANSWER_SECONDS: Final = 10.0
+"""Seconds after which a check that has connected, but gets no answer, has failed; and that the end waits for it."""
 
 
 @contextmanager
@@ -39,11 +42,16 @@ def watched(
         place: The server and database, as they are named in messages.
         every_seconds: Seconds between two checks.
         log: The log for messages about long statements and failed checks.
+
+    Raises:
+        psycopg.Error: The connection is lost already.
     """
+    # The pid that the client library was told may be one that a pooler made up.
+    ((pid,),) = connection.execute("SELECT pg_backend_pid()").fetchall()
     ended = threading.Event()
     watch = threading.Thread(
         target=_watch,
-        args=(connection, conninfo, place),
+        args=(connection, pid, conninfo, place),
         kwargs={"every_seconds": every_seconds, "ended": ended, "log": log},
         name="watchdog",
         daemon=True,
@@ -53,11 +61,12 @@ def watched(
         yield
     finally:
         ended.set()
-        watch.join()
+        watch.join(_ANSWER_SECONDS)
 
 
 def _watch(
     connection: Connection,
+    pid: int,
     conninfo: str,
     place: str,
     *,
@@ -65,16 +74,19 @@ def _watch(
     ended: threading.Event,
     log: logging.Logger,
 ) -> None:
-    pid = connection.info.backend_pid
     started = last_message = time.monotonic()
     failed = 0
     while not ended.wait(every_seconds):
         try:
             is_known = _server_knows(conninfo, pid)
         except psycopg.Error as error:
-            failed += 1
             cause = " ".join(str(error).split())
-            log.warning(f"PostgreSQL at {place} does not answer (check {failed} of {_FAILED_CHECKS}): {cause}")
+            if _answers(conninfo, error):
+                failed = 0
+                log.info(f"PostgreSQL at {place} answers, but can't be asked about the connection: {cause}")
+            else:
+                failed += 1
+                log.warning(f"PostgreSQL at {place} does not answer (check {failed} of {_FAILED_CHECKS}): {cause}")
             is_known = failed < _FAILED_CHECKS
         else:
             failed = 0
@@ -91,7 +103,23 @@ def _watch(
 
 def _server_knows(conninfo: str, pid: int) -> bool:
     with psycopg.connect(conninfo, autocommit=True) as probe:
-        return probe.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", (pid,)).fetchone() is not None
+        limit = threading.Timer(_ANSWER_SECONDS, _shut_down, (probe,))
+        limit.daemon = True
+        limit.start()
+        try:
+            return probe.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", (pid,)).fetchone() is not None
+        finally:
+            limit.cancel()
+
+
+def _answers(conninfo: str, error: psycopg.Error) -> bool:
+    """Whether the server is there: an error may be its answer, as when it is full or refuses the user.
+
+    The error does not tell: psycopg gives it no SQLSTATE if it comes from connecting, and its text may be translated.
+    """
+    if isinstance(error, psycopg.errors.ConnectionTimeout):
+        return False
+    return PGconn.ping(conninfo.encode()) in (Ping.OK, Ping.REJECT)
 
 
 def _shut_down(connection: Connection) -> None:
