@@ -12,6 +12,9 @@ SOURCE ?= sample
 MONTHS ?=
 TAXIS ?=
 PORT ?= 3000
+# Faults of `make chaos`: another seed makes others; the number of cases is what two cores do in less than an hour
+SEED ?= 1
+CASES ?=
 
 .DEFAULT_GOAL := help
 
@@ -83,6 +86,10 @@ check: $(VENV)/.installed-dev ## check formatting, linting and types, and that t
 .PHONY: bench
 bench: $(VENV)/.installed-dev ## measure speed and memory, and write docs/benchmarks.md
 	@$(BIN)/python -m benchmarks
+
+.PHONY: chaos
+chaos: $(VENV)/.installed-dev $(EMULATORS)/.installed ## load months while faults happen, and write docs/reliability.md (SEED=…, CASES=…)
+	@$(BIN)/python -m chaos --seed "$(SEED)" $(if $(CASES),--cases "$(CASES)")
 
 .PHONY: dagster-home
 dagster-home: $(VENV)/.installed ## print the folder of Dagster's state, for DAGSTER_HOME
