@@ -228,7 +228,6 @@ def test_a_view_on_the_zones_stays_and_shows_the_new_ones(project: PostgresProje
         "green_tripdata_2019_01",
         "green_tripdata_2019_01_staging",
         "green_tripdata_2019_01_staging_filling",
-        "green_tripdata_2019_01_staging_model",
     ],
 )
 def test_a_table_of_that_name_that_is_not_ours_is_refused_and_untouched(project: PostgresProject, name: str):
@@ -239,6 +238,13 @@ def test_a_table_of_that_name_that_is_not_ours_is_refused_and_untouched(project:
     assert f"There is a table {name} that this project did not create: nothing was changed" in outcome.failure
     assert "TAXI_POSTGRES_SCHEMA" in outcome.failure
     assert project.query(f"SELECT answer FROM {name}") == [(42,)]
+
+
+def test_a_file_that_is_refused_leaves_no_table_behind(project: PostgresProject):
+    project.put([*made_trips(GREEN, JANUARY, 10), made_trips(GREEN, JANUARY, 1)[0] | {"trip_distance": "far"}])
+    assert "is not a number" in project.run().failure
+    tables = project.query("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
+    assert tables == [("green_tripdata",)]
 
 
 def test_zones_that_are_not_ours_are_refused_and_untouched(project: PostgresProject):
