@@ -155,7 +155,7 @@ class PostgresWarehouse(PostgresResource):
         """See :class:`taxi_assets.warehouses.kind.TripsWarehouse`."""
         with duckdb.connect() as source:
             stage_zones(source, landed, table=ZONES_TABLE)
-            names = ", ".join(f"{identifier(c.name)} AS {identifier(c.name.lower())}" for c in ZONES_COLUMNS)
+            names = ", ".join(f"{identifier(c.name)} AS {DIALECT.column(c.name)}" for c in ZONES_COLUMNS)
             rows = source.table(ZONES_TABLE).select(names).to_arrow_table()
         return self.write(ZONES_TABLE, rows, None, description=ZONES_DESCRIPTION, log=log)
 
