@@ -226,6 +226,19 @@ def test_the_zones_are_loaded_and_replaced_as_a_whole(project: PostgresProject):
     assert not check.passed
 
 
+def test_the_page_of_the_zones_names_the_tables_columns(project: PostgresProject):
+    project.put_zones()
+    assert project.run_zones().success
+    zones = project.definitions().resolve_asset_graph().get(project.kind.key("taxi_zones"))
+    shown = [column.name for column in zones.metadata["dagster/column_schema"].columns]
+    assert shown == [
+        name
+        for (name,) in project.query(
+            "SELECT attname FROM pg_attribute WHERE attrelid = 'taxi_zones'::regclass AND attnum > 0 ORDER BY attnum"
+        )
+    ]
+
+
 def test_a_view_on_the_zones_stays_and_shows_the_new_ones(project: PostgresProject, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("TAXI_ZONE_COUNT", "264")
     project.put_zones(264)
