@@ -159,8 +159,13 @@ def count(connection: Connection, table: str) -> int:
     return int(rows)
 
 
-def rows_of_partitions(connection: Connection, taxi: Taxi) -> int:
-    """Rows of the whole main table, without reading it: each partition's comment contains its number of rows."""
+def rows_of_other_months(connection: Connection, taxi: Taxi, month: Month) -> int:
+    """Rows that the main table has of all other months, as noted when each was loaded.
+
+    Each partition's comment contains its number of rows, so nothing is read. Rows that users have inserted or deleted
+    since then are not considered until that month is merged again. A partition without such a comment is counted.
+    """
     comments = catalog.partition_comments(connection, taxi.table)
+    comments.pop(taxi.month_table(month), None)
     noted = {name: _NOTED_ROWS.search(comment) for name, comment in comments.items()}
     return sum(int(rows[1].replace(",", "")) if rows else count(connection, name) for name, rows in noted.items())
