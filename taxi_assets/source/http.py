@@ -21,6 +21,7 @@ import httpx
 from taxi_assets.errors import DamagedFileError, NotPublishedError, SettingsError, SourceUnavailableError
 from taxi_assets.progress import Progress, mib
 from taxi_assets.source.files import FileVersion, RawFile
+from taxi_assets.source.header_deadline import HeaderDeadline
 from taxi_assets.source.origin import RELEASE_ADDRESS
 from taxi_assets.source.part import PartFile, can_be_sent
 from taxi_assets.source.retries import AttemptsExhaustedError, HttpRetries, TransientFault, retry_after_seconds
@@ -47,7 +48,7 @@ _LONGEST_FILE: Final = 4 * 1024**3
 
 _SLOW_SECONDS: Final = 300.0
 _SLOW_BYTES: Final = 64 * 1024
-"""An attempt of which fewer bytes arrive in so many seconds is given up: the server may never end it."""
+"""An attempt is given up if fewer bytes arrive in so many seconds, or if the headers of an answer take longer."""
 
 _MD5: Final = re.compile(r'"([0-9a-f]{32})"', re.IGNORECASE)
 _MD5_BYTES: Final = 16
@@ -158,6 +159,7 @@ class HttpOrigin:
             timeout=self._retries.timeout_seconds,
             verify=_trusted_certificates(),
             follow_redirects=True,
+            event_hooks={"request": [HeaderDeadline(_SLOW_SECONDS).watch]},
         )
 
     def _address(self, file: RawFile) -> httpx.URL:

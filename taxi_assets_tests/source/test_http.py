@@ -257,6 +257,18 @@ def test_a_server_that_sends_a_byte_now_and_then_is_given_up(server, part, fetch
     assert part.read_bytes() == BODY
 
 
+def test_a_server_whose_headers_come_too_slowly_is_given_up(server, part, fetch, monkeypatch):
+    monkeypatch.setattr(http_module, "_SLOW_SECONDS", 0.1)
+    server.faults.extend([Fault(endless_headers=0.01)] * 3)
+    with pytest.raises(SourceUnavailableError, match=r"the headers of the answer did not arrive within 0\.1 s"):
+        fetch()
+    assert len(server.gets) == 3
+    server.head_faults.append(Fault(endless_headers=0.01))
+    assert HttpOrigin(server.address, QUICK).version(FILE).size == len(BODY)
+    fetch()
+    assert part.read_bytes() == BODY
+
+
 @pytest.mark.parametrize("status", [403, 404, 410])
 def test_a_file_that_is_not_there_is_not_tried_again(server, fetch, status):
     server.faults.append(Fault(status=status))
