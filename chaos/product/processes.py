@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import faulthandler
 import multiprocessing
 import os
+import re
 import signal
 import traceback
 from collections.abc import Callable, Sequence
@@ -26,6 +28,8 @@ _IMPORTED: Final = {
     "bigquery": ("taxi_assets.warehouses.bigquery.warehouse", "taxi_assets.gcp.resources"),
 }
 _END_SECONDS: Final = 10.0
+_DUMP_SECONDS: Final = 1.0
+_OUR_FRAME: Final = re.compile(r'File "([^"]*taxi_assets/[^"]*)", line (\d+)')
 
 
 class ProcessCrashedError(Exception):
@@ -88,8 +92,9 @@ class Worker:
             CallFailedError: The call raised an exception.
         """
         if not self.has_answered(seconds):
+            where = self._where_it_is()
             self.kill()
-            raise ProcessHungError(f"no answer within {seconds:.0f} s")
+            raise ProcessHungError(f"no answer within {seconds:.0f} s{where}")
         try:
             is_fine, value = self._mine.recv()
         except (EOFError, OSError) as error:
@@ -119,6 +124,18 @@ class Worker:
         self._process.join(_END_SECONDS)
         self.kill()
 
+    def _where_it_is(self) -> str:
+        """Lines of the project that the process's threads are at, the last one of each."""
+        before = self._log.stat().st_size
+        os.kill(self.pid, signal.SIGUSR1)
+        self.has_answered(_DUMP_SECONDS)
+        with self._log.open(encoding="utf-8", errors="replace") as log:
+            log.seek(before)
+            stacks = log.read().split("\n\n")
+        places = [_OUR_FRAME.search(stack) for stack in stacks]
+        found = [f"{Path(place[1]).name}:{place[2]}" for place in places if place]
+        return f", at {', '.join(found)}" if found else ""
+
     def _how_it_died(self) -> str:
         self._process.join(_END_SECONDS)
         code = self._process.exitcode
@@ -145,6 +162,7 @@ def _serve(pipe: Connection, log: str) -> None:
     stream = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     for descriptor in (1, 2):
         os.dup2(stream, descriptor)
+    faulthandler.register(signal.SIGUSR1, file=stream, all_threads=True)
     while True:
         try:
             function, arguments, options = pipe.recv()
