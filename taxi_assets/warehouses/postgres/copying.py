@@ -17,6 +17,7 @@ import pyarrow as pa
 from psycopg import sql
 
 from taxi_assets.errors import WarehouseError
+from taxi_assets.interruptions import interruptions
 from taxi_assets.source.files import LandedFile
 from taxi_assets.taxis import Taxi
 from taxi_assets.trips.diagnosis import explain_refusal
@@ -75,7 +76,8 @@ class TripsReader:
             WarehouseError: The cause is not in the file.
         """
         try:
-            yield
+            with interruptions():
+                yield
         except (duckdb.Error, OSError) as error:  # Arrow's readers pass on an error of DuckDB as an OSError
             translated = explain_refusal(self._landed, self._taxi, error)
             if translated is not error:
