@@ -154,7 +154,7 @@ def is_fatal(error: BaseException) -> bool:
     return any(isinstance(each, duckdb.FatalException) for each in (error, error.__cause__))
 
 
-def keep_from_checkpoint(connection: duckdb.DuckDBPyConnection) -> None:
+def disable_checkpoint_on_close(connection: duckdb.DuckDBPyConnection) -> None:
     """Let DuckDB close the file without a checkpoint; what was committed is in the write-ahead log.
 
     A checkpoint overwrites the file's metadata in place. Where the disk takes only a part of that, as one that was

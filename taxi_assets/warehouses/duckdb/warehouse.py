@@ -36,7 +36,7 @@ from taxi_assets.warehouses.duckdb.catalog import (
 from taxi_assets.warehouses.duckdb.connection import (
     could_not_write,
     is_fatal,
-    keep_from_checkpoint,
+    disable_checkpoint_on_close,
     open_database,
     translated_errors,
 )
@@ -232,7 +232,7 @@ class DuckDBWarehouse(DuckDBResource):
                     yield connection
                 except Exception as error:
                     if could_not_write(error):
-                        keep_from_checkpoint(connection)
+                        disable_checkpoint_on_close(connection)
                     raise
         except Exception as error:
             if is_fatal(error):
