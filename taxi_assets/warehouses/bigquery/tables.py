@@ -25,7 +25,7 @@ from taxi_assets.warehouses.bigquery.connection import BigQueryConnection
 from taxi_assets.warehouses.bigquery.dialect import DIALECT
 from taxi_assets.warehouses.bigquery.statements import external_asset, external_table, render_statement
 from taxi_assets.warehouses.rows import FetchedRows, arrow_stream
-from taxi_assets.warehouses.trip_tables import common_select_list, column_names, months_are_needed
+from taxi_assets.warehouses.trip_tables import column_names, common_select_list, months_are_needed
 
 _INCOMING_LASTS: Final = timedelta(days=1)
 

@@ -35,8 +35,8 @@ from taxi_assets.warehouses.duckdb.catalog import (
 )
 from taxi_assets.warehouses.duckdb.connection import (
     could_not_write,
-    is_fatal,
     disable_checkpoint_on_close,
+    is_fatal,
     open_database,
     translated_errors,
 )
