@@ -25,6 +25,7 @@ SMALL_TOOLS = {
     "settings",
     "spill",
     "sql",
+    "interruptions",
     "transactions",
     "waiting",
     "words",

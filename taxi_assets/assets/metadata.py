@@ -69,11 +69,11 @@ def raw_column_schema(columns: Sequence[Column]) -> dg.TableSchema:
 
 
 def zones_column_schema(warehouse: WarehouseKind) -> dg.TableSchema:
-    """The columns of the zones table, with the warehouse's types."""
+    """The columns of the zones table, with the warehouse's spelling and types."""
     return dg.TableSchema(
         [
             dg.TableColumn(
-                column.name,
+                warehouse.dialect.spelling(column.name),
                 warehouse.dialect.column_types[column.kind],
                 column.description,
                 dg.TableColumnConstraints(nullable=not column.required),

@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 
 from taxi_assets.errors import NoSuchTableError, WarehouseError
+from taxi_assets.interruptions import interruptions
 from taxi_assets.months import Month
 from taxi_assets.published import PublishedCount, published_month
 from taxi_assets.sql import render
@@ -207,7 +208,9 @@ def _query(trips: duckdb.DuckDBPyRelation, table: str, statement: str) -> Iterat
         if result is None:  # DuckDB's answer to statements that are not queries
             return
         names = result.columns
-        yield from (dict(zip(names, row, strict=True)) for row in result.fetchall())
+        with interruptions():
+            rows = result.fetchall()
+        yield from (dict(zip(names, row, strict=True)) for row in rows)
     except duckdb.Error as error:
         cause = str(error).strip().partition("\n")[0].rstrip(".!:")
         raise WarehouseError(f"The trips of {table} could not be read to their end ({cause}): run again.") from error

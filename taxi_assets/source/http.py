@@ -21,6 +21,7 @@ import httpx
 from taxi_assets.errors import DamagedFileError, NotPublishedError, SettingsError, SourceUnavailableError
 from taxi_assets.progress import Progress, mib
 from taxi_assets.source.files import FileVersion, RawFile
+from taxi_assets.source.header_deadline import HeaderDeadline
 from taxi_assets.source.origin import RELEASE_ADDRESS
 from taxi_assets.source.part import PartFile, can_be_sent
 from taxi_assets.source.retries import AttemptsExhaustedError, HttpRetries, TransientFault, retry_after_seconds
@@ -47,18 +48,20 @@ _LONGEST_FILE: Final = 4 * 1024**3
 
 _SLOW_SECONDS: Final = 300.0
 _SLOW_BYTES: Final = 64 * 1024
-"""An attempt of which fewer bytes arrive in so many seconds is given up: the server may never end it."""
+"""An attempt is given up if fewer bytes arrive in so many seconds, or if the headers of an answer take longer."""
 
 _MD5: Final = re.compile(r'"([0-9a-f]{32})"', re.IGNORECASE)
 _MD5_BYTES: Final = 16
 _ENCRYPTED: Final = "x-amz-server-side-encryption"
+_OBJECT_STORES: Final = frozenset({"x-amz-request-id", "x-goog-hash"})
 
 
 class _OtherMd5(NamedTuple):
-    """The MD5 of what arrived, and the other one that the server stated."""
+    """The MD5 of what arrived, the other one that the server stated, and whether the server is known to state MD5s."""
 
     found: str
     stated: str
+    is_of_object_store: bool
 
 
 class HttpOrigin:
@@ -112,7 +115,7 @@ class HttpOrigin:
             NotPublishedError: The server does not offer the file.
             SourceUnavailableError: The server does not answer, or the connection broke too often.
             DamagedFileError: The bytes are not those whose Content-MD5 the server states, or two transfers brought
-                different bytes and the second ones are not those of the ETag either.
+                different bytes, or an object store's, and the second ones are not those of the ETag either.
             OSError: ``target`` can't be written.
         """
         part = PartFile(target, self.name)
@@ -128,7 +131,7 @@ class HttpOrigin:
             version, other_again = self._transfer(client, file, part, log)
         if other_again is None:
             return version
-        if other_again.found != other.found:
+        if other_again.found != other.found or other_again.is_of_object_store:
             self._refuse(file, other_again)
         log.warning(
             "%s has an ETag that looks like an MD5 but is not that of its bytes (MD5 %s instead of %s). "
@@ -158,6 +161,7 @@ class HttpOrigin:
             timeout=self._retries.timeout_seconds,
             verify=_trusted_certificates(),
             follow_redirects=True,
+            event_hooks={"request": [HeaderDeadline(_SLOW_SECONDS).watch]},
         )
 
     def _address(self, file: RawFile) -> httpx.URL:
@@ -197,12 +201,12 @@ class HttpOrigin:
                     progress.advance(len(chunk))
         _require_length(part, version.size)
         if (content_md5 := _content_md5(response)) is not None:
-            other = _compared(part, content_md5)
+            other = _compared(part, content_md5, response)
             if other is not None:
                 self._refuse(file, other)
             return version, None
         etag_md5 = _etag_md5(response)
-        return version, None if etag_md5 is None else _compared(part, etag_md5)
+        return version, None if etag_md5 is None else _compared(part, etag_md5, response)
 
     def _prepare(self, client: httpx.Client, file: RawFile, response: httpx.Response, part: PartFile) -> FileVersion:
         """Make the part ready for the body of an answer: to be continued, or to be started again."""
@@ -368,10 +372,12 @@ def _etag_md5(response: httpx.Response) -> str | None:
     return None if etag is None or is_encrypted else etag[1].lower()
 
 
-def _compared(part: PartFile, stated: str) -> _OtherMd5 | None:
+def _compared(part: PartFile, stated: str, response: httpx.Response) -> _OtherMd5 | None:
     with part.path.open("rb") as stream:
         found = hashlib.file_digest(stream, _md5).hexdigest()
-    return None if found == stated else _OtherMd5(found, stated)
+    # By these, the ETag is known to be an MD5; a cache between may keep damaged bytes and send them every time.
+    is_of_object_store = response.headers.get("Server") == "AmazonS3" or not _OBJECT_STORES.isdisjoint(response.headers)
+    return None if found == stated else _OtherMd5(found, stated, is_of_object_store)
 
 
 def _decoded(text: str) -> bytes:

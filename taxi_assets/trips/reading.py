@@ -45,7 +45,7 @@ def select_statement(taxi: Taxi, landed: LandedFile) -> tuple[str, dict[str, Any
     return statement, {"path": str(landed.path)}
 
 
-def require_even_rows(landed: LandedFile, definition: TableDefinition) -> None:
+def require_strict_rows(landed: LandedFile, definition: TableDefinition) -> None:
     """Make sure that DuckDB reads the file as it is.
 
     DuckDB's reader is lenient; :mod:`taxi_assets.source.plain` says in what. A file that is not plain is read line by
@@ -67,14 +67,14 @@ def require_all_rows(landed: LandedFile, rows: int) -> None:
         UnexpectedContentError: Another number of rows was read than the file has.
     """
     if rows != landed.rows:
-        counted, cause = counting(landed)
+        counted, cause = how_rows_are_counted(landed)
         raise UnexpectedContentError(
             f"{landed.path} has {landed.rows:,} rows {counted}, but {rows:,} could be read: "
             f"{cause}the file has changed since it landed, so fetch it again or look at it."
         )
 
 
-def counting(landed: LandedFile) -> tuple[str, str]:
+def how_rows_are_counted(landed: LandedFile) -> tuple[str, str]:
     """By what a file's rows were counted, and what else may be the cause where another number is read; for messages."""
     return ("in its footer", "") if landed.is_parquet else ("by its line ends", "a quoted field spans lines or ")
 

@@ -14,7 +14,7 @@ from taxi_assets.taxis import Taxi
 from taxi_assets.transactions import transaction
 from taxi_assets.trips.columns import COLUMN_TYPES
 from taxi_assets.trips.diagnosis import explain_refusal
-from taxi_assets.trips.reading import insert_statement, require_all_rows, require_even_rows
+from taxi_assets.trips.reading import insert_statement, require_all_rows, require_strict_rows
 
 
 def stage_month(
@@ -37,7 +37,7 @@ def stage_month(
         UnexpectedContentError: A row has too few or too many fields, or a value is not of its column's kind.
         duckdb.Error: DuckDB failed for a reason that is not in the file, such as a full disk.
     """
-    require_even_rows(landed, taxi)
+    require_strict_rows(landed, taxi)
     statement, values = insert_statement(taxi, month, landed, table=table)
     comment = f"{COMMENT_PREFIX}{taxi.title} trips of {month}, being loaded."
     names: dict[str, Any] = {"taxi": taxi, "table": table, "comment": comment, "column_types": COLUMN_TYPES}

@@ -13,7 +13,7 @@ from taxi_assets.source.files import LandedFile
 from taxi_assets.sql import render
 from taxi_assets.trips.csv_rows import read_rows
 from taxi_assets.trips.diagnosis import explain_refusal, refusal
-from taxi_assets.trips.reading import reading, require_all_rows, require_even_rows
+from taxi_assets.trips.reading import reading, require_all_rows, require_strict_rows
 from taxi_assets.zones import ZONES, expected_zones
 
 
@@ -26,7 +26,7 @@ def stage_zones(connection: duckdb.DuckDBPyConnection, landed: LandedFile, *, ta
         DamagedFileError: The file can't be read.
         duckdb.Error: DuckDB failed for a reason that is not in the file, such as a full disk.
     """
-    require_even_rows(landed, ZONES)
+    require_strict_rows(landed, ZONES)
     _require_zones(landed)
     statement = render(__package__, "create_zones_table.sql", table=table, **reading(ZONES, landed))
     try:

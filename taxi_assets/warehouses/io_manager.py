@@ -7,7 +7,7 @@ all months of a range, or the whole table if there are no partitions. Trips look
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 import dagster as dg
 import duckdb
@@ -16,8 +16,7 @@ import pyarrow as pa
 
 from taxi_assets.errors import WarehouseError
 from taxi_assets.months import Month
-
-_BATCH_ROWS: Final = 100_000
+from taxi_assets.warehouses.rows import BATCH_ROWS
 
 
 class Tables(Protocol):
@@ -69,7 +68,7 @@ class TablesIOManager(dg.ConfigurableIOManager):
         if wanted is pd.DataFrame:
             return relation.df()
         if wanted is pa.RecordBatchReader:
-            return relation.to_arrow_reader(_BATCH_ROWS)
+            return relation.to_arrow_reader(BATCH_ROWS)
         raise WarehouseError(
             f"{context.asset_key.to_user_string()} can't be read as {getattr(wanted, '__name__', wanted)}: "
             "give the input the type pd.DataFrame, pa.RecordBatchReader or duckdb.DuckDBPyRelation."

@@ -13,7 +13,8 @@ from taxi_assets.errors import WarehouseError
 from taxi_assets.months import Month
 from taxi_assets.sql import literal
 
-_BATCH_ROWS: Final = 100_000
+BATCH_ROWS: Final = 100_000
+"""Rows of an Arrow batch between an asset and a warehouse."""
 
 
 def arrow_stream(table: str, rows: Any, months: Sequence[Month] | None) -> pa.RecordBatchReader:
@@ -37,13 +38,13 @@ def arrow_stream(table: str, rows: Any, months: Sequence[Month] | None) -> pa.Re
         )
     month = f"CAST({literal(str(months[0].first_day))} AS DATE)"
     relation = duckdb.connect().from_arrow(stream).select(f'{month} AS "file_month", *')
-    return relation.to_arrow_reader(_BATCH_ROWS)
+    return relation.to_arrow_reader(BATCH_ROWS)
 
 
 def _stream(table: str, rows: Any) -> pa.RecordBatchReader:
     match rows:
         case duckdb.DuckDBPyRelation():
-            return rows.to_arrow_reader(_BATCH_ROWS)
+            return rows.to_arrow_reader(BATCH_ROWS)
         case pd.DataFrame():
             return pa.Table.from_pandas(rows, preserve_index=False).to_reader()
         case pa.Table():

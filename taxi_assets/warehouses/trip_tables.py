@@ -106,7 +106,7 @@ def months_are_needed(table: str) -> WarehouseError:
     return WarehouseError(f"{table} has one table per month: read a partition of it, or a range of partitions.")
 
 
-def as_in_every_warehouse(taxi: Taxi) -> str:
+def common_select_list(taxi: Taxi) -> str:
     """DuckDB's select list that makes a taxi's rows look the same, whichever warehouse they come from."""
     types = ["VARCHAR", "VARCHAR", "DATE", *(COLUMN_TYPES[column.kind] for column in taxi.columns)]
     names = [identifier(name) for name in (*ADDED_COLUMNS, *(column.name for column in taxi.columns))]

@@ -38,6 +38,22 @@ def test_running_again_changes_nothing_and_says_so(loaded: PostgresProject):
     assert loaded.everything() == before
 
 
+def rows_of_all_months(project: PostgresProject, *stages: str) -> int:
+    outcome = project.run(stages=stages, checks=False)
+    assert outcome.success, outcome.error
+    rows: int = outcome.materialized("postgres/green_tripdata")["2019-01"]["dagster/row_count"]
+    return rows
+
+
+def test_the_rows_of_all_months_are_those_of_the_merged_month_and_those_noted_of_others(loaded: PostgresProject):
+    loaded.query("DELETE FROM green_tripdata_2019_01 WHERE ctid = '(0,1)'")
+    assert rows_of_all_months(loaded, "main") == 59 + 60, "counted, though nothing was to be merged"
+    loaded.put(made_trips(GREEN, JANUARY, 40))
+    assert rows_of_all_months(loaded, "raw", "month", "main") == 40 + 60
+    loaded.query("DELETE FROM green_tripdata_2019_02 WHERE ctid = '(0,1)'")
+    assert rows_of_all_months(loaded, "main") == 40 + 60, "other months are not read"
+
+
 def test_new_corrected_and_vanished_rows_are_counted_and_the_slice_is_the_file(loaded: PostgresProject):
     trips = made_trips(GREEN, JANUARY, 67)[5:]  # five vanish, seven are new
     for trip in trips[:3]:
@@ -210,6 +226,19 @@ def test_the_zones_are_loaded_and_replaced_as_a_whole(project: PostgresProject):
     assert not check.passed
 
 
+def test_the_page_of_the_zones_names_the_tables_columns(project: PostgresProject):
+    project.put_zones()
+    assert project.run_zones().success
+    zones = project.definitions().resolve_asset_graph().get(project.kind.key("taxi_zones"))
+    shown = [column.name for column in zones.metadata["dagster/column_schema"].columns]
+    assert shown == [
+        name
+        for (name,) in project.query(
+            "SELECT attname FROM pg_attribute WHERE attrelid = 'taxi_zones'::regclass AND attnum > 0 ORDER BY attnum"
+        )
+    ]
+
+
 def test_a_view_on_the_zones_stays_and_shows_the_new_ones(project: PostgresProject, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("TAXI_ZONE_COUNT", "264")
     project.put_zones(264)
@@ -228,7 +257,6 @@ def test_a_view_on_the_zones_stays_and_shows_the_new_ones(project: PostgresProje
         "green_tripdata_2019_01",
         "green_tripdata_2019_01_staging",
         "green_tripdata_2019_01_staging_filling",
-        "green_tripdata_2019_01_staging_model",
     ],
 )
 def test_a_table_of_that_name_that_is_not_ours_is_refused_and_untouched(project: PostgresProject, name: str):
@@ -239,6 +267,13 @@ def test_a_table_of_that_name_that_is_not_ours_is_refused_and_untouched(project:
     assert f"There is a table {name} that this project did not create: nothing was changed" in outcome.failure
     assert "TAXI_POSTGRES_SCHEMA" in outcome.failure
     assert project.query(f"SELECT answer FROM {name}") == [(42,)]
+
+
+def test_a_file_that_is_refused_leaves_no_table_behind(project: PostgresProject):
+    project.put([*made_trips(GREEN, JANUARY, 10), made_trips(GREEN, JANUARY, 1)[0] | {"trip_distance": "far"}])
+    assert "is not a number" in project.run().failure
+    tables = project.query("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
+    assert tables == [("green_tripdata",)]
 
 
 def test_zones_that_are_not_ours_are_refused_and_untouched(project: PostgresProject):

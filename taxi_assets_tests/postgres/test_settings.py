@@ -186,6 +186,18 @@ def test_an_unreadable_url_is_refused_and_never_shown(
     assert PASSWORD not in everything_told(project, outcome.result.run_id) + "".join(capfd.readouterr())
 
 
+def test_what_a_url_says_about_the_connection_holds():
+    url = "postgresql://user@host/database?keepalives_idle=7&connect_timeout=3&application_name=mine"
+    parts = conninfo_to_dict(PostgresWarehouse(url=url).conninfo())
+    said = {name: parts[name] for name in ("keepalives_idle", "connect_timeout", "application_name")}
+    assert {name: str(value) for name, value in said.items()} == {
+        "keepalives_idle": "7",
+        "connect_timeout": "3",
+        "application_name": "mine",
+    }
+    assert parts["tcp_user_timeout"], "the rest keeps its default"
+
+
 @pytest.mark.parametrize(
     ("change", "remedy"),
     [

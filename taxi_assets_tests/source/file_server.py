@@ -43,6 +43,7 @@ class Fault:
         announce: Content-Length to state instead of the true one.
         without_length: Don't state a Content-Length: the body ends where the connection does.
         trickle: Send a byte at a time, with a pause of that many seconds before each.
+        endless_headers: Send headers that don't end, a byte at a time, with a pause of that many seconds before each.
         is_silent: Say nothing until the server stops.
         hangs_up: Close the connection without an answer.
         becomes: The file is replaced by this one before the request is answered.
@@ -56,6 +57,7 @@ class Fault:
     announce: int | None = None
     without_length: bool = False
     trickle: float | None = None
+    endless_headers: float | None = None
     is_silent: bool = False
     hangs_up: bool = False
     becomes: Served | None = None
@@ -132,6 +134,9 @@ def _handler(files: FileServer) -> type[BaseHTTPRequestHandler]:
             if fault.is_silent or fault.hangs_up:
                 if fault.is_silent:
                     files.stopping.wait(10)
+                self.close_connection = True
+            elif fault.endless_headers is not None:
+                self._trickle(b"HTTP/1.1 200 OK\r\nX-Endless: " + b"x" * 10_000, fault.endless_headers)
                 self.close_connection = True
             elif fault.status is not None:
                 self._answer(fault.status, {**fault.headers}, fault.body, fault)

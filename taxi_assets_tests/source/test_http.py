@@ -257,6 +257,18 @@ def test_a_server_that_sends_a_byte_now_and_then_is_given_up(server, part, fetch
     assert part.read_bytes() == BODY
 
 
+def test_a_server_whose_headers_come_too_slowly_is_given_up(server, part, fetch, monkeypatch):
+    monkeypatch.setattr(http_module, "_SLOW_SECONDS", 0.1)
+    server.faults.extend([Fault(endless_headers=0.01)] * 3)
+    with pytest.raises(SourceUnavailableError, match=r"the headers of the answer did not arrive within 0\.1 s"):
+        fetch()
+    assert len(server.gets) == 3
+    server.head_faults.append(Fault(endless_headers=0.01))
+    assert HttpOrigin(server.address, QUICK).version(FILE).size == len(BODY)
+    fetch()
+    assert part.read_bytes() == BODY
+
+
 @pytest.mark.parametrize("status", [403, 404, 410])
 def test_a_file_that_is_not_there_is_not_tried_again(server, fetch, status):
     server.faults.append(Fault(status=status))
@@ -376,6 +388,16 @@ def test_bytes_that_differ_between_two_transfers_and_from_the_etag_are_refused(s
     server.faults.extend([Fault(), Fault(becomes=Served(changed(50_000), etag=f'"{MD5}"'))])
     with pytest.raises(DamagedFileError, match=rf"{FILE.name} from {server.address} has other bytes than its ETag"):
         fetch()
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Server": "AmazonS3"}, {"x-amz-request-id": "1"}, {"x-goog-hash": "crc32c=AAAAAA=="}]
+)
+def test_bytes_that_are_not_those_of_an_object_stores_etag_are_refused_even_twice(server, fetch, headers):
+    server.files[f"/{FILE.path}"] = Served(changed(60_000), etag=f'"{MD5}"', headers=headers)
+    with pytest.raises(DamagedFileError, match="has other bytes than its ETag"):
+        fetch()
+    assert len(server.gets) == 2
 
 
 def test_an_etag_that_only_looks_like_an_md5_is_noted_and_the_same_bytes_twice_are_accepted(

@@ -25,7 +25,7 @@ from taxi_assets.warehouses.bigquery.connection import BigQueryConnection
 from taxi_assets.warehouses.bigquery.dialect import DIALECT
 from taxi_assets.warehouses.bigquery.statements import external_asset, external_table, render_statement
 from taxi_assets.warehouses.rows import FetchedRows, arrow_stream
-from taxi_assets.warehouses.trip_tables import as_in_every_warehouse, column_names, months_are_needed
+from taxi_assets.warehouses.trip_tables import column_names, common_select_list, months_are_needed
 
 _INCOMING_LASTS: Final = timedelta(days=1)
 
@@ -64,7 +64,7 @@ def read_rows(
         statement = render_statement("read_table", dataset.place, name=one.table_id, columns=names, days=days)
         fields = [field for name in names for field in one.schema if field.name == name]
         rows = connection.from_arrow(_fetched(dataset, table, statement, fields))
-        parts.append(rows.select(as_in_every_warehouse(taxi)) if taxi else rows)
+        parts.append(rows.select(common_select_list(taxi)) if taxi else rows)
     return reduce(lambda left, right: left.union(right), parts)
 
 

@@ -29,7 +29,7 @@ from taxi_assets.progress import transfer_metadata
 from taxi_assets.source.files import LandedFile
 from taxi_assets.taxis import Taxi, taxi_of_main_table, taxi_of_month_asset
 from taxi_assets.trips.diagnosis import describe_problems, refusal
-from taxi_assets.trips.reading import require_all_rows, require_even_rows
+from taxi_assets.trips.reading import require_all_rows, require_strict_rows
 from taxi_assets.trips.values import printable
 from taxi_assets.trips.zones import stage_zones
 from taxi_assets.warehouses.bigquery.catalog import drop_own, find, find_own
@@ -289,7 +289,7 @@ class BigQueryWarehouse(BigQueryConnection):
     def _create_external_table(
         self, client: bigquery.Client, taxi: Taxi, month: Month, landed: LandedFile
     ) -> bigquery.QueryJob:
-        require_even_rows(landed, taxi)
+        require_strict_rows(landed, taxi)
         self._require_object(taxi, month, landed)
         find_own(client, self.place, external_table(taxi, month))
         return self._run(
@@ -304,7 +304,7 @@ class BigQueryWarehouse(BigQueryConnection):
 
     def _type_month(self, client: bigquery.Client, taxi: Taxi, month: Month, landed: LandedFile) -> bigquery.QueryJob:
         """Create the monthly table under the name that it has until it is known to be complete."""
-        require_even_rows(landed, taxi)
+        require_strict_rows(landed, taxi)
         self._require_object(taxi, month, landed)
         try:
             job = self._run(

@@ -14,6 +14,7 @@ import duckdb
 
 from taxi_assets.errors import TaxiAssetsError, WarehouseError, WarehouseUnavailableError
 from taxi_assets.files import keep_new_files_private, make_private_folder
+from taxi_assets.interruptions import interruptions
 from taxi_assets.ownership import COMMENT_PREFIX
 from taxi_assets.waiting import InUse, wait_for
 
@@ -22,7 +23,6 @@ _HELD_BY = re.compile(r"Conflicting lock is held in (.*?)\. ")
 _connecting: Final = threading.Lock()
 _NO_ROOM: Final = ("No space left", "Disk quota exceeded", "File too large")
 _DAMAGED: Final = ("Corrupt database file", "does not match block checksum", "computed checksum")
-_INTERRUPTED: Final = "Query interrupted"
 
 REBUILD: Final = "run the job rebuild_duckdb, which creates it again from the landing zone"
 """The remedy for a damaged file."""
@@ -154,7 +154,7 @@ def is_fatal(error: BaseException) -> bool:
     return any(isinstance(each, duckdb.FatalException) for each in (error, error.__cause__))
 
 
-def keep_from_checkpoint(connection: duckdb.DuckDBPyConnection) -> None:
+def disable_checkpoint_on_close(connection: duckdb.DuckDBPyConnection) -> None:
     """Let DuckDB close the file without a checkpoint; what was committed is in the write-ahead log.
 
     A checkpoint overwrites the file's metadata in place. Where the disk takes only a part of that, as one that was
@@ -170,16 +170,16 @@ def translated_errors(path: Path, action: str) -> Iterator[None]:
 
     Raises:
         WarehouseError: What went wrong in the block.
+        KeyboardInterrupt: Ctrl-C ended a statement.
     """
     try:
-        yield
+        with interruptions():
+            yield
     except TaxiAssetsError:
         raise
     except duckdb.Error as error:
         cause, text = _first_line(error), str(error)
         problem = WarehouseError
-        if isinstance(error, duckdb.InterruptException):
-            raise KeyboardInterrupt from error
         if isinstance(error, duckdb.OutOfMemoryException) or any(words in text for words in _NO_ROOM):
             remedy = "make room on that disk, or raise the DuckDB resource's memory_limit, then run again"
         elif any(words in text for words in _DAMAGED):
@@ -189,11 +189,6 @@ def translated_errors(path: Path, action: str) -> Iterator[None]:
         else:
             remedy = "the warehouse is unchanged; run again"
         raise problem(f"DuckDB could not {action} in {path} ({cause}): {remedy}.") from error
-    except RuntimeError as error:
-        # DuckDB raises this if Ctrl-C interrupts one of its queries.
-        if str(error) == _INTERRUPTED:
-            raise KeyboardInterrupt from error
-        raise
 
 
 def _first_line(error: duckdb.Error) -> str:

@@ -35,8 +35,8 @@ from taxi_assets.warehouses.duckdb.catalog import (
 )
 from taxi_assets.warehouses.duckdb.connection import (
     could_not_write,
+    disable_checkpoint_on_close,
     is_fatal,
-    keep_from_checkpoint,
     open_database,
     translated_errors,
 )
@@ -232,7 +232,7 @@ class DuckDBWarehouse(DuckDBResource):
                     yield connection
                 except Exception as error:
                     if could_not_write(error):
-                        keep_from_checkpoint(connection)
+                        disable_checkpoint_on_close(connection)
                     raise
         except Exception as error:
             if is_fatal(error):

@@ -1,7 +1,6 @@
 """The PostgreSQL server as a Dagster resource: settings, connections, and errors as sentences for people."""
 
-import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
@@ -19,8 +18,6 @@ from taxi_assets.errors import (
     WarehouseError,
     WarehouseUnavailableError,
 )
-
-_log = logging.getLogger(__name__)
 
 _REMEDIES: Final = {
     errors.DiskFull.sqlstate: "make room on the server's disk, then run again",
@@ -86,13 +83,13 @@ class PostgresResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         Raises:
             SettingsError: A setting is missing or can't be read; the message names the variable to set.
         """
-        timeout: dict[str, str | int | None] = {
+        defaults: dict[str, str | int | None] = {
             "connect_timeout": self.connect_timeout_seconds,
             "application_name": "taxi_assets",
             **_KEEPALIVES,
         }
         if self.url:
-            conninfo = _read_url(self.url, **timeout)
+            conninfo = _read_url(self.url, defaults)
             if conninfo is None:
                 raise SettingsError(
                     "TAXI_POSTGRES_URL can't be read as a connection: write "
@@ -111,7 +108,7 @@ class PostgresResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             "user": self.user,
         }
         optional = {"password": self.password, "sslmode": self.sslmode}
-        return make_conninfo("", **parts, **timeout, **{name: value for name, value in optional.items() if value})
+        return make_conninfo("", **parts, **defaults, **{name: value for name, value in optional.items() if value})
 
     @property
     def place(self) -> str:
@@ -179,20 +176,19 @@ def _let_server_notice_a_lost_client(connection: psycopg.Connection[Any]) -> Non
             connection.execute("SELECT set_config(%s, %s, false)", (name, value))
 
 
-def _read_url(url: str, **timeout: str | int | None) -> str | None:
-    """The URL as libpq's keywords and values; None if it can't be read.
+def _read_url(url: str, defaults: Mapping[str, str | int | None]) -> str | None:
+    """The URL as libpq's keywords and values, with defaults for what it leaves out; None if it can't be read.
 
     libpq's own message about a URL could contain parts of the password. So could a message about a host or port that
     was misread because of an unescaped @ or / in the password.
     """
     try:
-        conninfo = make_conninfo(url, **timeout)
+        given = conninfo_to_dict(url)
     except psycopg.ProgrammingError:
         return None
-    parts = conninfo_to_dict(conninfo)
-    ports = str(parts.get("port") or "").split(",")
-    is_misread = "@" in str(parts.get("host") or "") or any(port and not port.isdecimal() for port in ports)
-    return None if is_misread else conninfo
+    ports = str(given.get("port") or "").split(",")
+    is_misread = "@" in str(given.get("host") or "") or any(port and not port.isdecimal() for port in ports)
+    return None if is_misread else make_conninfo("", **{**defaults, **given})
 
 
 def _in_words(action: str, place: str, cause: str, sqlstate: str | None) -> WarehouseError:

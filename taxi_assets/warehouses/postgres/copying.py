@@ -17,10 +17,11 @@ import pyarrow as pa
 from psycopg import sql
 
 from taxi_assets.errors import WarehouseError
+from taxi_assets.interruptions import interruptions
 from taxi_assets.source.files import LandedFile
 from taxi_assets.taxis import Taxi
 from taxi_assets.trips.diagnosis import explain_refusal
-from taxi_assets.trips.reading import require_all_rows, require_even_rows, select_statement
+from taxi_assets.trips.reading import require_all_rows, require_strict_rows, select_statement
 from taxi_assets.warehouses.postgres.noted_ids import ID_TYPE, NotedIds, as_ids
 
 _BATCH_ROWS: Final = 20_000
@@ -34,7 +35,7 @@ class TripsReader:
     """
 
     def __init__(self, source: duckdb.DuckDBPyConnection, taxi: Taxi, landed: LandedFile) -> None:
-        require_even_rows(landed, taxi)
+        require_strict_rows(landed, taxi)
         self._taxi, self._landed = taxi, landed
         statement, values = select_statement(taxi, landed)
         with self._translated_errors():
@@ -75,7 +76,8 @@ class TripsReader:
             WarehouseError: The cause is not in the file.
         """
         try:
-            yield
+            with interruptions():
+                yield
         except (duckdb.Error, OSError) as error:  # Arrow's readers pass on an error of DuckDB as an OSError
             translated = explain_refusal(self._landed, self._taxi, error)
             if translated is not error:

@@ -35,12 +35,12 @@ def drop_left_overs(connection: Connection, taxi: Taxi, month: Month) -> None:
     Raises:
         WarehouseError: A table with such a name belongs to another program.
     """
-    for table in (staging_table(taxi, month), _model_table(taxi, month), _filling_table(taxi, month)):
+    for table in (staging_table(taxi, month), _filling_table(taxi, month)):
         catalog.drop_own(connection, table)
 
 
 def _model_table(taxi: Taxi, month: Month) -> str:
-    """Name of the empty table that is the model of a month's table."""
+    """Name of the empty temporary table that is the model of a month's table; it is dropped with the session."""
     return f"{staging_table(taxi, month)}_model"
 
 
@@ -70,14 +70,14 @@ def fill_month_table(
         with duckdb.connect(config=config) as source, connection.transaction():
             source.execute("SET enable_progress_bar = false")
             trips = TripsReader(source, taxi, landed)
-            _create_table_like(connection, filling, model, "INCLUDING ALL")
+            _create_table_like(connection, sql.Identifier(filling), sql.Identifier("pg_temp", model), "INCLUDING ALL")
             rows = copy_batches(connection, filling, trips.schema, trips, options="FORMAT binary, FREEZE")
             catalog.comment_on_table(connection, filling, f"{taxi.title} trips of {month}, {rows:,} rows.")
             _number_repeated_ids(connection, taxi, filling, trips.repeated_ids())
             _index(connection, filling)
             catalog.drop_own(connection, name)
             rename(connection, filling, name)
-            catalog.drop_own(connection, model)
+            connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier("pg_temp", model)))
     return rows
 
 
@@ -87,23 +87,25 @@ def create_model_table(connection: Connection, taxi: Taxi, month: Month, landed:
     A table that is created ``LIKE`` the main table locks the main table until the transaction ends. For the table that
     is filled, this would be the whole load; so it is created like this model instead.
     """
-    model = _model_table(taxi, month)
+    model = sql.Identifier("pg_temp", _model_table(taxi, month))
     with connection.transaction():
         options = "INCLUDING DEFAULTS INCLUDING GENERATED INCLUDING CONSTRAINTS INCLUDING STORAGE INCLUDING COMMENTS"
-        _create_table_like(connection, model, taxi.table, options)
-        catalog.comment_on_table(connection, model, f"{taxi.title} trips of {month}, about to be loaded.")
+        connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(model))
+        _create_table_like(connection, model, sql.Identifier(taxi.table), options)
         # The server adds values that are the same in every row, which is faster than sending them.
         connection.execute(
             sql.SQL(
                 "ALTER TABLE {} ADD CHECK (file_month = {month}),"
                 " ALTER filename SET DEFAULT {filename}, ALTER file_month SET DEFAULT {month}"
-            ).format(sql.Identifier(model), month=sql.Literal(month.first_day), filename=sql.Literal(landed.filename))
+            ).format(model, month=sql.Literal(month.first_day), filename=sql.Literal(landed.filename))
         )
 
 
-def _create_table_like(connection: Connection, table: str, model: str, options: LiteralString) -> None:
+def _create_table_like(
+    connection: Connection, table: sql.Identifier, model: sql.Identifier, options: LiteralString
+) -> None:
     statement = sql.SQL("CREATE TABLE {} (LIKE {} " + options + ")")
-    connection.execute(statement.format(sql.Identifier(table), sql.Identifier(model)))
+    connection.execute(statement.format(table, model))
 
 
 def _number_repeated_ids(connection: Connection, taxi: Taxi, table: str, repeated: pa.Array) -> None:
@@ -157,8 +159,13 @@ def count(connection: Connection, table: str) -> int:
     return int(rows)
 
 
-def rows_of_partitions(connection: Connection, taxi: Taxi) -> int:
-    """Rows of the whole main table, without reading it: each partition's comment contains its number of rows."""
+def rows_of_other_months(connection: Connection, taxi: Taxi, month: Month) -> int:
+    """Rows that the main table has of all other months, as noted when each was loaded.
+
+    Each partition's comment contains its number of rows, so nothing is read. Rows that users have inserted or deleted
+    since then are not considered until that month is merged again. A partition without such a comment is counted.
+    """
     comments = catalog.partition_comments(connection, taxi.table)
+    comments.pop(taxi.month_table(month), None)
     noted = {name: _NOTED_ROWS.search(comment) for name, comment in comments.items()}
     return sum(int(rows[1].replace(",", "")) if rows else count(connection, name) for name, rows in noted.items())

@@ -16,7 +16,7 @@ from taxi_assets.sql import identifier, literal
 from taxi_assets.taxis import Taxi
 from taxi_assets.warehouses.postgres.dialect import DIALECT
 from taxi_assets.warehouses.rows import FetchedRows, arrow_stream
-from taxi_assets.warehouses.trip_tables import as_in_every_warehouse, table_columns
+from taxi_assets.warehouses.trip_tables import common_select_list, table_columns
 
 _BATCH_ROWS: Final = 50_000
 
@@ -68,7 +68,7 @@ def trips_query(taxi: Taxi, tables: Sequence[str], months: Sequence[Month] | Non
         else:
             sent.append(name)
     parts = [f"SELECT {', '.join(sent)} FROM {identifier(table)}{_where(months)}" for table in tables]
-    return " UNION ALL ".join(parts), as_in_every_warehouse(taxi)
+    return " UNION ALL ".join(parts), common_select_list(taxi)
 
 
 def table_query(table: str, months: Sequence[Month] | None) -> tuple[str, str]:

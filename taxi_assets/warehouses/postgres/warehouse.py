@@ -37,7 +37,7 @@ from taxi_assets.warehouses.postgres.month_table import (
     fill_month_table,
     latest_month_table,
     rename,
-    rows_of_partitions,
+    rows_of_other_months,
 )
 from taxi_assets.warehouses.postgres.new_columns import add_new_columns
 from taxi_assets.warehouses.postgres.tables import read_query, table_query, trips_query, write_rows
@@ -104,16 +104,17 @@ class PostgresWarehouse(PostgresResource):
             inserted = updated = deleted = 0
             match catalog.kind_of(connection, staging), catalog.kind_of(connection, table):
                 case "table", "partition":
-                    inserted, updated, deleted = self._replace_partition(connection, taxi, month, log)
+                    rows, inserted, updated, deleted = self._replace_partition(connection, taxi, month, log)
                 case _, "partition":
                     log.info(f"{table} is already merged into {taxi.table}: there is nothing to do")
+                    rows = count(connection, table)
                 case _, "table":
-                    inserted = self._add_partition(connection, taxi, month, log)
+                    rows = inserted = self._add_partition(connection, taxi, month, log)
                 case _:
                     raise month_not_loaded(self._title, "postgres", taxi, month)
             return MonthMerge(
-                rows=count(connection, table),
-                table_rows=rows_of_partitions(connection, taxi),
+                rows=rows,
+                table_rows=rows + rows_of_other_months(connection, taxi, month),
                 inserted=inserted,
                 updated=updated,
                 deleted=deleted,
@@ -154,7 +155,7 @@ class PostgresWarehouse(PostgresResource):
         """See :class:`taxi_assets.warehouses.kind.TripsWarehouse`."""
         with duckdb.connect() as source:
             stage_zones(source, landed, table=ZONES_TABLE)
-            names = ", ".join(f"{identifier(c.name)} AS {identifier(c.name.lower())}" for c in ZONES_COLUMNS)
+            names = ", ".join(f"{identifier(c.name)} AS {DIALECT.column(c.name)}" for c in ZONES_COLUMNS)
             rows = source.table(ZONES_TABLE).select(names).to_arrow_table()
         return self.write(ZONES_TABLE, rows, None, description=ZONES_DESCRIPTION, log=log)
 
@@ -287,16 +288,16 @@ class PostgresWarehouse(PostgresResource):
 
     def _replace_partition(
         self, connection: Connection, taxi: Taxi, month: Month, log: logging.Logger
-    ) -> tuple[int, int, int]:
+    ) -> tuple[int, int, int, int]:
         """Replace the month's partition by the staged month.
 
         Returns:
-            The numbers of rows inserted, updated and deleted.
+            The number of rows, and how many were inserted, updated and deleted.
         """
         old, new = taxi.month_table(month), staging_table(taxi, month)
         values = column_names(taxi, DIALECT, without=KEY)
         statement = render(__package__, "count_changes.sql", old=old, new=new, value_columns=values)
-        (changes,) = connection.execute(statement.encode()).fetchall()
+        ((rows, *changes),) = connection.execute(statement.encode()).fetchall()
         if any(changes):
             build_secondary_indexes(connection, taxi, new)
 
@@ -309,7 +310,7 @@ class PostgresWarehouse(PostgresResource):
         else:
             catalog.drop_own(connection, new)
         inserted, updated, deleted = changes
-        return inserted, updated, deleted
+        return rows, inserted, updated, deleted
 
 
 def _create_main_table(connection: Connection, taxi: Taxi) -> None:

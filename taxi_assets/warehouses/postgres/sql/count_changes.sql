@@ -1,5 +1,6 @@
--- Counts the differences between the rows of a month that is to be swapped in and those in the main table.
+-- Counts the rows of a month that is to be swapped in, and how they differ from those in the main table.
 SELECT
+    count("new"."unique_row_id") AS "rows",
     count(*) FILTER (WHERE "old"."unique_row_id" IS NULL) AS "inserted",
     count(*) FILTER (
         WHERE "old"."unique_row_id" = "new"."unique_row_id"
