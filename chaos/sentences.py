@@ -28,7 +28,14 @@ _WHOLE_CAUSES: Final = (
         "columns of its definition",
         "does not begin with the",
     ),
-    *("after the end of its gzip stream", "were announced", "no Parquet footer", "can't be unpacked", "header"),
+    *(
+        "after the end of its gzip stream",
+        "were announced",
+        "no Parquet footer",
+        "can't be unpacked",
+        "pages that can't be read",
+        "header",
+    ),
     *("not the published file", "checksum", "can't be read as Parquet", "gzip"),
 )
 # What libraries say may stand in brackets; these words tell a reader nothing, or another place than the file's.

@@ -12,7 +12,6 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 from typing import Final, Literal
 
@@ -25,9 +24,25 @@ FileSystem = Literal["tmpfs", "ext4", "btrfs", "thin"]
 SIZES: Final = {"tmpfs": 24 * _MIB, "ext4": 32 * _MIB, "btrfs": 48 * _MIB, "thin": 32 * _MIB}
 
 
-@cache
-def enter_namespace() -> str:
-    """Give this process a mount namespace of its own, before it has threads; returns why it can't, or empty."""
+class _Namespace:
+    """Whether this process has a mount namespace of its own.
+
+    Attributes:
+        why_not: Why it has none, or empty.
+    """
+
+    why_not = "the process has no mount namespace of its own"
+
+
+def enter_namespace() -> None:
+    """Give this process a mount namespace of its own, if it may have one.
+
+    It must have neither threads nor children yet: those that there are would not see what is mounted later.
+    """
+    _Namespace.why_not = _enter_namespace()
+
+
+def _enter_namespace() -> str:
     if os.geteuid() != 0:
         return "only root may mount"
     libc = ctypes.CDLL(None, use_errno=True)
@@ -37,12 +52,10 @@ def enter_namespace() -> str:
     return tried and f"no private mounts: {tried}"
 
 
-@cache
 def why_not(kind: FileSystem) -> str:
-    """Why a file system of that kind can't be made on this machine, or empty."""
-    refused = enter_namespace()
-    if refused or kind == "tmpfs":
-        return refused
+    """Why a file system of that kind can't be made here, or empty."""
+    if _Namespace.why_not or kind == "tmpfs":
+        return _Namespace.why_not
     program = {"ext4": "mkfs.ext4", "btrfs": "mkfs.btrfs", "thin": "mkfs.ext4"}[kind]
     if shutil.which(program) is None:
         return f"{program} is not installed"

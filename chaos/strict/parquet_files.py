@@ -48,6 +48,8 @@ def read_parquet(table: StrictTable, taxi: StrictTaxi) -> Reading:
             continue
         if not _fits(table.types[place], column):
             return Reading(None, [f"columns: {name} is of type {table.types[place]}"])
+        if table.types[place].startswith("decimal256"):
+            whole.append(f"columns: {name} is of a type that few readers know")
         found = [_meaning(cell, table.types[place], column) for cell in table.columns[place]]
         places += [
             Place(each.fault, frozenset({row}), column.name, each.must_refuse)
