@@ -165,7 +165,7 @@ def _report(warehouse: str) -> str | None:
 
     from taxi_assets.build import build_definitions  # noqa: PLC0415
     from taxi_assets.report.assets import report_key  # noqa: PLC0415
-    from taxi_assets.report.folder import ALL_MONTHS  # noqa: PLC0415
+    from taxi_assets.report.resources import ALL_MONTHS  # noqa: PLC0415
     from taxi_assets.warehouses import all_warehouses  # noqa: PLC0415
 
     kind = next(kind for kind in all_warehouses() if kind.name == warehouse)

@@ -15,7 +15,7 @@ import duckdb
 from taxi_assets.build import build_definitions
 from taxi_assets.dagster_errors import NO_RETRIES
 from taxi_assets.months import Month
-from taxi_assets.report.folder import ReportFolder
+from taxi_assets.report.resources import ReportFolder
 from taxi_assets.source.resource import TripSource
 from taxi_assets.taxis import Taxi, get_taxi
 from taxi_assets.warehouses.duckdb import WAREHOUSE

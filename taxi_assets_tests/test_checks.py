@@ -13,8 +13,8 @@ import pytest
 from taxi_assets.assets.checks import CHECKS, SAME_IN_ALL_WAREHOUSES, Evidence, MonthCheck, Verdict
 from taxi_assets.published import PublishedCount, PublishedMonth
 from taxi_assets.settings import SAMPLE_NAME
-from taxi_assets.source.files import FileVersion, LandedFile
 from taxi_assets.source.origin import RELEASE_ADDRESS
+from taxi_assets.source.raw_files import FileVersion, LandedFile
 from taxi_assets.warehouses.measures import Group, MonthProfile
 from taxi_assets_tests.csv_files import made_trips
 from taxi_assets_tests.project import GREEN, JANUARY, Project

@@ -15,7 +15,7 @@ import duckdb
 import pytest
 
 from taxi_assets.errors import WarehouseError
-from taxi_assets.source.files import trip_file
+from taxi_assets.source.raw_files import trip_file
 from taxi_assets.taxis import Taxi
 from taxi_assets.warehouses.duckdb.warehouse import DuckDBWarehouse
 from taxi_assets_tests.csv_files import made_trips, put_sample

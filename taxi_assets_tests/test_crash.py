@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from taxi_assets.source.files import trip_file
+from taxi_assets.source.raw_files import trip_file
 from taxi_assets_tests.csv_files import csv_bytes, put_csv, put_sample, read_trips
 from taxi_assets_tests.killing import Loads, moments
 from taxi_assets_tests.project import FEBRUARY, GREEN, JANUARY, Project, processes

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from taxi_assets.errors import DamagedFileError, UnexpectedContentError
-from taxi_assets.source.files import FileVersion, LandedFile
+from taxi_assets.source.raw_files import FileVersion, LandedFile
 from taxi_assets.trips.diagnosis import describe_problems, explain_refusal, find_problems
 from taxi_assets.trips.staging import stage_month
 from taxi_assets.trips.values import printable

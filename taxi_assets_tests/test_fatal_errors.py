@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from taxi_assets.errors import UnexpectedContentError, WarehouseError
-from taxi_assets.source.files import trip_file
+from taxi_assets.source.raw_files import trip_file
 from taxi_assets.trips import staging
 from taxi_assets_tests.csv_files import made_trips
 from taxi_assets_tests.project import GREEN, JANUARY, Project

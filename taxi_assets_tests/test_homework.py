@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from taxi_assets.months import Month
-from taxi_assets.source.files import trip_file
+from taxi_assets.source.raw_files import trip_file
 from taxi_assets_tests.csv_files import made_trips
 from taxi_assets_tests.paths import PROJECT
 from taxi_assets_tests.project import GREEN, YELLOW, Project

@@ -9,7 +9,7 @@ import dagster as dg
 
 from benchmarks.tasks.stopwatch import Stopwatch
 from taxi_assets.months import parse_month_range
-from taxi_assets.source.files import trip_file
+from taxi_assets.source.raw_files import trip_file
 from taxi_assets.source.resource import TripSource
 from taxi_assets.taxis import get_taxi
 from taxi_assets.warehouses.duckdb.warehouse import DuckDBWarehouse

@@ -16,7 +16,7 @@ import duckdb
 from benchmarks.tasks.stopwatch import Stopwatch
 from benchmarks.tasks.system_cache import read_once
 from taxi_assets.months import Month
-from taxi_assets.source.files import LandedFile, feed_file, zones_file
+from taxi_assets.source.raw_files import LandedFile, feed_file, zones_file
 from taxi_assets.source.resource import TripSource
 from taxi_assets.source.sample.origin import SampleOrigin, write_trips
 from taxi_assets.sql import identifier, literal

@@ -15,8 +15,8 @@ import dagster as dg
 from taxi_assets.months import Month
 from taxi_assets.published import PublishedMonth
 from taxi_assets.settings import SAMPLE_NAME
-from taxi_assets.source.files import LandedFile
 from taxi_assets.source.origin import RELEASE_ADDRESS
+from taxi_assets.source.raw_files import LandedFile
 from taxi_assets.warehouses.kind import TableRole
 from taxi_assets.warehouses.measures import MonthProfile
 

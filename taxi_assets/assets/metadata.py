@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 
 from taxi_assets.progress import MIB, transfer_metadata
-from taxi_assets.source.files import LandedFile
+from taxi_assets.source.raw_files import LandedFile
 from taxi_assets.taxis import ADDED_COLUMNS, Column, Taxi
 from taxi_assets.warehouses.kind import WarehouseKind
 from taxi_assets.warehouses.trip_tables import table_columns

@@ -23,7 +23,7 @@ from taxi_assets.errors import TaxiAssetsError
 from taxi_assets.months import Month
 from taxi_assets.partitions import months_partitions
 from taxi_assets.published import published_month
-from taxi_assets.source.files import LandedFile, RawFile
+from taxi_assets.source.raw_files import LandedFile, RawFile
 from taxi_assets.source.resource import TripSource
 from taxi_assets.taxis import Taxi
 from taxi_assets.warehouses.kind import Preparation, TableRole, TripsWarehouse, WarehouseKind

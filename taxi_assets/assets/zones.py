@@ -9,7 +9,7 @@ import dagster as dg
 from taxi_assets.assets.metadata import file_metadata, raw_column_schema, rows_metadata, zones_column_schema
 from taxi_assets.assets.stages import raw_key
 from taxi_assets.dagster_errors import as_dagster_failures, retried_later
-from taxi_assets.source.files import zones_file
+from taxi_assets.source.raw_files import zones_file
 from taxi_assets.source.resource import TripSource
 from taxi_assets.warehouses.kind import TripsWarehouse, WarehouseKind
 from taxi_assets.zones import ZONES_COLUMNS, ZONES_DESCRIPTION, ZONES_TABLE, expected_zones

@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Final
 
-from taxi_assets.source.files import FileVersion
+from taxi_assets.source.raw_files import FileVersion
 
 _FORMAT: Final = 2
 _DIGITS: Final = 12

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from taxi_assets.automation.cursor import SensorCursor
 from taxi_assets.errors import NotPublishedError, SourceUnavailableError
 from taxi_assets.months import Month
-from taxi_assets.source.files import FileVersion, RawFile
 from taxi_assets.source.origin import Origin
+from taxi_assets.source.raw_files import FileVersion, RawFile
 from taxi_assets.source.resource import TripSource
 from taxi_assets.source.retries import TransientFault
 from taxi_assets.taxis import Taxi

@@ -16,7 +16,7 @@ from taxi_assets.assets.trips import trip_stages
 from taxi_assets.dagster_internals import AssetGraph, BulkActionStatus, DagsterDefinitionChangedDeserializationError
 from taxi_assets.months import Month
 from taxi_assets.partitions import months_partitions
-from taxi_assets.source.files import FileVersion
+from taxi_assets.source.raw_files import FileVersion
 from taxi_assets.taxis import Taxi, all_taxis
 from taxi_assets.warehouses.kind import WarehouseKind
 

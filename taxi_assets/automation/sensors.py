@@ -18,8 +18,8 @@ from taxi_assets.dagster_errors import as_dagster_failures
 from taxi_assets.dagster_internals import UnresolvedAssetJobDefinition
 from taxi_assets.months import Month
 from taxi_assets.partitions import months_of_taxi
-from taxi_assets.source.files import FileVersion
 from taxi_assets.source.origin import Origin
+from taxi_assets.source.raw_files import FileVersion
 from taxi_assets.source.resource import TripSource
 from taxi_assets.taxis import Taxi
 from taxi_assets.warehouses.kind import WarehouseKind

@@ -10,7 +10,7 @@ from taxi_assets.dagster_errors import as_dagster_failures
 from taxi_assets.errors import TaxiAssetsError
 from taxi_assets.months import Month
 from taxi_assets.partitions import months_of_run, months_partitions, runs_of_a_range
-from taxi_assets.report.folder import ALL_MONTHS, ReportFolder
+from taxi_assets.report.resources import ALL_MONTHS, ReportFolder
 from taxi_assets.taxis import all_taxis
 from taxi_assets.warehouses.io_manager import Tables
 from taxi_assets.warehouses.kind import WarehouseKind

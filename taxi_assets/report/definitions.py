@@ -8,7 +8,7 @@ import dagster as dg
 
 from taxi_assets import settings
 from taxi_assets.report.assets import report_assets
-from taxi_assets.report.folder import ReportFolder
+from taxi_assets.report.resources import ReportFolder
 from taxi_assets.warehouses.kind import WarehouseKind
 
 

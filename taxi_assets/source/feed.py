@@ -7,8 +7,8 @@ from logging import Logger
 from pathlib import Path
 from typing import Final
 
-from taxi_assets.source.files import FileVersion, RawFile
 from taxi_assets.source.origin import Origin
+from taxi_assets.source.raw_files import FileVersion, RawFile
 
 FEED_ADDRESS: Final = "https://d37ci6vzurychx.cloudfront.net/trip-data"
 """Base address of the official feed, which answers 403 for a month that is not published yet."""

@@ -12,7 +12,7 @@ from typing import BinaryIO, Final
 
 from taxi_assets.errors import NotPublishedError, SourceUnavailableError
 from taxi_assets.progress import Progress
-from taxi_assets.source.files import FileVersion, RawFile
+from taxi_assets.source.raw_files import FileVersion, RawFile
 
 _CHUNK: Final = 1024 * 1024
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from taxi_assets.errors import UnexpectedContentError
-from taxi_assets.source.files import RawFile
+from taxi_assets.source.raw_files import RawFile
 
 
 def defined_names(names: Sequence[str], file: RawFile, where: str, *, misfits: Sequence[str] = ()) -> Mapping[str, str]:

@@ -20,10 +20,10 @@ import httpx
 
 from taxi_assets.errors import DamagedFileError, NotPublishedError, SettingsError, SourceUnavailableError
 from taxi_assets.progress import Progress, mib
-from taxi_assets.source.files import FileVersion, RawFile
 from taxi_assets.source.header_deadline import HeaderDeadline
 from taxi_assets.source.origin import RELEASE_ADDRESS
 from taxi_assets.source.part import PartFile, can_be_sent
+from taxi_assets.source.raw_files import FileVersion, RawFile
 from taxi_assets.source.retries import AttemptsExhaustedError, HttpRetries, TransientFault, retry_after_seconds
 
 _LOG: Final = logging.getLogger(__name__)

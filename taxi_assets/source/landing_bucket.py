@@ -28,10 +28,10 @@ from taxi_assets.gcp.objects import holds, upload
 from taxi_assets.gcp.resources import GcsBucket
 from taxi_assets.ownership import MADE_BY, is_ours
 from taxi_assets.progress import mib
-from taxi_assets.source.files import LandedFile, RawFile
 from taxi_assets.source.landing_folder import FolderLandingZone
-from taxi_assets.source.manifest import landed_file, manifest_of
+from taxi_assets.source.landing_manifest import landed_file, manifest_of
 from taxi_assets.source.origin import Origin
+from taxi_assets.source.raw_files import LandedFile, RawFile
 
 _LOG: Final = logging.getLogger(__name__)
 _MANIFEST: Final = "manifest"

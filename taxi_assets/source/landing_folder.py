@@ -18,8 +18,7 @@ from filelock import FileLock, Timeout
 from taxi_assets.errors import DamagedFileError, LandingError, NotLandedError, SourceUnavailableError, TaxiAssetsError
 from taxi_assets.files import flush_to_disk, make_private_folder
 from taxi_assets.progress import mib
-from taxi_assets.source.files import FileVersion, LandedFile, RawFile
-from taxi_assets.source.manifest import (
+from taxi_assets.source.landing_manifest import (
     manifest_path,
     read_manifest,
     read_manifest_of_file_as_noted,
@@ -27,6 +26,7 @@ from taxi_assets.source.manifest import (
 )
 from taxi_assets.source.origin import Origin
 from taxi_assets.source.part import discard_part, discard_part_of_others
+from taxi_assets.source.raw_files import FileVersion, LandedFile, RawFile
 from taxi_assets.source.verify import Contents, damaged, require_size, verify
 from taxi_assets.waiting import InUse, wait_for
 

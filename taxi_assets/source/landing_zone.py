@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from typing import Protocol
 
-from taxi_assets.source.files import LandedFile, RawFile
 from taxi_assets.source.origin import Origin
+from taxi_assets.source.raw_files import LandedFile, RawFile
 
 
 class LandingZone(Protocol):

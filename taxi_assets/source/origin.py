@@ -6,7 +6,7 @@ from logging import Logger
 from pathlib import Path
 from typing import Final, Protocol
 
-from taxi_assets.source.files import FileVersion, RawFile
+from taxi_assets.source.raw_files import FileVersion, RawFile
 
 RELEASE_ADDRESS: Final = "https://github.com/DataTalksClub/nyc-tlc-data/releases/download"
 """Base address of the published release, and the name of that source."""

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import BinaryIO
 
-from taxi_assets.source.files import FileVersion
+from taxi_assets.source.raw_files import FileVersion
 
 
 class PartFile:

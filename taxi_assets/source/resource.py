@@ -13,12 +13,12 @@ from pydantic import Field
 from taxi_assets.errors import SettingsError
 from taxi_assets.months import Month
 from taxi_assets.source.feed import FEED_ADDRESS, FeedOrigin
-from taxi_assets.source.files import LandedFile, RawFile, feed_file, trip_file
 from taxi_assets.source.folder import FolderOrigin
 from taxi_assets.source.http import HttpOrigin
 from taxi_assets.source.landing_folder import FolderLandingZone
 from taxi_assets.source.landing_zone import LandingZone
 from taxi_assets.source.origin import RELEASE_ADDRESS, Origin
+from taxi_assets.source.raw_files import LandedFile, RawFile, feed_file, trip_file
 from taxi_assets.source.retries import HttpRetries
 from taxi_assets.taxis import Taxi
 

@@ -12,8 +12,8 @@ from typing import BinaryIO, Final
 
 from taxi_assets.errors import DamagedFileError, UnexpectedContentError
 from taxi_assets.source.csv_lines import CsvLines
-from taxi_assets.source.files import RawFile
 from taxi_assets.source.header import defined_names
+from taxi_assets.source.raw_files import RawFile
 
 _PIECE: Final = 256 * 1024
 _LONGEST_OUTPUT: Final = 1024 * 1024

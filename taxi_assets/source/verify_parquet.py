@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from taxi_assets.errors import LandingError, LandingInterruptedError, UnexpectedContentError
-from taxi_assets.source.files import RawFile
 from taxi_assets.source.header import defined_names
+from taxi_assets.source.raw_files import RawFile
 from taxi_assets.source.verify import Contents, damaged, is_web_page, require_size
 from taxi_assets.taxis import Kind
 

@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO, cast
 
-from taxi_assets.source.files import LandedFile
 from taxi_assets.source.plain import LONGEST_LINE
+from taxi_assets.source.raw_files import LandedFile
 from taxi_assets.taxis import Column
 from taxi_assets.trips.values import ORDINARY_TEXTS, fault_of, printable
 

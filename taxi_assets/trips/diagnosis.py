@@ -16,7 +16,7 @@ from typing import Final, TypeVar
 import duckdb
 
 from taxi_assets.errors import DamagedFileError, TaxiAssetsError, UnexpectedContentError
-from taxi_assets.source.files import LandedFile
+from taxi_assets.source.raw_files import LandedFile
 from taxi_assets.sql import render
 from taxi_assets.trips.columns import TableDefinition, file_columns
 from taxi_assets.trips.csv_rows import find_csv_problems

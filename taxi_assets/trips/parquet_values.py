@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from taxi_assets.errors import DamagedFileError
-from taxi_assets.source.files import LandedFile
+from taxi_assets.source.raw_files import LandedFile
 from taxi_assets.taxis import Column
 from taxi_assets.trips.values import fault_of, printable
 

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from taxi_assets.errors import UnexpectedContentError
 from taxi_assets.months import Month
-from taxi_assets.source.files import LandedFile
 from taxi_assets.source.plain import LONGEST_LINE
+from taxi_assets.source.raw_files import LandedFile
 from taxi_assets.sql import render
 from taxi_assets.taxis import Column, Taxi
 from taxi_assets.trips.columns import (

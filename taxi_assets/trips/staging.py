@@ -8,7 +8,7 @@ import duckdb
 
 from taxi_assets.months import Month
 from taxi_assets.ownership import COMMENT_PREFIX
-from taxi_assets.source.files import LandedFile
+from taxi_assets.source.raw_files import LandedFile
 from taxi_assets.sql import render
 from taxi_assets.taxis import Taxi
 from taxi_assets.transactions import transaction

@@ -9,7 +9,7 @@ import duckdb
 
 from taxi_assets import settings
 from taxi_assets.errors import UnexpectedContentError
-from taxi_assets.source.files import LandedFile
+from taxi_assets.source.raw_files import LandedFile
 from taxi_assets.sql import render
 from taxi_assets.trips.csv_rows import read_rows
 from taxi_assets.trips.diagnosis import explain_refusal, refusal

@@ -15,7 +15,7 @@ from typing import Any, Literal, Protocol
 import dagster as dg
 
 from taxi_assets.months import Month
-from taxi_assets.source.files import LandedFile
+from taxi_assets.source.raw_files import LandedFile
 from taxi_assets.taxis import Taxi
 from taxi_assets.warehouses.dialect import Dialect
 from taxi_assets.warehouses.measures import MonthProfile

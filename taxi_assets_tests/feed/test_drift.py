@@ -9,7 +9,7 @@ from logging import getLogger
 import pyarrow as pa
 import pytest
 
-from taxi_assets.source.files import feed_file
+from taxi_assets.source.raw_files import feed_file
 from taxi_assets.taxis import Column
 from taxi_assets.trips import reading
 from taxi_assets_tests.csv_files import made_trips

@@ -17,7 +17,7 @@ from taxi_assets.automation.sensors import decide
 from taxi_assets.demo import main as demo
 from taxi_assets.months import Month
 from taxi_assets.partitions import months_of_taxi, months_partitions
-from taxi_assets.source.files import feed_file
+from taxi_assets.source.raw_files import feed_file
 from taxi_assets.source.resource import TripSource
 from taxi_assets.warehouses.duckdb import WAREHOUSE
 from taxi_assets_tests.csv_files import made_trips

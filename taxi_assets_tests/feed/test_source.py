@@ -32,8 +32,8 @@ from taxi_assets.errors import (
 from taxi_assets.months import Month
 from taxi_assets.source import verify_parquet
 from taxi_assets.source.feed import FEED_ADDRESS
-from taxi_assets.source.files import LandedFile, zones_file
 from taxi_assets.source.origin import RELEASE_ADDRESS
+from taxi_assets.source.raw_files import LandedFile, zones_file
 from taxi_assets.source.resource import TripSource
 from taxi_assets_tests.csv_files import made_trips, put_trips
 from taxi_assets_tests.feed.parquet_files import feed_table, with_column, with_value

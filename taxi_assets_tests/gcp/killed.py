@@ -11,7 +11,7 @@ from typing import Any
 import requests
 
 from emulators.running import Emulators
-from taxi_assets.source.files import trip_file
+from taxi_assets.source.raw_files import trip_file
 from taxi_assets_tests.gcp.project import GcpProject
 from taxi_assets_tests.project import GREEN, JANUARY
 

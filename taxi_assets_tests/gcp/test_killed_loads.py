@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import signal
 
-from taxi_assets.source.files import trip_file
+from taxi_assets.source.raw_files import trip_file
 from taxi_assets_tests.csv_files import made_trips
 from taxi_assets_tests.gcp.killed import load_january, load_until
 from taxi_assets_tests.gcp.project import GcpProject

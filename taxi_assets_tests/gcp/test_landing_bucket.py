@@ -22,10 +22,10 @@ from emulators.running import READ_ONLY_BUCKET
 from taxi_assets import settings
 from taxi_assets.errors import DamagedFileError, LandingError, SettingsError
 from taxi_assets.ownership import is_ours
-from taxi_assets.source.files import FileVersion, RawFile
 from taxi_assets.source.landing_bucket import BucketLandingZone
 from taxi_assets.source.landing_folder import FolderLandingZone
 from taxi_assets.source.landing_zone import LandingZone
+from taxi_assets.source.raw_files import FileVersion, RawFile
 from taxi_assets.source.resource import TripSource
 from taxi_assets_tests.csv_files import made_trips
 from taxi_assets_tests.project import GREEN, JANUARY, Project

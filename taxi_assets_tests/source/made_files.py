@@ -6,7 +6,7 @@ import gzip
 import random
 
 from taxi_assets.months import Month
-from taxi_assets.source.files import RawFile, trip_file
+from taxi_assets.source.raw_files import RawFile, trip_file
 from taxi_assets.taxis import get_taxi
 
 GREEN = get_taxi("green")

@@ -17,9 +17,9 @@ import pytest
 from taxi_assets.errors import DamagedFileError, NotPublishedError, SettingsError, SourceUnavailableError
 from taxi_assets.progress import Progress
 from taxi_assets.source import http as http_module
-from taxi_assets.source.files import FileVersion
 from taxi_assets.source.http import HttpOrigin
 from taxi_assets.source.origin import RELEASE_ADDRESS
+from taxi_assets.source.raw_files import FileVersion
 from taxi_assets.source.retries import HttpRetries, retry_after_seconds
 from taxi_assets_tests.source.file_server import Fault, FileServer, Served
 from taxi_assets_tests.source.made_files import FILE, made_gzip

@@ -28,11 +28,11 @@ from taxi_assets.errors import (
 from taxi_assets.months import Month
 from taxi_assets.published import PublishedMonth
 from taxi_assets.source import landing_folder
-from taxi_assets.source.files import FileVersion, RawFile, trip_file, zones_file
 from taxi_assets.source.folder import FolderOrigin
 from taxi_assets.source.http import HttpOrigin
 from taxi_assets.source.landing_folder import FolderLandingZone
 from taxi_assets.source.origin import RELEASE_ADDRESS
+from taxi_assets.source.raw_files import FileVersion, RawFile, trip_file, zones_file
 from taxi_assets.source.resource import TripSource
 from taxi_assets.source.retries import HttpRetries
 from taxi_assets_tests.paths import REAL_DATA, needs_real_data

@@ -18,7 +18,7 @@ import pytest
 
 from taxi_assets.errors import NotPublishedError
 from taxi_assets.months import Month
-from taxi_assets.source.files import FileVersion, RawFile, trip_file, zones_file
+from taxi_assets.source.raw_files import FileVersion, RawFile, trip_file, zones_file
 from taxi_assets.source.sample.origin import SampleOrigin, sample_rows, write_trips, write_zones
 from taxi_assets.taxis import Column, Taxi, all_taxis, get_taxi
 from taxi_assets.taxis.definition import read_taxi

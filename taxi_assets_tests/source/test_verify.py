@@ -11,8 +11,8 @@ import pytest
 from taxi_assets.errors import DamagedFileError, UnexpectedContentError
 from taxi_assets.months import Month
 from taxi_assets.source import verify as verify_module
-from taxi_assets.source.files import trip_file, zones_file
 from taxi_assets.source.plain import LONGEST_LINE
+from taxi_assets.source.raw_files import trip_file, zones_file
 from taxi_assets.source.verify import Contents, verify
 from taxi_assets_tests.paths import REAL_DATA, needs_real_data
 from taxi_assets_tests.source.made_files import FILE, GREEN, HEADER, made_csv, made_gzip

@@ -15,7 +15,7 @@ import numpy as np
 from taxi_assets.errors import NotPublishedError
 from taxi_assets.months import Month
 from taxi_assets.published import published_month
-from taxi_assets.source.files import FileVersion, RawFile
+from taxi_assets.source.raw_files import FileVersion, RawFile
 from taxi_assets.source.sample.csv import csv_header, csv_lines
 from taxi_assets.source.sample.draws import Draws
 from taxi_assets.source.sample.habits import Calendar, Habits

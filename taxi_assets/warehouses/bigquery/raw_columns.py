@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from taxi_assets.source.files import LandedFile
+from taxi_assets.source.raw_files import LandedFile
 from taxi_assets.warehouses.bigquery.arrow_types import type_name
 
 

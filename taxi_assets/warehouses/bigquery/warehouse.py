@@ -26,7 +26,7 @@ from taxi_assets.gcp.objects import holds, store_file
 from taxi_assets.gcp.resources import GcsBucket
 from taxi_assets.months import Month
 from taxi_assets.progress import transfer_metadata
-from taxi_assets.source.files import LandedFile
+from taxi_assets.source.raw_files import LandedFile
 from taxi_assets.taxis import Taxi, taxi_of_main_table, taxi_of_month_asset
 from taxi_assets.trips.diagnosis import describe_problems, refusal
 from taxi_assets.trips.reading import require_all_rows, require_strict_rows

@@ -15,7 +15,7 @@ import duckdb
 from taxi_assets.errors import LandingError, NotLandedError, WarehouseBusyError, WarehouseError
 from taxi_assets.files import flush_to_disk
 from taxi_assets.months import Month, last_ended_month, months_from
-from taxi_assets.source.files import LandedFile, feed_file, trip_file, zones_file
+from taxi_assets.source.raw_files import LandedFile, feed_file, trip_file, zones_file
 from taxi_assets.source.resource import TripSource
 from taxi_assets.taxis import Taxi, all_taxis
 from taxi_assets.warehouses.duckdb.warehouse import DuckDBWarehouse

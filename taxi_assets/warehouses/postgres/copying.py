@@ -18,7 +18,7 @@ from psycopg import sql
 
 from taxi_assets.errors import WarehouseError
 from taxi_assets.interruptions import interruptions
-from taxi_assets.source.files import LandedFile
+from taxi_assets.source.raw_files import LandedFile
 from taxi_assets.taxis import Taxi
 from taxi_assets.trips.diagnosis import explain_refusal
 from taxi_assets.trips.reading import require_all_rows, require_strict_rows, select_statement

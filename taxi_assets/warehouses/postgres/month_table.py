@@ -10,7 +10,7 @@ import pyarrow as pa
 from psycopg import sql
 
 from taxi_assets.months import Month
-from taxi_assets.source.files import LandedFile
+from taxi_assets.source.raw_files import LandedFile
 from taxi_assets.spill import spill_folder
 from taxi_assets.sql import render
 from taxi_assets.taxis import Taxi

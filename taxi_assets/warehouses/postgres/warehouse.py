@@ -16,7 +16,7 @@ from psycopg import sql
 from pydantic import Field
 
 from taxi_assets.months import Month
-from taxi_assets.source.files import LandedFile
+from taxi_assets.source.raw_files import LandedFile
 from taxi_assets.sql import identifier, render
 from taxi_assets.taxis import Taxi, taxi_of_main_table, taxi_of_month_asset
 from taxi_assets.trips.zones import stage_zones

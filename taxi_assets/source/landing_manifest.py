@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from taxi_assets.files import write_whole
-from taxi_assets.source.files import FileVersion, LandedFile
+from taxi_assets.source.raw_files import FileVersion, LandedFile
 
 _RULES: Final = 2
 """Raise it with every change to what a plain file is, so that files that landed before are read with care."""
