@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from taxi_assets.errors import LandingError
 from taxi_assets.files import write_whole
 from taxi_assets.source.raw_files import FileVersion, LandedFile
 
@@ -64,17 +65,27 @@ def write_manifest(landed: LandedFile) -> None:
 
 
 def read_manifest(path: Path) -> LandedFile | None:
-    """What was noted of the landed file at ``path``, or None if the note is missing or can't be read."""
+    """What was noted of the landed file at ``path``, or None if the note is missing or is not one of this project's.
+
+    Raises:
+        LandingError: The disk or its permissions keep it from being read.
+    """
     return landed_file(path, _facts(path))
 
 
 def read_manifest_of_file_as_noted(path: Path) -> LandedFile | None:
-    """The same, if the file is there and has the length and time of change that were noted; else None."""
+    """The same, if the file is there and has the length and time of change that were noted; else None.
+
+    Raises:
+        LandingError: The disk or its permissions keep the note or the file from being looked at.
+    """
     facts = _facts(path)
     try:
         status = path.stat()
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        raise _cannot_read(path, error) from error
     if (status.st_size, status.st_mtime_ns) != (facts.get("size"), facts.get("mtime_ns")):
         return None
     return landed_file(path, facts)
@@ -85,4 +96,14 @@ def _facts(path: Path) -> Mapping[str, Any]:
         facts = json.loads(manifest_path(path).read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return {}
+    except OSError as error:
+        raise _cannot_read(manifest_path(path), error) from error
     return facts if isinstance(facts, dict) else {}
+
+
+def _cannot_read(path: Path, error: OSError) -> LandingError:
+    cause = error.strerror or type(error).__name__
+    return LandingError(
+        f"{path} can't be read ({cause}): nothing was changed; check the disk and the permissions of the landing zone, "
+        "then run again."
+    )
