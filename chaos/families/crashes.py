@@ -243,6 +243,25 @@ class Crashes(ABC):
         return Outcome.EXACT, ""
 
 
+def at_a_moment(act: Callable[[Scene], None]) -> Callable[[Scene], Callable[[], None]]:
+    """A fault that acts at a moment of the load, if the load still runs then."""
+
+    def arrange(scene: Scene) -> Callable[[], None]:
+        moment = scene.choice.random() * scene.seconds
+
+        def begun() -> None:
+            if scene.worker.has_answered(moment):
+                raise FaultMissedError
+            act(scene)
+
+        return begun
+
+    return arrange
+
+
+killed_at_a_moment = at_a_moment(lambda scene: scene.worker.kill())
+
+
 def put(source: Path, month: str, data: bytes) -> None:
     """Put a month's file in a source."""
     path = source / TAXI / f"{TAXI}_tripdata_{month}.csv.gz"

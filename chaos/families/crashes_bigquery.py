@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
-from chaos.families.crashes import CrashFault, FaultMissedError, Scene
+from chaos.families.crashes import CrashFault, Scene, killed_at_a_moment
 from chaos.families.crashes_on_servers import CrashesOnServers
 from chaos.lanes import Lane, Servers
 from chaos.product.killing import die_at_request, lose_answer
 
 _REQUESTS = 60
-
-
-def _killed_at_a_moment(scene: Scene) -> Callable[[], None]:
-    moment = scene.choice.random() * scene.seconds
-
-    def kill() -> None:
-        if scene.worker.has_answered(moment):
-            raise FaultMissedError
-        scene.worker.kill()
-
-    return kill
 
 
 def _killed_at_a_request(scene: Scene) -> None:
@@ -35,7 +23,7 @@ def _answer_lost(scene: Scene) -> None:
 
 
 FAULTS = (
-    CrashFault("killed at a moment", 4, _killed_at_a_moment, is_killed=True),
+    CrashFault("killed at a moment", 4, killed_at_a_moment, is_killed=True),
     CrashFault("killed at a request", 10, _killed_at_a_request, is_killed=True),
     CrashFault("an answer lost", 10, _answer_lost),
 )

@@ -20,6 +20,7 @@ from chaos.families.crashes import (
     FaultMissedError,
     Scene,
     Version,
+    killed_at_a_moment,
     left_in,
     put,
     version_of,
@@ -52,17 +53,6 @@ def limit_file_size(limit: int) -> None:
 def _size_between(choice: random.Random) -> int:
     """A size within the limits: as often small as large."""
     return int(_SMALLEST_LIMIT * (_LARGEST_LIMIT / _SMALLEST_LIMIT) ** choice.random())
-
-
-def _killed_at_a_moment(scene: Scene) -> Callable[[], None]:
-    moment = scene.choice.random() * scene.seconds
-
-    def kill() -> None:
-        if scene.worker.has_answered(moment):
-            raise FaultMissedError
-        scene.worker.kill()
-
-    return kill
 
 
 def _tampered(scene: Scene, fault: CallFault) -> None:
@@ -127,7 +117,7 @@ def _needs(kind: Any) -> Callable[[], str]:
 
 
 FAULTS = (
-    CrashFault("killed at a moment", 24, _killed_at_a_moment, is_killed=True),
+    CrashFault("killed at a moment", 24, killed_at_a_moment, is_killed=True),
     CrashFault("killed at a system call", 24, _killed_at_a_call, is_killed=True, why_not=system_calls.why_not),
     CrashFault("writing fails (EIO, ENOSPC, EDQUOT, EROFS)", 24, _call_fails, why_not=system_calls.why_not),
     CrashFault("reading fails (EIO)", 4, _reading_fails, why_not=system_calls.why_not),

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from chaos.families.crashes import CrashFault, FaultMissedError, Scene
+from chaos.families.crashes import CrashFault, Scene, at_a_moment, killed_at_a_moment
 from chaos.families.crashes_duckdb import limit_file_size
 from chaos.families.crashes_on_servers import CrashesOnServers
 from chaos.faults.proxy import Proxy, ProxyFault
@@ -39,34 +39,9 @@ def _server(scene: Scene) -> Server:
     return server
 
 
-def _killed_at_a_moment(scene: Scene) -> Callable[[], None]:
-    moment = scene.choice.random() * scene.seconds
-
-    def kill() -> None:
-        if scene.worker.has_answered(moment):
-            raise FaultMissedError
-        scene.worker.kill()
-
-    return kill
-
-
 def _killed_at_a_statement(scene: Scene) -> None:
     moment = scene.choice.choice(("before", "after"))
     scene.worker.call(die_at_statement, scene.choice.randint(1, 60), moment, seconds=20)
-
-
-def _at_a_moment(act: Callable[[Scene], None]) -> Callable[[Scene], Callable[[], None]]:
-    def arrange(scene: Scene) -> Callable[[], None]:
-        moment = scene.choice.random() * scene.seconds
-
-        def begun() -> None:
-            if scene.worker.has_answered(moment):
-                raise FaultMissedError
-            act(scene)
-
-        return begun
-
-    return arrange
 
 
 def _sessions(scene: Scene) -> list[int]:
@@ -137,13 +112,13 @@ def _client_disk_full(scene: Scene) -> None:
 
 
 FAULTS = (
-    CrashFault("killed at a moment", 20, _killed_at_a_moment, is_killed=True),
+    CrashFault("killed at a moment", 20, killed_at_a_moment, is_killed=True),
     CrashFault("killed at a statement", 20, _killed_at_a_statement, is_killed=True),
-    CrashFault("session ended", 12, _at_a_moment(_sessions_ended)),
-    CrashFault("session killed, server recovers", 10, _at_a_moment(_sessions_killed)),
-    CrashFault("server restarted, mode fast", 6, _at_a_moment(_restarted(_FAST))),
-    CrashFault("server restarted, mode immediate", 6, _at_a_moment(_restarted(_IMMEDIATE))),
-    CrashFault("server away", 4, _at_a_moment(_away_for_a_while)),
+    CrashFault("session ended", 12, at_a_moment(_sessions_ended)),
+    CrashFault("session killed, server recovers", 10, at_a_moment(_sessions_killed)),
+    CrashFault("server restarted, mode fast", 6, at_a_moment(_restarted(_FAST))),
+    CrashFault("server restarted, mode immediate", 6, at_a_moment(_restarted(_IMMEDIATE))),
+    CrashFault("server away", 4, at_a_moment(_away_for_a_while)),
     CrashFault("connection reset", 8, _through_proxy("reset")),
     CrashFault("connection closed", 8, _through_proxy("close")),
     CrashFault("connection stalls", 3, _through_proxy("stall")),

@@ -33,6 +33,8 @@ class FileLoads(ABC):
         name: The family's name.
         title: What its table is headed.
         available: Names of the warehouses that are there.
+        each_postgres: Of how many files one is loaded into PostgreSQL too.
+        each_bigquery: Of how many files one is loaded into BigQuery too.
         limit_seconds: How long a load may take.
         load: Loads months in a worker, and says what came of it and what each warehouse then holds.
     """
@@ -40,6 +42,8 @@ class FileLoads(ABC):
     load = staticmethod(load_and_read)
     name: str
     title: str
+    each_postgres: int
+    each_bigquery: int
 
     def __init__(self, available: Sequence[str], *, limit_seconds: float = 120.0) -> None:
         self.available = available
@@ -55,9 +59,10 @@ class FileLoads(ABC):
     def put(self, lane: Lane, case: FileCase, data: bytes) -> Path:
         """Put the file where the lane's source has it."""
 
-    @abstractmethod
     def warehouses(self, number: int) -> Sequence[str]:
-        """Names of the warehouses that the file of that number is loaded into."""
+        """Names of the warehouses that the file of that number is loaded into, DuckDB always among them."""
+        each = {"duckdb": 1, "postgres": self.each_postgres, "bigquery": self.each_bigquery}
+        return [name for name, count in each.items() if number % count == 0 and name in self.available]
 
     def source(self, lane: Lane) -> Mapping[str, Any]:
         """Settings of the source."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 from pathlib import Path
 
 from chaos.families.file_loads import FileLoads
@@ -16,15 +15,14 @@ from chaos.outcomes import Case
 from chaos.strict.columns import strict_taxi
 from chaos.strict.csv_files import read_csv_gz
 
-_EACH_BIGQUERY = 40
-_EACH_POSTGRES = 2
-
 
 class MalformedCsv(FileLoads):
     """Malformed CSVs."""
 
     name = "csv"
     title = "Malformed CSV files"
+    each_postgres = 2
+    each_bigquery = 40
 
     def make(self, number: int, seed: str) -> tuple[Case, FileCase, bytes]:
         """A malformed file and what the strict reader finds in it."""
@@ -36,15 +34,6 @@ class MalformedCsv(FileLoads):
         name = f"{taxi.name}_tripdata_{MONTH}.csv.gz"
         case = Case(self.name, number, packing or kind, " and ".join(self.warehouses(number)))
         return case, FileCase(taxi, MONTH, name, read_csv_gz(data, taxi)), data
-
-    def warehouses(self, number: int) -> Sequence[str]:
-        """The warehouses that a file is loaded into: always DuckDB, often PostgreSQL, sometimes BigQuery."""
-        wanted = ["duckdb"]
-        if number % _EACH_POSTGRES == 0:
-            wanted.append("postgres")
-        if number % _EACH_BIGQUERY == 0:
-            wanted.append("bigquery")
-        return [name for name in wanted if name in self.available]
 
     def put(self, lane: Lane, case: FileCase, data: bytes) -> Path:
         """Put the file in the lane's source."""

@@ -23,8 +23,6 @@ from chaos.strict.parquet_files import damaged, read_parquet
 from chaos.strict.parquet_tables import StrictTable, same_values
 
 MONTH = "2019-01"
-_EACH_BIGQUERY = 60
-_EACH_POSTGRES = 3
 _READ_SECONDS = 60.0
 
 
@@ -33,6 +31,8 @@ class MalformedParquet(FileLoads):
 
     name = "parquet"
     title = "Malformed Parquet files"
+    each_postgres = 3
+    each_bigquery = 60
 
     def __init__(self, available: Sequence[str], *, limit_seconds: float = 120.0) -> None:
         super().__init__(available, limit_seconds=limit_seconds)
@@ -48,15 +48,6 @@ class MalformedParquet(FileLoads):
         case = Case(self.name, number, fault.kind, " and ".join(self.warehouses(number)))
         name = f"{taxi.name}_tripdata_{MONTH}.parquet"
         return case, FileCase(taxi, MONTH, name, self._reading(fault, taxi), sound=fault.sound_rows), fault.data
-
-    def warehouses(self, number: int) -> Sequence[str]:
-        """The warehouses that a file is loaded into."""
-        wanted = ["duckdb"]
-        if number % _EACH_POSTGRES == 0:
-            wanted.append("postgres")
-        if number % _EACH_BIGQUERY == 0:
-            wanted.append("bigquery")
-        return [name for name in wanted if name in self.available]
 
     def put(self, lane: Lane, case: FileCase, data: bytes) -> Path:
         """Put the file where the feed has it."""

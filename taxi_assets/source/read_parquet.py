@@ -49,8 +49,7 @@ def read(path: Path) -> dict[str, Any]:
             for number in range(parquet.num_row_groups):
                 group = _Group(schema)
                 for batch in parquet.iter_batches(_ROWS_AT_ONCE, row_groups=[number], use_threads=False):
-                    _require_utf8(batch, first_row=rows + group.rows + 1)
-                    batch.validate(full=True)
+                    _validate(batch, first_row=rows + group.rows + 1)
                     group.add(batch)
                 group.compare(parquet, number)
                 rows += group.rows
@@ -117,25 +116,26 @@ class _Group:
                 )
 
 
-def _require_utf8(batch: pa.RecordBatch, first_row: int) -> None:
-    """Find text that is not UTF-8, which Arrow reports without its row and the name of its column.
+def _validate(batch: pa.RecordBatch, first_row: int) -> None:
+    """Check every value; Arrow reports text that is not UTF-8 without its row and the name of its column.
 
     Raises:
-        DamageError: There is some.
+        DamageError: A text is not UTF-8.
+        pa.ArrowInvalid: Another value can't be right.
     """
-    for field, column in zip(batch.schema, batch.columns, strict=True):
-        if not (types.is_string(field.type) or types.is_large_string(field.type)):
-            continue
-        try:
-            column.validate(full=True)
-        except pa.ArrowInvalid as error:
+    try:
+        batch.validate(full=True)
+    except pa.ArrowInvalid as error:
+        for field, column in zip(batch.schema, batch.columns, strict=True):
+            if not (types.is_string(field.type) or types.is_large_string(field.type)):
+                continue
             for number, value in enumerate(column.cast(pa.large_binary()).to_pylist(), start=first_row):
                 if value is not None and not _is_utf8(value):
                     shown = repr(value[:40])[2:-1]
                     raise DamageError(
                         f"has text that is not UTF-8: row {number:,}, column {field.name}: “{shown}”"
                     ) from error
-            raise
+        raise
 
 
 def _is_utf8(value: bytes) -> bool:
