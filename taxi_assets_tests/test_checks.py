@@ -15,7 +15,9 @@ from taxi_assets.published import PublishedCount, PublishedMonth
 from taxi_assets.settings import SAMPLE_NAME
 from taxi_assets.source.origin import RELEASE_ADDRESS
 from taxi_assets.source.raw_files import FileVersion, LandedFile
-from taxi_assets.warehouses.measures import Group, MonthProfile
+from taxi_assets.taxis import all_taxis, get_taxi
+from taxi_assets.warehouses.duckdb.dialect import DIALECT
+from taxi_assets.warehouses.measures import Group, MonthProfile, limits_in_feed, rules_of
 from taxi_assets_tests.csv_files import made_trips
 from taxi_assets_tests.project import GREEN, JANUARY, Project
 
@@ -177,7 +179,35 @@ def test_implausible_values_are_counted_by_kind_and_warn_if_there_are_more_than_
     assert verdict.passed == passed
     assert not verdict.stops
     assert verdict.numbers == {"rows": 1_000, found: count}
-    assert verdict.note == ("" if passed else f"more often than usual: {found}")
+    expected = f"more often than usual: {found} in {count / 1_000:.1%} of the rows (up to 1% is usual)"
+    assert verdict.note == ("" if passed else expected)
+
+
+OF_FEED = replace(LANDED, path=Path("file.parquet"))
+
+
+@pytest.mark.parametrize(
+    ("landed", "count", "passed"),
+    [
+        pytest.param(OF_FEED, 150, True, id="a month of the feed like those of 2025"),
+        pytest.param(OF_FEED, 151, False, id="more than in any month of the feed"),
+        pytest.param(LANDED, 11, False, id="a month of the release"),
+    ],
+)
+def test_a_kind_of_implausible_value_may_be_as_frequent_as_the_definition_says_for_the_feed(
+    landed: LandedFile, count: int, passed: bool
+):
+    profile = replace(CLEAN, odd_rows={**CLEAN.odd_rows, "implausible": {"fare_amount below 0": count}})
+    limits = limits_in_feed(get_taxi("yellow"))
+    verdict = check("values_are_plausible").judge(Evidence(profile, landed, COUNTED, limits_in_feed=limits))
+    assert verdict.passed == passed
+    assert ("up to 15% is usual" in verdict.note) == (landed is OF_FEED and not passed)
+
+
+def test_limits_are_stated_by_the_names_of_the_rules():
+    for taxi in all_taxis().values():
+        names = {rule.name for rule in rules_of(taxi, DIALECT) if rule.group == "implausible"}
+        assert limits_in_feed(taxi).keys() <= names
 
 
 def test_the_numbers_are_those_of_the_table(project: Project):

@@ -25,6 +25,7 @@ def test_published_counts_add_up_to_the_known_sums() -> None:
     assert published_rows("yellow", "2021-03", ".csv") == 1_925_152
     assert published_rows("yellow", "2022-01...2022-12", ".parquet") == 39_656_098
     assert published_rows("yellow", "2023-01...2023-12", ".parquet") == 38_310_226
+    assert published_rows("yellow", "2024-01...2024-06", ".parquet") == 20_332_093
     assert published_rows("green", "2022-01...2022-12", ".parquet") == 840_402
 
 
@@ -155,6 +156,8 @@ def test_columns_are_found_in_any_case_and_keep_the_spelling_of_their_definition
         ('meaning = "dropoff"\n', "", 'no column has meaning = "dropoff".'),
         ('meaning = "pickup"\nrequired', 'meaning = "pickup"\nonly_in_feed = true\nrequired', "can't be both only_in_"),
         ('meaning = "pickup"\nrequired = true', 'meaning = "pickup"', "pickup_datetime means pickup, so it needs req"),
+        ("minimum = 1\n", "minimum = 1\nbelow_minimum_in_feed = 3\n", "a share of rows between 0 and 1, such as 0.03"),
+        ('name = "SR_Flag"', 'name = "SR_Flag"\nbelow_minimum_in_feed = 0.1', "so it needs a minimum"),
         ('name = "SR_Flag"', 'name = "SR_Flag"\nonly_in_feed = true', "columns with only_in_feed must come after all"),
         ('name = "SR_Flag"', 'name = "pulocationid"', "there is more than one column pulocationid."),
         ('name = "SR_Flag"', 'name = "FileName"', "FileName is the name of a column that is added to every table."),

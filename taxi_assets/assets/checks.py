@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Final
 
 import dagster as dg
@@ -23,8 +24,9 @@ from taxi_assets.warehouses.measures import MonthProfile
 OUTSIDE_MONTH_LIMIT: Final = 0.01
 """Share of pickups outside the month above which a check warns; published months are far below it."""
 
-IMPLAUSIBLE_LIMIT: Final = 0.01
-"""Share of rows with the same kind of implausible value above which a check warns; refunds are up to 0.6 %."""
+IMPLAUSIBLE_LIMIT: Final = Decimal("0.01")
+"""Share of rows with the same kind of implausible value above which a check warns, unless the taxi's definition states
+another for files of the feed. In the release, and in green months of the feed, refunds are up to 0.6 %."""
 
 Number = int | float | str
 
@@ -37,6 +39,8 @@ class Evidence:
         profile: The numbers that the warehouse has measured.
         landed: The raw file that the rows come from, if it has landed here.
         published: The known figures of the published files.
+        limits_in_feed: The share of a feed file's rows with an implausible value above which a check warns, by the
+            rule's name, where it is not ``IMPLAUSIBLE_LIMIT``.
         elsewhere: The profile of the same month in the main table of each other warehouse, by the warehouse's name, or
             the reason why there is none.
     """
@@ -44,6 +48,7 @@ class Evidence:
     profile: MonthProfile
     landed: LandedFile | None
     published: PublishedMonth
+    limits_in_feed: Mapping[str, Decimal] = field(default_factory=dict)
     elsewhere: Mapping[str, MonthProfile | str] = field(default_factory=dict)
 
 
@@ -144,9 +149,14 @@ def _pickups_are_in_month(evidence: Evidence) -> Verdict:
 
 
 def _values_are_plausible(evidence: Evidence) -> Verdict:
-    profile = evidence.profile
+    profile, landed = evidence.profile, evidence.landed
+    limits = evidence.limits_in_feed if landed is not None and landed.is_parquet else {}
     found = {name: count for name, count in profile.odd_rows["implausible"].items() if count}
-    frequent = [name for name, count in found.items() if count > IMPLAUSIBLE_LIMIT * profile.rows]
+    frequent = [
+        f"{name} in {count / profile.rows:.1%} of the rows (up to {limit:.0%} is usual)"
+        for name, count in found.items()
+        if count > (limit := limits.get(name, IMPLAUSIBLE_LIMIT)) * profile.rows
+    ]
     return Verdict(
         passed=not frequent,
         is_error=False,
@@ -229,9 +239,10 @@ CHECKS: Final[Mapping[TableRole, Sequence[MonthCheck]]] = {
         ),
         MonthCheck(
             "values_are_plausible",
-            f"At most {IMPLAUSIBLE_LIMIT:.0%} of the rows have the same kind of implausible value: a negative or "
-            "impossible amount, distance, zone or duration. Published months have some, mostly refunds. These trips "
-            "are counted and kept.",
+            "No kind of implausible value is more frequent than in published months: a negative or impossible amount, "
+            f"distance, zone or duration. At most {IMPLAUSIBLE_LIMIT:.0%} of the rows may have the same kind, or, in "
+            "files of the feed, the share that the taxi's definition states. Published months have some, mostly "
+            "refunds. These trips are counted and kept.",
             blocking=False,
             judge=_values_are_plausible,
         ),

@@ -27,7 +27,7 @@ from taxi_assets.source.raw_files import LandedFile, RawFile
 from taxi_assets.source.resource import TripSource
 from taxi_assets.taxis import Taxi
 from taxi_assets.warehouses.kind import Preparation, TableRole, TripsWarehouse, WarehouseKind
-from taxi_assets.warehouses.measures import MonthProfile
+from taxi_assets.warehouses.measures import MonthProfile, limits_in_feed
 
 Metadata = Mapping[str, Any]
 
@@ -299,6 +299,7 @@ def _evidence(
         profile=warehouse.profile_month(context.taxi, context.month, role, context.run.log),
         landed=context.noted,
         published=published_month(context.taxi, context.month),
+        limits_in_feed=limits_in_feed(context.taxi),
         elsewhere=elsewhere or {},
     )
 

@@ -99,6 +99,11 @@ def _faults_of_column(column: Column) -> Iterator[str]:
         yield f"{column.name} has the meaning “{column.meaning}”: choose from {', '.join(MEANINGS)}, or leave it out"
     if column.meaning is not None and column.kind != MEANINGS[column.meaning]:
         yield f"{column.name} means {column.meaning}, so its kind must be {MEANINGS[column.meaning]}"
+    share = column.below_minimum_in_feed
+    if share is not None and not 0 < share < 1:
+        yield f"{column.name} has below_minimum_in_feed = {share}: it is a share of rows between 0 and 1, such as 0.03"
+    if share is not None and column.minimum is None:
+        yield f"{column.name} has below_minimum_in_feed, so it needs a minimum"
     if column.only_in_feed and column.required:
         yield f"{column.name} can't be both only_in_feed and required"
 

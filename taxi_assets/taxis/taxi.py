@@ -54,6 +54,8 @@ class Column:
         required: Whether an empty field fails a check.
         minimum: The lowest plausible value. A check counts lower ones; they are never dropped.
         maximum: The highest plausible value. A check counts higher ones; they are never dropped.
+        below_minimum_in_feed: The share of a feed file's rows, from 0 to 1, that may be below the minimum before a
+            check warns; None for the share that holds for all kinds of implausible values.
         only_in_feed: Whether the column is missing from the release and may be missing from a file of the feed. It is
             null for trips of such a file.
     """
@@ -65,6 +67,7 @@ class Column:
     required: bool = False
     minimum: Decimal | None = None
     maximum: Decimal | None = None
+    below_minimum_in_feed: Decimal | None = None
     only_in_feed: bool = False
 
 

@@ -50,15 +50,31 @@ def rules_of(taxi: Taxi, dialect: Dialect, month: Month | None = None) -> Sequen
     ]
 
 
+def limits_in_feed(taxi: Taxi) -> Mapping[str, Decimal]:
+    """The share of a feed file's rows, from 0 to 1, that may fulfil a rule before a check warns, by the rule's name.
+
+    Only rules whose share is stated in the taxi's definition are included.
+    """
+    return {
+        _below_minimum(column): column.below_minimum_in_feed
+        for column in taxi.columns
+        if column.below_minimum_in_feed is not None
+    }
+
+
 def _rules_of_column(column: Column, name: str) -> Sequence[Rule]:
     rules = []
     if column.required:
         rules.append(Rule(f"missing {column.name}", "missing", f"{name} IS NULL"))
     if column.minimum is not None:
-        rules.append(Rule(f"{column.name} below {column.minimum:,}", "implausible", f"{name} < {column.minimum}"))
+        rules.append(Rule(_below_minimum(column), "implausible", f"{name} < {column.minimum}"))
     if column.maximum is not None:
         rules.append(Rule(f"{column.name} above {column.maximum:,}", "implausible", f"{name} > {column.maximum}"))
     return rules
+
+
+def _below_minimum(column: Column) -> str:
+    return f"{column.name} below {column.minimum:,}"
 
 
 @dataclass(frozen=True)
