@@ -36,7 +36,7 @@ _WHOLE_CAUSES: Final = (
         "pages that can't be read",
         "header",
     ),
-    *("not the published file", "checksum", "can't be read as Parquet", "gzip"),
+    *("not the published file", "checksum", "can't be read as Parquet", "gzip", "than its footer states"),
 )
 # What libraries say may stand in brackets; these words tell a reader nothing, or another place than the file's.
 _TECHNICAL: Final = ("Traceback", "state machine", "CSV Error on Line", "Possible fixes", "Original Line", "INTERNAL")

@@ -174,7 +174,11 @@ def test_a_quote_that_is_never_closed_does_not_hide_where_it_is(tmp_path: Path):
         pytest.param(b"1" * 65_537, "line 3 is longer than 65,536 bytes", id="too long by a byte"),
         pytest.param(b"1," * 20_000_000, "line 3 is longer than 65,536 bytes", id="too long by far"),
         pytest.param(b"1," * 30_000, "line 3 has 30001 fields instead of 20", id="many fields"),
-        pytest.param(b"1\r2," + b"," * 18, "line 3 has a carriage return that is not part of its line end", id="CR"),
+        pytest.param(
+            b"1\r2," + b"," * 18,
+            r"line 3, column VendorID: “1\r2” has a carriage return that is not part of its line end",
+            id="CR",
+        ),
         pytest.param(b"," * 19 + b"\r", "line 3 has a carriage return that is not part of its line end", id="CR CR LF"),
         pytest.param(b"9" * 65_000 + b"," * 19, "line 3, column VendorID: “9999", id="a number of many digits"),
         pytest.param(b"9" * 65_000 + b"x" + b"," * 19, "line 3, column VendorID: “9999", id="almost a number"),

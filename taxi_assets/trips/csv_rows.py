@@ -18,6 +18,7 @@ from taxi_assets.trips.values import ORDINARY_TEXTS, fault_of, printable
 
 _FIELD = re.compile(r'(?:"([^"]*+(?:""[^"]*+)*+)"|([^",]*+))(,|\Z)')
 _QUOTED = re.compile(r'"[^"]*+(?:""[^"]*+)*+"')
+_CARRIAGE_RETURN = "has a carriage return that is not part of its line end"
 _UP_TO_SEPARATOR = re.compile(r"[^,]*")
 
 
@@ -117,8 +118,8 @@ def _fields(line: bytes) -> list[str]:
     row = line.removesuffix(b"\n").removesuffix(b"\r")
     if len(row) > LONGEST_LINE:
         raise BrokenRowError(f"is longer than {LONGEST_LINE:,} bytes")
-    if b"\r" in row:
-        raise BrokenRowError("has a carriage return that is not part of its line end")
+    if row.endswith(b"\r"):
+        raise BrokenRowError(_CARRIAGE_RETURN)
     if not row:
         return []
     text = row.decode("utf-8", "surrogateescape")
@@ -129,6 +130,8 @@ def _fields(line: bytes) -> list[str]:
         if field is None:
             raise _broken_field(text, start, place=len(fields))
         quoted, unquoted, end = field.groups()
+        if "\r" in field[0]:
+            raise BrokenRowError(_CARRIAGE_RETURN, len(fields), field[0].removesuffix(","))
         fields.append(unquoted if quoted is None else quoted.replace('""', '"'))
         if not end:
             return fields
