@@ -11,6 +11,9 @@ class TaxiAssetsError(Exception):
 
     is_transient = False
 
+    refused_version = ""
+    """Digest of the version of the source's file that can't be landed, where the failure is about one."""
+
 
 class SettingsError(TaxiAssetsError):
     """A setting is missing, malformed or names something unknown."""

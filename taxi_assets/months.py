@@ -64,6 +64,15 @@ def last_ended_month(at: datetime) -> Month:
     return Month(at.year, at.month).previous()
 
 
+def months_before(month: Month, count: int) -> list[Month]:
+    """That many months before a month, in order."""
+    months: list[Month] = []
+    while len(months) < count:
+        month = month.previous()
+        months.insert(0, month)
+    return months
+
+
 def months_from(first: Month, last: Month) -> list[Month]:
     """The months from ``first`` to ``last``, both included; none if ``last`` is earlier."""
     months = []

@@ -17,14 +17,16 @@ from taxi_assets.months import Month
 
 _FAILURE = "failure"
 _WORTH_A_RETRY = "worth a retry"
+_REFUSED_VERSION = "refused version"
 
 
 class EarlierError(TaxiAssetsError):
     """The failure of a month in an earlier attempt, with the message that it had then."""
 
-    def __init__(self, sentence: str, *, is_transient: bool) -> None:
+    def __init__(self, sentence: str, *, is_transient: bool, refused_version: str = "") -> None:
         super().__init__(sentence)
         self.is_transient = is_transient
+        self.refused_version = refused_version
 
 
 def is_transient(error: Exception) -> bool:
@@ -35,20 +37,21 @@ def is_transient(error: Exception) -> bool:
 def observed_failure(key: dg.AssetKey, month: Month, error: Exception) -> dg.AssetObservation:
     """The failure of one month, as an observation of the month's partition."""
     sentence = str(error) if isinstance(error, TaxiAssetsError) else repr(error)
-    return dg.AssetObservation(
-        key,
-        partition=str(month),
-        description=sentence,
-        metadata={_FAILURE: sentence, _WORTH_A_RETRY: is_transient(error)},
-    )
+    metadata: dict[str, str | bool] = {_FAILURE: sentence, _WORTH_A_RETRY: is_transient(error)}
+    if isinstance(error, TaxiAssetsError) and error.refused_version:
+        metadata[_REFUSED_VERSION] = error.refused_version
+    return dg.AssetObservation(key, partition=str(month), description=sentence, metadata=metadata)
 
 
 def recorded_failure(observation: dg.AssetObservation) -> EarlierError | None:
     """The failure that an observation records; None if it records something else."""
     if _FAILURE not in observation.metadata:
         return None
+    refused = observation.metadata.get(_REFUSED_VERSION)
     return EarlierError(
-        str(observation.metadata[_FAILURE].value), is_transient=bool(observation.metadata[_WORTH_A_RETRY].value)
+        str(observation.metadata[_FAILURE].value),
+        is_transient=bool(observation.metadata[_WORTH_A_RETRY].value),
+        refused_version=str(refused.value) if refused else "",
     )
 
 

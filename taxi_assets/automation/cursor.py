@@ -1,16 +1,16 @@
-"""What the sensor keeps from one evaluation to the next: a small JSON text, which Dagster stores as its cursor."""
+"""What the sensor keeps from one evaluation to the next: a short text, which Dagster stores and shows as its cursor."""
 
 from __future__ import annotations
 
-import hashlib
+import base64
 import json
+import zlib
 from dataclasses import asdict, dataclass, field
-from typing import Final
+from typing import Any, Final
 
-from taxi_assets.source.raw_files import FileVersion
-
-_FORMAT: Final = 2
-_DIGITS: Final = 12
+_FORMAT: Final = 3
+_PREFIX: Final = f"{_FORMAT}:"
+_UNCOMPRESSED_FORMAT: Final = 2
 
 
 @dataclass
@@ -19,7 +19,7 @@ class PolledFile:
 
     Attributes:
         asked_at: When the source was last asked about it; 0 for never.
-        version: Digest of the version whose load was last requested.
+        version: Digest of the version whose load was last requested; empty where none is waited for.
         requested_at: When that was.
         requests: How often the load of that version was requested.
     """
@@ -28,6 +28,10 @@ class PolledFile:
     version: str = ""
     requested_at: int = 0
     requests: int = 0
+
+    def forget_request(self) -> None:
+        """Keep nothing of a request that is done."""
+        self.version, self.requested_at, self.requests = "", 0, 0
 
 
 @dataclass
@@ -49,35 +53,33 @@ class SensorCursor:
         return self.files.setdefault(path, PolledFile())
 
     def to_text(self) -> str:
-        """The text to store. What is 0 or empty is left out."""
+        """The text to store. It is compressed, because Dagster's page of the sensor shows it as a whole."""
         files = {
-            path: {name: value for name, value in asdict(file).items() if value} for path, file in self.files.items()
+            path: {name: value for name, value in asdict(file).items() if value}
+            for path, file in sorted(self.files.items())
         }
-        facts = {
-            "format": _FORMAT,
-            "files": files,
-            "unanswered": self.unanswered,
-            "paused_until": self.paused_until,
-        }
-        return json.dumps(facts, separators=(",", ":"))
+        facts = {"files": files, "unanswered": self.unanswered, "paused_until": self.paused_until}
+        packed = zlib.compress(json.dumps(facts, separators=(",", ":")).encode(), 9)
+        return _PREFIX + base64.urlsafe_b64encode(packed).decode("ascii")
 
 
 def read_cursor(text: str | None) -> SensorCursor:
-    """The cursor that a text holds; an empty one, which costs some questions, where its format is not this one."""
+    """The cursor that a text holds; an empty one, which costs some questions, where its format is not known."""
     try:
-        facts = json.loads(text or "{}")
-        if facts["format"] != _FORMAT:
-            return SensorCursor()
+        facts = _facts(text or "")
         return SensorCursor(
             files={path: PolledFile(**file) for path, file in facts["files"].items()},
             unanswered=int(facts["unanswered"]),
             paused_until=int(facts["paused_until"]),
         )
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError, zlib.error):
         return SensorCursor()
 
 
-def digest(origin: str, version: FileVersion) -> str:
-    """A few digits that stand for one version of a file from one origin."""
-    facts = json.dumps([origin, version.size, version.etag, version.last_modified])
-    return hashlib.sha256(facts.encode()).hexdigest()[:_DIGITS]
+def _facts(text: str) -> dict[str, Any]:
+    if text.startswith(_PREFIX):
+        return dict(json.loads(zlib.decompress(base64.urlsafe_b64decode(text.removeprefix(_PREFIX)))))
+    facts = dict(json.loads(text))
+    if facts["format"] != _UNCOMPRESSED_FORMAT:
+        raise ValueError(f"a cursor of the format {facts['format']}")
+    return facts

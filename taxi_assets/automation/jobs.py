@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import dagster as dg
 
+from taxi_assets import settings
 from taxi_assets.assets.run_tags import run_tags
+from taxi_assets.automation.records import RecordedMonths
 from taxi_assets.dagster_internals import UnresolvedAssetJobDefinition
 from taxi_assets.months import Month
 from taxi_assets.source.resource import TripSource
@@ -58,6 +60,57 @@ def month_ranges(months: Iterable[Month], longest: int | None = None) -> Sequenc
         else:
             found.append([month])
     return found
+
+
+@dataclass(frozen=True)
+class TaxisRange:
+    """A range of months of one or more taxis."""
+
+    taxis: Sequence[Taxi]
+    months: Sequence[Month]
+
+    @property
+    def title(self) -> str:
+        """In words: ``green, yellow 2026-08...2026-09``."""
+        last = f"...{self.months[-1]}" if len(self.months) > 1 else ""
+        return f"{', '.join(taxi.name for taxi in self.taxis)} {self.months[0]}{last}"
+
+
+def ranges_by_taxis(months: Mapping[Taxi, Iterable[Month]], longest: int | None = None) -> Sequence[TaxisRange]:
+    """The months of each taxi as ranges without gaps; taxis with the same range share it."""
+    taxis: dict[tuple[Month, ...], list[Taxi]] = {}
+    for taxi, months_of_taxi in months.items():
+        for found in month_ranges(months_of_taxi, longest):
+            taxis.setdefault(tuple(found), []).append(taxi)
+    return [TaxisRange(of, found) for found, of in taxis.items()]
+
+
+def load_requests(
+    source: TripSource,
+    records: Mapping[Taxi, RecordedMonths],
+    months: Mapping[Taxi, Iterable[Month]],
+    run_key: Callable[[TaxisRange], str] | None = None,
+) -> Sequence[dg.RunRequest]:
+    """Requests for as few runs as load these months: one for each range, and for all taxis that have the same range.
+
+    Args:
+        source: Where the months come from, for the runs' tags.
+        records: All taxis that the job loads, with their assets.
+        months: The months of each taxi.
+        run_key: Makes the key of each run. Dagster does not start a second run with the same key.
+    """
+    return [
+        load_request(
+            source,
+            each.taxis,
+            each.months,
+            assets=None
+            if len(each.taxis) == len(records)
+            else [k for taxi in each.taxis for k in records[taxi].assets],
+            run_key=run_key(each) if run_key else None,
+        )
+        for each in ranges_by_taxis(months, settings.months_per_run())
+    ]
 
 
 def load_request(

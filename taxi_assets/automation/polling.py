@@ -1,4 +1,4 @@
-"""Asks a source about files: a few in each evaluation, those first that were not asked about for longest."""
+"""Asks a source about files: a few in each evaluation, those first that may have just been published."""
 
 from __future__ import annotations
 
@@ -6,15 +6,20 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
 
 from taxi_assets.automation.cursor import SensorCursor
 from taxi_assets.errors import NotPublishedError, SourceUnavailableError
-from taxi_assets.months import Month
+from taxi_assets.months import Month, months_before
 from taxi_assets.source.origin import Origin
 from taxi_assets.source.raw_files import FileVersion, RawFile
 from taxi_assets.source.resource import TripSource
 from taxi_assets.source.retries import TransientFault
 from taxi_assets.taxis import Taxi
+
+NEWEST_MONTHS: Final = 6
+"""How many months before the current one may still be published. The feed takes two to three."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +45,16 @@ class PollingLimits:
 
 @dataclass(frozen=True, order=True)
 class SourceFile:
-    """The file of one taxi and month."""
+    """The file of one taxi and month. Files are in the order of their months, so that taxis are asked together."""
 
-    name: str
     month: Month
+    name: str
     taxi: Taxi = field(compare=False)
+
+    @classmethod
+    def of(cls, taxi: Taxi, month: Month) -> SourceFile:
+        """The file of that taxi and month."""
+        return cls(month, taxi.name, taxi)
 
     @property
     def path(self) -> str:
@@ -94,17 +104,19 @@ class PollResult:
 def due_files(
     files: Sequence[SourceFile], source: TripSource, cursor: SensorCursor, now: float, limits: PollingLimits
 ) -> Sequence[SourceFile]:
-    """The files to ask about now, in the order of taxis and months where none was asked about before."""
+    """The files to ask about now: newly published months first, then those that were not asked about for longest."""
     remote: dict[str, list[SourceFile]] = {}
     local: list[SourceFile] = []
     for file in files:
         origin = file.origin(source)
         (remote.setdefault(origin.name, []) if origin.is_remote else local).append(file)
+    today = datetime.fromtimestamp(now, UTC)
+    newest = set(months_before(Month(today.year, today.month), NEWEST_MONTHS))
     asked_at = {file: cursor.files[file.path].asked_at if file.path in cursor.files else 0 for file in files}
     due = list(local)
     for of_one_server in remote.values():
         waited = [file for file in of_one_server if now - asked_at[file] >= limits.interval_seconds]
-        due += sorted(waited, key=lambda file: (asked_at[file], file))[: limits.files_at_once]
+        due += sorted(waited, key=lambda file: (file.month not in newest, asked_at[file], file))[: limits.files_at_once]
     return due
 
 

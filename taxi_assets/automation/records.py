@@ -92,6 +92,15 @@ class RecordedMonths:
         ]
         return min(failures, key=lambda failure: failure.is_transient, default=None)
 
+    def is_refused(self, month: Month, origin: str, version: FileVersion) -> bool:
+        """Whether the month can't be loaded from this version of its file, so that only a new one is worth a run."""
+        landed = self.landed(month)
+        if landed and landed.origin == origin and landed.version.is_same_as(version):
+            failure = self.failure(month, since=landed.at)
+            return failure is not None and not failure.is_transient
+        failure = self.failure(month, since=0)
+        return failure is not None and failure.refused_version == version.digest(origin)
+
     @cached_property
     def _latest(self) -> Mapping[dg.AssetKey, Mapping[str, int]]:
         """For each asset, the id of each month's latest materialization. Ids grow."""

@@ -9,9 +9,8 @@ from typing import Final
 
 import dagster as dg
 
-from taxi_assets import settings
-from taxi_assets.automation.cursor import PolledFile, SensorCursor, digest, read_cursor
-from taxi_assets.automation.jobs import load_request, month_ranges
+from taxi_assets.automation.cursor import PolledFile, SensorCursor, read_cursor
+from taxi_assets.automation.jobs import TaxisRange, load_requests
 from taxi_assets.automation.polling import PollingLimits, PollResult, SourceFile, due_files, poll
 from taxi_assets.automation.records import RecordedMonths, read_records
 from taxi_assets.dagster_errors import as_dagster_failures
@@ -110,7 +109,7 @@ def decide(
         until = _moment(cursor.paused_until)
         return SensorDecision([], cursor, f"{source.name} did not answer and is not asked again before {until}.")
     today = datetime.fromtimestamp(now, UTC)
-    files = [SourceFile(taxi.name, month, taxi) for taxi in records for month in months_of_taxi(taxi, today)]
+    files = [SourceFile.of(taxi, month) for taxi in records for month in months_of_taxi(taxi, today)]
     due = due_files(files, source, cursor, now, limits)
     if not due:
         hours = limits.interval_seconds // 3600
@@ -127,10 +126,14 @@ def decide(
         file: _month_state(file, version, file.origin(source), records[file.taxi], cursor=cursor, now=now)
         for file, version in result.offered.items()
     }
+    for file, version in result.offered.items():
+        if _is_loaded(file, version, file.origin(source), records[file.taxi]):
+            cursor.file(file.path).forget_request()
     wanted = {file: result.offered[file] for file, state in states.items() if state is MonthState.REQUESTED}
     for file, version in wanted.items():
-        _note_request(cursor.file(file.path), digest(file.origin(source).name, version), now)
-    requests = [request for taxi in records for request in _requests(source, taxi, records[taxi], wanted, cursor)]
+        _note_request(cursor.file(file.path), version.digest(file.origin(source).name), now)
+    months = {taxi: [file.month for file in wanted if file.taxi is taxi] for taxi in records}
+    requests = load_requests(source, records, months, run_key=lambda each: _run_key(each, cursor))
     return SensorDecision(requests, cursor, _message(source, len(files), result, states, requests))
 
 
@@ -139,6 +142,12 @@ def _landed_versions(
 ) -> Mapping[SourceFile, FileVersion]:
     landed = {file: records[file.taxi].landed(file.month) for file in files}
     return {file: found.version for file, found in landed.items() if found and found.origin == file.origin(source).name}
+
+
+def _is_loaded(file: SourceFile, version: FileVersion, origin: Origin, recorded: RecordedMonths) -> bool:
+    """Whether this version is on record as loaded. Some sources say too little about their versions to tell."""
+    landed = recorded.landed(file.month) if recorded.is_loaded(file.month) else None
+    return bool(landed and landed.origin == origin.name and landed.version.is_same_as(version))
 
 
 def _month_state(
@@ -153,15 +162,22 @@ def _month_state(
     month = file.month
     if recorded.is_in_progress(month):
         return MonthState.IN_PROGRESS
-    landed = recorded.landed(month) if recorded.is_loaded(month) else None
-    if landed and landed.origin == origin.name and landed.version.is_same_as(version):
+    if _is_loaded(file, version, origin, recorded):
         return MonthState.UP_TO_DATE
+    if recorded.is_refused(month, origin.name, version):
+        return MonthState.FAILED
     kept = cursor.files.get(file.path, PolledFile())
-    if kept.version != digest(origin.name, version):
+    if kept.version != version.digest(origin.name):
         return MonthState.REQUESTED
+    return _state_of_request(kept, recorded, month, now)
+
+
+def _state_of_request(kept: PolledFile, recorded: RecordedMonths, month: Month, now: float) -> MonthState:
+    """What became of the last request for a version that is not on record as loaded."""
     failure = recorded.failure(month, since=kept.requested_at)
     if failure and not failure.is_transient:
         return MonthState.FAILED
+    landed = recorded.landed(month) if recorded.is_loaded(month) else None
     if landed and landed.at >= kept.requested_at and not failure:
         # The source says too little about its versions to recognise one; the load that was requested is done.
         return MonthState.UP_TO_DATE
@@ -174,24 +190,11 @@ def _note_request(file: PolledFile, version: str, now: float) -> None:
     file.version, file.requested_at = version, int(now)
 
 
-def _requests(
-    source: TripSource,
-    taxi: Taxi,
-    recorded: RecordedMonths,
-    wanted: Mapping[SourceFile, FileVersion],
-    cursor: SensorCursor,
-) -> Sequence[dg.RunRequest]:
-    files = {file.month: cursor.file(file.path) for file in wanted if file.taxi is taxi}
-    return [
-        load_request(source, [taxi], months, assets=recorded.assets, run_key=_run_key(taxi, months, files))
-        for months in month_ranges(files, settings.months_per_run())
-    ]
-
-
-def _run_key(taxi: Taxi, months: Sequence[Month], files: Mapping[Month, PolledFile]) -> str:
+def _run_key(each: TaxisRange, cursor: SensorCursor) -> str:
     """The same for the same versions of the same files, unless they are tried again on purpose."""
-    versions = FileVersion(None, etag=" ".join(f"{files[month].version}/{files[month].requests}" for month in months))
-    return f"{taxi.name} {months[0]}...{months[-1]} {digest('', versions)}"
+    files = [cursor.file(taxi.file_path(month)) for taxi in each.taxis for month in each.months]
+    versions = FileVersion(None, etag=" ".join(f"{file.version}/{file.requests}" for file in files))
+    return f"{each.title} {versions.digest('')}"
 
 
 def _pause(
@@ -219,7 +222,7 @@ def _message(
     if result.faults:
         cause = next(iter(result.faults.values()))
         parts.append(f"{len(result.faults)} without an answer (the first: {cause})")
-    message = f"Asked {source.name} about {len(result.asked)} of {files} files: {', '.join(parts)}."
+    message = f"{', '.join(parts)}: asked {source.name} about {len(result.asked)} of {files} files."
     if requests:
         runs = ", ".join(f"{request.tags['taxi']} {request.tags['month']}" for request in requests)
         message += f" Runs requested: {runs}."

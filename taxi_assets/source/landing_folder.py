@@ -15,7 +15,14 @@ from typing import Final
 
 from filelock import FileLock, Timeout
 
-from taxi_assets.errors import DamagedFileError, LandingError, NotLandedError, SourceUnavailableError, TaxiAssetsError
+from taxi_assets.errors import (
+    DamagedFileError,
+    LandingError,
+    NotLandedError,
+    SourceUnavailableError,
+    TaxiAssetsError,
+    UnexpectedContentError,
+)
 from taxi_assets.files import flush_to_disk, make_private_folder
 from taxi_assets.progress import mib
 from taxi_assets.source.landing_manifest import (
@@ -142,6 +149,15 @@ class FolderLandingZone:
         part = path.with_name(f"{path.name}.part")
         discard_part_of_others(part, origin.name)
         try:
+            return self._fetch_into(part, file, origin, announced, log)
+        except (DamagedFileError, UnexpectedContentError) as error:
+            error.refused_version = announced.digest(origin.name)
+            raise
+
+    def _fetch_into(
+        self, part: Path, file: RawFile, origin: Origin, announced: FileVersion, log: logging.Logger
+    ) -> LandedFile:
+        try:
             fetched = origin.fetch(file, part, log)
         except SourceUnavailableError:
             raise  # the part is continued next time, as it is after an interruption
@@ -149,7 +165,7 @@ class FolderLandingZone:
             discard_part(part)
             raise
         try:
-            landed = _verified(part, file, origin, path=path, announced=announced, fetched=fetched)
+            landed = _verified(part, file, origin, path=self.path_of(file), announced=announced, fetched=fetched)
             flush_to_disk(part)
         except BaseException:
             discard_part(part)

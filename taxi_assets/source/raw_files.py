@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from taxi_assets.months import Month
 from taxi_assets.published import PublishedMonth, published_month
 from taxi_assets.taxis import Column, Taxi
 from taxi_assets.zones import ZONES_COLUMNS, ZONES_PATH, ZONES_TABLE
+
+_DIGITS: Final = 12
 
 
 @dataclass(frozen=True)
@@ -108,6 +113,11 @@ class FileVersion:
     def is_same_as(self, other: FileVersion) -> bool:
         """Whether two versions stand for the same bytes: they state the same, and state anything at all."""
         return self == other and self != FileVersion(size=None)
+
+    def digest(self, origin: str) -> str:
+        """A few digits that stand for this version of a file from the origin of that name."""
+        facts = json.dumps([origin, self.size, self.etag, self.last_modified])
+        return hashlib.sha256(facts.encode()).hexdigest()[:_DIGITS]
 
     def contradicts(self, other: FileVersion) -> bool:
         """Whether two versions differ in something that both state."""

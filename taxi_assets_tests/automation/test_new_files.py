@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from pathlib import Path
 
 import dagster as dg
@@ -10,7 +11,9 @@ import pytest
 from dagster._core.execution.backfill import PartitionBackfill
 
 from taxi_assets.assets.trips import trip_stages
+from taxi_assets.automation.cursor import PolledFile, SensorCursor, read_cursor
 from taxi_assets.automation.polling import PollingLimits
+from taxi_assets.months import Month, months_before
 from taxi_assets.warehouses.duckdb import WAREHOUSE
 from taxi_assets_tests.automation.watched_project import HOUR, NOON, WatchedProject, instance_on_disk, spans
 from taxi_assets_tests.csv_files import made_trips
@@ -43,8 +46,28 @@ def test_months_that_were_never_loaded_are_one_run_for_each_stretch_of_a_taxi(qu
     quarter.publish(JANUARY, YELLOW)
     requests = quarter.look_until_all_are_asked()
     assert spans(requests) == ["green 2019-01...2019-03", "green 2019-05", "yellow 2019-01"]
+    assert requests[0].asset_selection is not None
     assert requests[0].tags["file"] == "green_tripdata_2019-01.csv...green_tripdata_2019-03.csv"
     assert requests[1].partition_key == "2019-05"
+
+
+def test_both_taxis_are_one_run_where_both_need_the_same_months(quarter: WatchedProject) -> None:
+    for month in (JANUARY, FEBRUARY, MARCH):
+        quarter.publish(month, YELLOW)
+    (request,) = quarter.look_until_all_are_asked()
+    assert spans([request]) == ["green, yellow 2019-01...2019-03"]
+    assert quarter.do(request).success
+    assert len(quarter.rows("green_tripdata")) == len(quarter.rows("yellow_tripdata")) == 30
+
+
+def test_a_bad_file_that_somebody_else_tried_is_not_requested(watched: WatchedProject) -> None:
+    watched.publish(JANUARY, bad=True)
+    watched.publish(FEBRUARY)
+    watched.server.files[watched.path(FEBRUARY)].body = b"<html>"
+    assert not watched.run("2019-01...2019-02").success
+    decision = watched.look()
+    assert decision.requests == []
+    assert decision.message.startswith("2 failed and not changed since, 34 not published: asked http")
 
 
 def test_what_is_requested_is_loaded(up_to_date: WatchedProject) -> None:
@@ -91,10 +114,26 @@ def test_what_was_requested_is_not_requested_again_before_it_had_time(quarter: W
     assert quarter.server.requests == []
 
 
-def test_the_cursor_survives_a_restart_and_is_small(up_to_date: WatchedProject) -> None:
-    assert up_to_date.cursor is not None
-    assert json.loads(up_to_date.cursor)["format"] == 2
-    assert len(up_to_date.cursor) < 62 * 120
+@pytest.mark.parametrize("files", [62, 200])
+def test_the_cursor_stays_small_on_the_page_of_the_sensor(files: int) -> None:
+    cursor = SensorCursor()
+    months = months_before(Month(2026, 11), files // 2)
+    for place, file in enumerate(taxi.file_path(month) for month in months for taxi in (GREEN, YELLOW)):
+        cursor.file(file).asked_at = int(NOON) + 60 * (place // 36)
+    assert len(cursor.to_text()) < 1200
+    assert read_cursor(cursor.to_text()) == cursor
+
+
+def test_what_is_loaded_leaves_only_the_moment_of_asking_in_the_cursor(up_to_date: WatchedProject) -> None:
+    up_to_date.look(LATER)
+    kept = read_cursor(up_to_date.cursor).files[GREEN.file_path(JANUARY)]
+    assert kept == PolledFile(asked_at=int(LATER))
+
+
+def test_the_cursor_of_the_version_before_is_read() -> None:
+    file = {"asked_at": 5, "version": sha256(b"").hexdigest()[:12], "requested_at": 4, "requests": 1}
+    old = {"format": 2, "files": {"green/a.csv.gz": file}, "unanswered": 1, "paused_until": 9}
+    assert read_cursor(json.dumps(old)) == SensorCursor({"green/a.csv.gz": PolledFile(**file)}, 1, 9)
 
 
 def test_without_a_readable_cursor_what_is_loaded_is_still_known(up_to_date: WatchedProject) -> None:
@@ -106,6 +145,9 @@ def test_without_a_readable_cursor_what_is_loaded_is_still_known(up_to_date: Wat
         '{"format": 99}',
         '{"format": 1, "files": {}}',
         '{"format": 2, "files": 3}',
+        "3:",
+        "3:AAAA",
+        "3:é",
     ):
         up_to_date.cursor = cursor
         assert up_to_date.look_until_all_are_asked() == []
@@ -182,10 +224,10 @@ def test_a_month_whose_download_failed_is_requested_again_after_a_pause_that_gro
 
 def forget_when_asked(cursor: str | None) -> str:
     """The cursor with all files due to be asked about."""
-    facts = json.loads(cursor or "")
-    for file in facts["files"].values():
-        file.pop("asked_at", None)
-    return json.dumps(facts)
+    kept = read_cursor(cursor)
+    for file in kept.files.values():
+        file.asked_at = 0
+    return kept.to_text()
 
 
 def test_a_server_is_asked_about_few_files_at_once_and_each_only_now_and_then(up_to_date: WatchedProject) -> None:

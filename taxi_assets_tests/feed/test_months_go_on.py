@@ -12,7 +12,7 @@ import pytest
 from taxi_assets import settings
 from taxi_assets.automation.cursor import SensorCursor
 from taxi_assets.automation.records import read_records
-from taxi_assets.automation.schedules import previous_month
+from taxi_assets.automation.schedules import newest_months
 from taxi_assets.automation.sensors import decide
 from taxi_assets.demo import main as demo
 from taxi_assets.months import Month
@@ -27,7 +27,6 @@ from taxi_assets_tests.project import GREEN, YELLOW
 from taxi_assets_tests.source.file_server import Fault, FileServer
 
 DECEMBER_FIRST = datetime(2022, 12, 1, 10, tzinfo=ZoneInfo("America/New_York"))
-NOVEMBER = Month(2022, 11)
 
 
 def last_month(at: datetime) -> str:
@@ -55,16 +54,17 @@ def ledgers_of(project: FedProject):
     return read_records(project.instance, graph, [WAREHOUSE])
 
 
-def test_the_schedule_asks_for_the_month_before_and_leaves_an_unpublished_one_to_the_sensor(fed: FedProject):
-    skipped = previous_month(fed.trip_source(), ledgers_of(fed), DECEMBER_FIRST)
-    assert isinstance(skipped, dg.SkipReason)
-    assert "2022-11 of green_tripdata is not published at folder" in str(skipped.skip_message)
+def test_the_schedule_asks_for_the_newest_published_months(fed: FedProject):
+    found = newest_months(fed.trip_source(), ledgers_of(fed), DECEMBER_FIRST)
+    assert found.requests == []
+    assert "green, yellow 2022-06...2022-11 not published yet" in found.message
     for taxi in (GREEN, YELLOW):
-        fed.publish(feed_table(taxi, NOVEMBER, 30), NOVEMBER, taxi)
-    request = previous_month(fed.trip_source(), ledgers_of(fed), DECEMBER_FIRST)
-    assert isinstance(request, dg.RunRequest)
-    assert request.partition_key == "2022-11"
-    assert request.tags["file"] == "green_tripdata_2022-11.parquet, yellow_tripdata_2022-11.parquet"
+        fed.publish(feed_table(taxi, AUTUMN, 30), AUTUMN, taxi)
+    found = newest_months(fed.trip_source(), ledgers_of(fed), DECEMBER_FIRST)
+    (request,) = found.requests
+    assert request.partition_key == "2022-10"
+    assert request.tags["file"] == "green_tripdata_2022-10.parquet, yellow_tripdata_2022-10.parquet"
+    assert "TAXI_SOURCE" not in found.message
 
 
 def test_the_sensor_requests_a_month_when_its_file_appears_and_again_when_it_changes(fed: FedProject):
