@@ -49,6 +49,12 @@ mutation ($params: LaunchBackfillParams!) {
   }
 }
 """
+_REPOSITORIES = """
+query { repositoriesOrError { ... on RepositoryConnection { nodes { name location { name } } } } }
+"""
+_ASSETS_OF_JOB = """
+query ($job: PipelineSelector!) { assetNodes(pipeline: $job) { assetKey { path } } }
+"""
 _PARTITIONS = """
 query ($key: AssetKeyInput!) {
   assetNodes(assetKeys: [$key]) {
@@ -128,9 +134,19 @@ class Running:
         assert "errors" not in answer, answer["errors"]
         return answer["data"]
 
-    def launch_backfill(self, months: Sequence[str]) -> str:
-        """Launch a backfill of all assets of both taxis, and return its id."""
-        keys = [["raw", taxi.table] for taxi in all_taxis().values()] + [
+    def assets_of_job(self, job: str) -> list[list[str]]:
+        """Keys of the assets that the page of a job shows, and that its button *Materialize all* launches."""
+        repository = self.ask(_REPOSITORIES)["repositoriesOrError"]["nodes"][0]
+        selector = {
+            "pipelineName": job,
+            "repositoryName": repository["name"],
+            "repositoryLocationName": repository["location"]["name"],
+        }
+        return [node["assetKey"]["path"] for node in self.ask(_ASSETS_OF_JOB, job=selector)["assetNodes"]]
+
+    def launch_backfill(self, months: Sequence[str], assets: Sequence[Sequence[str]] | None = None) -> str:
+        """Launch a backfill of these assets, or of all of both taxis, and return its id."""
+        keys = assets or [["raw", taxi.table] for taxi in all_taxis().values()] + [
             [warehouse.name, table]
             for warehouse in WAREHOUSES
             for taxi in all_taxis().values()
