@@ -28,7 +28,9 @@ def test_materialize_all_on_the_page_of_load_all_is_one_run_of_the_trips(running
     assert tags["taxi"] == "green, yellow"
     assert tags["month"] == "2020-04...2020-06"
     for key in assets:
-        assert ("2020-04", "2020-06") in running.materialized("/".join(key))
+        # Other tests may have loaded the months around it.
+        ranges = running.materialized("/".join(key))
+        assert any(first <= MONTHS[0] and MONTHS[-1] <= last for first, last in ranges)
 
 
 def test_months_with_a_gap_are_a_run_for_each_range(running: Running):
