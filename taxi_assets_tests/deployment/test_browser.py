@@ -16,7 +16,6 @@ import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 from taxi_assets.taxis import all_taxis
-from taxi_assets.zones import ZONES_TABLE
 from taxi_assets_tests.deployment.running import WAREHOUSES, Running, until
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -58,9 +57,8 @@ def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def backfilled(running: Running, page: Page, screenshots: Path) -> None:
-    """The trips of a range of months were materialized by the clicks that README.md names."""
-    page.goto("/jobs")
-    page.get_by_role("link", name="load_all", exact=True).click()
+    """Everything was materialized for a range of months, by clicks."""
+    page.goto("/asset-groups")
     page.get_by_role("button", name="Materialize all").click()
     page.get_by_placeholder("ex: 2019-01").fill(f"[{FIRST}...{LAST}]")
     page.keyboard.press("Enter")
@@ -70,14 +68,6 @@ def backfilled(running: Running, page: Page, screenshots: Path) -> None:
     expect(page.get_by_text("Created backfill")).to_be_visible()
     for key in TABLES:
         until(f"{key} is materialized", lambda key=key: (FIRST, LAST) in running.materialized(key))
-
-
-@pytest.mark.usefixtures("backfilled")
-def test_nothing_else_was_materialized(running: Running):
-    runs = running.ask("query { runsOrError { ... on Runs { results { assetSelection { path } } } } }")
-    launched = {tuple(key["path"]) for run in runs["runsOrError"]["results"] for key in run["assetSelection"] or ()}
-    assert {path[0] for path in launched} == {"raw", *(warehouse.name for warehouse in WAREHOUSES)}
-    assert not [path for path in launched if path[-1] == ZONES_TABLE]
 
 
 @pytest.mark.usefixtures("backfilled")
