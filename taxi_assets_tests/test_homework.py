@@ -19,6 +19,7 @@ from pathlib import Path
 import dagster as dg
 import duckdb
 import pytest
+import sqlglot
 from typing_extensions import override
 
 from taxi_assets.definitions import defs
@@ -218,6 +219,15 @@ def test_the_list_of_published_files_has_the_answer(page: str, words: str, state
 def test_the_bytes_of_two_columns_are_those_before_partitioning(tmp_path: Path) -> None:
     assert "310.24" in numbers(answer(block("module-3", "two_columns"), tmp_path))
     assert "310.24 MB" in question("module-3", "before and after partitioning").answers[0]
+
+
+def test_the_statements_for_bigquery_are_in_its_grammar() -> None:
+    (statements,) = re.findall(r"```sql\n(.*?)```", text_of("module-3"), re.DOTALL)
+    parsed = sqlglot.parse(statements, dialect="bigquery", error_level=sqlglot.ErrorLevel.RAISE)
+    first, second, query = [statement for statement in parsed if statement]
+    assert (first.key, second.key, query.key) == ("create", "create", "select")
+    columns = {column.name.lower() for column in query.find_all(sqlglot.exp.Column)}
+    assert columns <= {column.name.lower() for column in YELLOW.columns}
 
 
 # Module 2, whose questions are also about files and names
