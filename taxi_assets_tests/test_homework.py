@@ -185,7 +185,10 @@ def test_every_answer_that_is_known_stands_on_its_page() -> None:
 
 
 def _known_answers(folder: Path) -> Sequence[Mapping[str, str]]:
-    with (folder / "homework.csv").open(encoding="utf-8", newline="") as lines:
+    path = folder / "homework.csv"
+    if not path.is_file():
+        pytest.skip(f"{path.name} is not at hand: a table of cohort, module, question, files and answer")
+    with path.open(encoding="utf-8", newline="") as lines:
         return list(csv.DictReader(lines))
 
 
@@ -276,18 +279,25 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("homework")
 
 
+def files(match: re.Match[str], folder: Path) -> Iterator[Path]:
+    """The published files that a command loads."""
+    if not match["months"]:
+        yield folder / "source" / "misc" / "taxi_zone_lookup.csv"
+        return
+    for month in parse_month_range(match["months"]):
+        for taxi in (taxi for taxi in all_taxis().values() if taxi.table in match["select"]):
+            of_feed = folder / "parquet" / f"{taxi.table}_{month}.parquet"
+            yield of_feed if match["source"] else folder / "source" / taxi.file_path(month)
+
+
 def load(line: str, home: Path) -> None:
     """Run a command of a page on published files, or skip the test if they are not at hand."""
     assert REAL_DATA is not None
     match = LOAD.fullmatch(line)
     assert match
-    months = parse_month_range(match["months"]) if match["months"] else ()
-    for taxi, month in ((taxi, month) for month in months for taxi in all_taxis().values()):
-        if taxi.table in match["select"]:
-            release, feed = taxi.file_path(month), f"{taxi.table}_{month}.parquet"
-            path = REAL_DATA / "parquet" / feed if match["source"] else REAL_DATA / "source" / release
-            if not path.is_file():
-                pytest.skip(f"{path.name} is not at hand: the command is checked, but not run")
+    for path in files(match, REAL_DATA):
+        if not path.is_file():
+            pytest.skip(f"{path.name} is not at hand: the command is checked, but not run")
     # The zones and the release are those of the folder; the page's own TAXI_SOURCE replaces this one.
     answer(line, home, TAXI_SOURCE=str(REAL_DATA / "source"), TAXI_FEED_URL=str(REAL_DATA / "parquet"))
 
