@@ -12,7 +12,7 @@ import pytest
 from taxi_assets_tests.paths import PROJECT
 from taxi_assets_tests.test_imports import FLOORS
 
-PAGES = sorted(path.relative_to(PROJECT).as_posix() for path in (*PROJECT.glob("*.md"), *PROJECT.glob("docs/*.md")))
+PAGES = sorted(path.relative_to(PROJECT).as_posix() for path in (*PROJECT.glob("*.md"), *PROJECT.glob("docs/**/*.md")))
 SUFFIXES = ("py", "toml", "sql", "md", "yml", "yaml", "txt", "csv")
 
 each_page = pytest.mark.parametrize("page", PAGES)
