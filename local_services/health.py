@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-import httpx
+import httpx2
 import psycopg
 
 HOST: Final = "127.0.0.1"
@@ -42,8 +42,8 @@ def code_server_answers(port: int) -> bool:
 def webserver_answers(port: int) -> bool:
     """Whether the UI answers."""
     try:
-        return httpx.get(f"http://{HOST}:{port}/server_info", timeout=_SECONDS).is_success
-    except httpx.HTTPError:
+        return httpx2.get(f"http://{HOST}:{port}/server_info", timeout=_SECONDS).is_success
+    except httpx2.HTTPError:
         return False
 
 
@@ -51,9 +51,9 @@ def daemons_are_well(webserver_port: int) -> bool:
     """Whether all daemons that the instance requires have reported to it lately, as the webserver knows."""
     query = "{ instance { daemonHealth { allDaemonStatuses { healthy required } } } }"
     try:
-        answer = httpx.post(f"http://{HOST}:{webserver_port}/graphql", json={"query": query}, timeout=_SECONDS)
+        answer = httpx2.post(f"http://{HOST}:{webserver_port}/graphql", json={"query": query}, timeout=_SECONDS)
         answer.raise_for_status()
-    except httpx.HTTPError:
+    except httpx2.HTTPError:
         return False
     data = answer.json()["data"]
     if data is None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-import httpx
+import httpx2
 
 from local_services.machine import Machine
 from local_services.postgres import free_port
@@ -93,7 +93,7 @@ def _ended_runs(address: str, backfill: str) -> list[dict[str, Any]]:
 
 
 def _ask(address: str, query: str, **variables: Any) -> dict[str, Any]:
-    answer = httpx.post(f"{address}/graphql", json={"query": query, "variables": variables}, timeout=60)
+    answer = httpx2.post(f"{address}/graphql", json={"query": query, "variables": variables}, timeout=60)
     data: dict[str, Any] = answer.raise_for_status().json()["data"]
     return data
 

@@ -1,4 +1,4 @@
-"""A limit to how long the headers of an answer may take; httpx limits only the silence before each piece of them."""
+"""A limit to how long the headers of an answer may take; httpx2 limits only the silence before each piece of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import suppress
 from threading import Timer
 from typing import Any, Final
 
-import httpx
+import httpx2
 
 from taxi_assets.source.retries import TransientFault
 
@@ -27,7 +27,7 @@ class HeaderDeadline:
         self._timer: Timer | None = None
         self._has_passed = False
 
-    def watch(self, request: httpx.Request) -> None:
+    def watch(self, request: httpx2.Request) -> None:
         """Watch a request: a hook for the client."""
         request.extensions["trace"] = self._follow
 

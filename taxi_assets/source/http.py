@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple, NoReturn
 
-import httpx
+import httpx2
 
 from taxi_assets.errors import DamagedFileError, NotPublishedError, SettingsError, SourceUnavailableError
 from taxi_assets.progress import Progress, mib
@@ -28,7 +28,7 @@ from taxi_assets.source.retries import AttemptsExhaustedError, HttpRetries, Tran
 
 _LOG: Final = logging.getLogger(__name__)
 # These libraries log whole addresses and redirects, with the tokens that signed addresses carry.
-for _library in ("httpx", "httpcore"):
+for _library in ("httpx2", "httpcore2"):
     logging.getLogger(_library).setLevel(logging.WARNING)
 
 _HEADERS: Final = {
@@ -143,7 +143,7 @@ class HttpOrigin:
         return version
 
     def _transfer(
-        self, client: httpx.Client, file: RawFile, part: PartFile, log: logging.Logger
+        self, client: httpx2.Client, file: RawFile, part: PartFile, log: logging.Logger
     ) -> tuple[FileVersion, _OtherMd5 | None]:
         """The version that has arrived completely, and the two MD5s if the ETag is not that of the bytes."""
         try:
@@ -153,9 +153,9 @@ class HttpOrigin:
         except AttemptsExhaustedError as fault:
             self._give_up(f"{file.name} could not be fetched from {self.name} beyond {mib(part.size)} MiB", fault)
 
-    def _client(self) -> httpx.Client:
+    def _client(self) -> httpx2.Client:
         user, password = self._base.username, self._base.password
-        return httpx.Client(
+        return httpx2.Client(
             headers=_HEADERS,
             auth=(user, password) if user or password else None,
             timeout=self._retries.timeout_seconds,
@@ -164,11 +164,11 @@ class HttpOrigin:
             event_hooks={"request": [HeaderDeadline(_SLOW_SECONDS).watch]},
         )
 
-    def _address(self, file: RawFile) -> httpx.URL:
+    def _address(self, file: RawFile) -> httpx2.URL:
         path = f"{self._base.path.rstrip('/')}/{file.path}"
         return self._base.copy_with(userinfo=b"", path=path, fragment=None)
 
-    def _ask(self, client: httpx.Client, file: RawFile, known: FileVersion | None) -> FileVersion:
+    def _ask(self, client: httpx2.Client, file: RawFile, known: FileVersion | None) -> FileVersion:
         only_if_changed = _conditions(known)
         with self._answer(client, "HEAD", file, only_if_changed) as response:
             if response.status_code not in _NO_HEAD:
@@ -177,14 +177,14 @@ class HttpOrigin:
         with self._answer(client, "GET", file, only_if_changed) as response:
             return self._answered_version(file, response, known)
 
-    def _answered_version(self, file: RawFile, response: httpx.Response, known: FileVersion | None) -> FileVersion:
-        if known is not None and response.status_code == httpx.codes.NOT_MODIFIED:
+    def _answered_version(self, file: RawFile, response: httpx2.Response, known: FileVersion | None) -> FileVersion:
+        if known is not None and response.status_code == httpx2.codes.NOT_MODIFIED:
             return known
         self._require_success(file, response)
         return _version(response)
 
     def _receive(
-        self, client: httpx.Client, file: RawFile, part: PartFile, log: logging.Logger
+        self, client: httpx2.Client, file: RawFile, part: PartFile, log: logging.Logger
     ) -> tuple[FileVersion, _OtherMd5 | None]:
         validator = part.validator
         only_the_rest = {"Range": f"bytes={part.size}-", "If-Range": validator} if validator else {}
@@ -208,10 +208,10 @@ class HttpOrigin:
         etag_md5 = _etag_md5(response)
         return version, None if etag_md5 is None else _compared(part, etag_md5, response)
 
-    def _prepare(self, client: httpx.Client, file: RawFile, response: httpx.Response, part: PartFile) -> FileVersion:
+    def _prepare(self, client: httpx2.Client, file: RawFile, response: httpx2.Response, part: PartFile) -> FileVersion:
         """Make the part ready for the body of an answer: to be continued, or to be started again."""
         version = _version(response)
-        if response.status_code == httpx.codes.PARTIAL_CONTENT:
+        if response.status_code == httpx2.codes.PARTIAL_CONTENT:
             if part.version is None or _first_byte(response) != part.size or part.version.contradicts(version):
                 part.discard()
                 raise TransientFault("the file changed at the source while it was fetched")
@@ -233,22 +233,22 @@ class HttpOrigin:
 
     @contextmanager
     def _answer(
-        self, client: httpx.Client, method: str, file: RawFile, headers: Mapping[str, str] | None = None
-    ) -> Iterator[httpx.Response]:
+        self, client: httpx2.Client, method: str, file: RawFile, headers: Mapping[str, str] | None = None
+    ) -> Iterator[httpx2.Response]:
         try:
             with client.stream(method, self._address(file), headers=headers) as response:
                 yield response
-        except httpx.TransportError as error:
+        except httpx2.TransportError as error:
             raise TransientFault(self._in_words(error)) from error
-        except (httpx.RequestError, httpx.InvalidURL) as error:
+        except (httpx2.RequestError, httpx2.InvalidURL) as error:
             raise SourceUnavailableError(
                 f"{file.name} could not be fetched from {self.name} ({type(error).__name__}): "
                 f"check the address in {self._setting}."
             ) from error
 
-    def _require_success(self, file: RawFile, response: httpx.Response) -> None:
+    def _require_success(self, file: RawFile, response: httpx2.Response) -> None:
         status = response.status_code
-        if status in (httpx.codes.OK, httpx.codes.PARTIAL_CONTENT):
+        if status in (httpx2.codes.OK, httpx2.codes.PARTIAL_CONTENT):
             return
         if status in _NOT_PUBLISHED:
             raise NotPublishedError(
@@ -262,10 +262,10 @@ class HttpOrigin:
             f"check the address in {self._setting} and whether it asks for a user and password or a token."
         )
 
-    def _in_words(self, error: httpx.TransportError) -> str:
-        if isinstance(error, httpx.TimeoutException):
+    def _in_words(self, error: httpx2.TransportError) -> str:
+        if isinstance(error, httpx2.TimeoutException):
             return f"the server was silent for {self._retries.timeout_seconds:g} s"
-        if isinstance(error, httpx.ConnectError):
+        if isinstance(error, httpx2.ConnectError):
             return f"no connection ({error})"
         return f"the connection broke off ({type(error).__name__})"
 
@@ -278,19 +278,19 @@ class HttpOrigin:
 @cache
 def _trusted_certificates() -> ssl.SSLContext:
     """Read once, because reading them takes longer than asking a nearby server for a file's version."""
-    return httpx.create_ssl_context()
+    return httpx2.create_ssl_context()
 
 
-def public_address(address: httpx.URL) -> str:
+def public_address(address: httpx2.URL) -> str:
     """An address as it may be shown: without user, password, query string, fragment and final slash."""
     return str(address.copy_with(userinfo=b"", query=None, fragment=None)).rstrip("/")
 
 
-def _parsed(base: str, setting: str) -> httpx.URL:
+def _parsed(base: str, setting: str) -> httpx2.URL:
     try:
-        address = httpx.URL(base.strip())
-    except httpx.InvalidURL:
-        address = httpx.URL()
+        address = httpx2.URL(base.strip())
+    except httpx2.InvalidURL:
+        address = httpx2.URL()
     if address.scheme not in ("http", "https") or not address.host:
         # The message has neither the address nor the parser's words, because both may hold a password.
         raise SettingsError(f"{setting} is not a valid web address: write it as https://host/path.")
@@ -305,8 +305,8 @@ def _conditions(known: FileVersion | None) -> Mapping[str, str]:
     return {name: value for name, value in conditions.items() if value and can_be_sent(value)}
 
 
-def _version(response: httpx.Response) -> FileVersion:
-    if response.status_code == httpx.codes.PARTIAL_CONTENT:
+def _version(response: httpx2.Response) -> FileVersion:
+    if response.status_code == httpx2.codes.PARTIAL_CONTENT:
         match = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
         length = match[3] if match else ""
     else:
@@ -318,7 +318,7 @@ def _version(response: httpx.Response) -> FileVersion:
     )
 
 
-def _first_byte(response: httpx.Response) -> int | None:
+def _first_byte(response: httpx2.Response) -> int | None:
     match = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
     return int(match[1]) if match else None
 
@@ -355,13 +355,13 @@ def _require_length(part: PartFile, announced: int | None) -> None:
         raise TransientFault(f"{part.size:,} bytes arrived where {announced:,} were announced")
 
 
-def _content_md5(response: httpx.Response) -> str | None:
+def _content_md5(response: httpx2.Response) -> str | None:
     """The MD5 of the whole file in hexadecimal, if an answer states it as such."""
     stated = _decoded(response.headers.get("Content-MD5", ""))
-    return stated.hex() if response.status_code == httpx.codes.OK and len(stated) == _MD5_BYTES else None
+    return stated.hex() if response.status_code == httpx2.codes.OK and len(stated) == _MD5_BYTES else None
 
 
-def _etag_md5(response: httpx.Response) -> str | None:
+def _etag_md5(response: httpx2.Response) -> str | None:
     """The ETag in hexadecimal, if it looks like the MD5 of the whole file.
 
     Amazon S3, Cloud Storage and stores like them give the MD5 of a file that was uploaded in one piece as its ETag.
@@ -372,7 +372,7 @@ def _etag_md5(response: httpx.Response) -> str | None:
     return None if etag is None or is_encrypted else etag[1].lower()
 
 
-def _compared(part: PartFile, stated: str, response: httpx.Response) -> _OtherMd5 | None:
+def _compared(part: PartFile, stated: str, response: httpx2.Response) -> _OtherMd5 | None:
     with part.path.open("rb") as stream:
         found = hashlib.file_digest(stream, _md5).hexdigest()
     # By these, the ETag is known to be an MD5; a cache between may keep damaged bytes and send them every time.

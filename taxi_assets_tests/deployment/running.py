@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import httpx
+import httpx2
 import psutil
 import psycopg
 
@@ -130,7 +130,7 @@ class Running:
 
     def ask(self, query: str, **variables: Any) -> dict[str, Any]:
         """What GraphQL answers."""
-        answer = httpx.post(f"{self.ui}/graphql", json={"query": query, "variables": variables}, timeout=60).json()
+        answer = httpx2.post(f"{self.ui}/graphql", json={"query": query, "variables": variables}, timeout=60).json()
         assert "errors" not in answer, answer["errors"]
         return answer["data"]
 

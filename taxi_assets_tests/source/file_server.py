@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import sys
 import threading
 from collections import deque
@@ -74,10 +75,12 @@ class FileServer:
     """Serves ``files`` by path below ``address``.
 
     Each request takes the next fault of its path in ``faults_at``; where there is none, a GET takes the next of
-    ``faults`` and a HEAD the next of ``head_faults``. Without a fault it is answered well.
+    ``faults`` and a HEAD the next of ``head_faults``. Without a fault it is answered well. With a ``tls`` context it
+    speaks https. As a proxy, it answers for the whole addresses that are in ``files``.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self._scheme = "https" if tls else "http"
         self.files: dict[str, Served] = {}
         self.faults: deque[Fault] = deque()
         self.head_faults: deque[Fault] = deque()
@@ -85,11 +88,13 @@ class FileServer:
         self.requests: list[Request] = []
         self.stopping = threading.Event()
         self._server = _Server(("127.0.0.1", 0), _handler(self))
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
 
     @property
     def address(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_port}"
 
     @property
     def gets(self) -> list[Request]:
@@ -110,7 +115,7 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, request: object, client_address: object) -> None:
         # A client that closes its connection early is part of the play.
-        if not isinstance(sys.exception(), ConnectionError):
+        if not isinstance(sys.exception(), (ConnectionError, ssl.SSLError)):
             super().handle_error(request, client_address)
 
 

@@ -1,12 +1,13 @@
 """Where products come from: a web service that answers in JSON, or the project's own sample of its answer."""
 
 import json
+import time
 from importlib import resources
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import dagster as dg
-import httpx
+import httpx2
 from pydantic import Field
 
 from taxi_assets.errors import DamagedFileError, NotPublishedError, SettingsError, SourceUnavailableError
@@ -16,6 +17,7 @@ Product = dict[str, Any]
 
 _TIMEOUT_SECONDS: Final = 20.0
 _ATTEMPTS: Final = 3
+_PAUSE_SECONDS: Final = 0.5
 _CLIENT_ERROR: Final = range(400, 500)
 
 
@@ -54,11 +56,9 @@ class ProductsSource(dg.ConfigurableResource):  # type: ignore[type-arg]
         return f"{parts.scheme}://{parts.hostname}{parts.path}" if parts.hostname else SAMPLE_NAME
 
     def _answer(self) -> str:
-        transport = httpx.HTTPTransport(retries=_ATTEMPTS - 1)
         try:
-            with httpx.Client(transport=transport, timeout=_TIMEOUT_SECONDS, follow_redirects=True) as client:
-                answer = client.get(self.address)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            answer = self._ask(_ATTEMPTS)
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise SourceUnavailableError(
                 f"{self.name} did not answer ({type(error).__name__}): run again later, or set TAXI_PRODUCTS=sample."
             ) from error
@@ -72,6 +72,16 @@ class ProductsSource(dg.ConfigurableResource):  # type: ignore[type-arg]
                 "TAXI_PRODUCTS=sample."
             )
         return answer.text
+
+    def _ask(self, attempts: int) -> httpx2.Response:
+        # A transport could retry by itself, but a client that is given one does not use the environment's proxies.
+        try:
+            return httpx2.get(self.address, timeout=_TIMEOUT_SECONDS, follow_redirects=True)
+        except httpx2.TransportError:
+            if attempts <= 1:
+                raise
+        time.sleep(_PAUSE_SECONDS)
+        return self._ask(attempts - 1)
 
     def _not_products(self) -> DamagedFileError:
         return DamagedFileError(
