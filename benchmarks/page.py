@@ -84,9 +84,9 @@ def _rounds(count: int) -> str:
 
 _NOT_COVERED = (
     "Downloads over a network; several processes that load at the same time; disks slower than this machine's; months "
-    "that differ from the sample, for example with many rows that have the same id; BigQuery. The figures of Dagster "
-    "are for steps in one process, which is the project's default, and for SQLite storage, except for backfills "
-    "through the daemon, whose storage is PostgreSQL."
+    "that differ from the sample, for example with many rows that have the same id; loads into BigQuery. The figures "
+    "of Dagster are for steps in one process, which is the project's default, and for SQLite storage, except for "
+    "backfills through the daemon, whose storage is PostgreSQL."
 )
 
 

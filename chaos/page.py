@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ TITLES = {
 }
 _HEADER = ("", "tried", *(outcome.value for outcome in Outcome))
 _MOST_SHOWN = 40
+_FOLDERS = re.compile(r"(?:/[^/\s]+)*/chaos_[^\s,;:)]*")
 
 
 @dataclass(frozen=True)
@@ -129,11 +131,18 @@ _PROMISED = """
 """
 _NOT_PROMISED = """
 - A bit that is turned over in a Parquet file without page checksums, so that the file is valid and means something
-  else, can only be noticed where the server states an MD5 (an ETag of that form), or on later reads by the SHA-256 in
-  the landing zone's manifest. A CSV is protected by the checksum of gzip.
+  else, can only be noticed where the server states an MD5 (as Content-MD5, or as an object store's ETag), or on later
+  reads by the SHA-256 in the landing zone's manifest. A CSV is protected by the checksum of gzip.
+- The same damaged Parquet bytes that a server sends twice, without any checksum and with pages that have none, are
+  taken if they can be read: nothing shows that they were damaged.
+- BigQuery reads no times in nanoseconds, which some writers of Parquet have: such a month is refused by its column, and
+  loads into DuckDB and PostgreSQL.
 - DuckDB rewrites a block of 256 KB with its catalog in place at each checkpoint. A write that ends in the middle of it
   (a power cut at that moment, a limit of the file's size) damages the whole file. Nothing is lost by that, because the
   warehouse can be made again from the landing zone: see [troubleshooting](troubleshooting.md).
+- A connection to PostgreSQL that is lost without a sign ends a month's load within minutes. While an asset of the
+  user or the zones are written, that is so if the server is lost; if only the one connection is, the keepalives alone
+  notice it.
 - BigQuery is tried on an emulator, which shows what the project does and not what the service does.
 """
 
@@ -163,8 +172,8 @@ def _unprovable(report: Report) -> Iterator[str]:
     count = sum(UNPROVABLE in result.note for result in report.results)
     if count:
         yield (
-            f"{count} of the damaged Parquet files were such files: valid, with other values than before, and loaded "
-            "as all readers read them. They are counted as exact."
+            "Damaged Parquet files that were valid, with other values than before, and were loaded as all readers read "
+            f"them: {count}. They are counted as exact."
         )
         yield ""
 
@@ -182,7 +191,8 @@ def _failed(report: Report) -> Iterator[str]:
 
 
 def _cell(text: str) -> str:
-    """A text as a cell of a table."""
+    """A text as a cell of a table, without the folders of the run."""
+    text = _FOLDERS.sub("…", text)
     return " ".join(text.split()).replace("|", "\\|")[:300]
 
 

@@ -19,6 +19,9 @@ def main() -> int:
     except EmulatorError as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("\nThe emulators were stopped: run the same command again to begin anew.", file=sys.stderr)
+        return 130
     return 0
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 import tempfile
@@ -10,7 +9,9 @@ from collections.abc import Sequence
 
 from emulators.errors import EmulatorError
 from emulators.running import Emulators, running_emulators
-from taxi_assets.demo import parsed_options, run_demo
+from taxi_assets.demo import Chosen, choose, parsed_options, print_error, run_demo
+from taxi_assets.errors import TaxiAssetsError
+from taxi_assets.foreground import in_foreground
 
 _CLOUD_SETTINGS = (
     "GCP_PROJECT_ID",
@@ -20,12 +21,18 @@ _CLOUD_SETTINGS = (
     "GOOGLE_APPLICATION_CREDENTIALS",
     "STORAGE_EMULATOR_HOST",
     "BIGQUERY_EMULATOR_HOST",
+    "BIGQUERY_STORAGE_EMULATOR_HOST",
 )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the demo, and return the exit code: 0, or 1 if something failed or Google Cloud is configured."""
+    """Run the demo, and return the exit code: 0, 1 if it failed or Google Cloud is configured, 130 if interrupted."""
     options = parsed_options(arguments, "python -m emulators.demo", __doc__)
+    try:
+        chosen = choose(options)
+    except TaxiAssetsError as error:
+        print_error(error)
+        return 1
     found = [name for name in _CLOUD_SETTINGS if os.environ.get(name)]
     if found:
         print(
@@ -34,13 +41,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 1
+    return in_foreground(lambda: _on_emulators(chosen), when_interrupted="Interrupted: nothing of this demo is kept.")
+
+
+def _on_emulators(chosen: Chosen) -> int:
     try:
         # The emulators keep nothing when they end, so Dagster must not remember their months either.
         with tempfile.TemporaryDirectory(prefix="taxi_demo_gcp_") as home, running_emulators(_say) as emulators:
             os.environ.update({**emulators.variables(), "TAXI_HOME": home})
             for name in ("TAXI_LANDING", "DAGSTER_HOME", "GCP_LOCATION"):
                 os.environ.pop(name, None)
-            code = _load(options, emulators)
+            code = _load(chosen, emulators)
     except EmulatorError as error:
         print(error, file=sys.stderr)
         return 1
@@ -48,14 +59,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _load(options: argparse.Namespace, emulators: Emulators) -> int:
+def _load(chosen: Chosen, emulators: Emulators) -> int:
     _say(
         f"EMULATORS ONLY: gcp-storage-emulator at {emulators.storage} and {emulators.bigquery_name} at "
         f"{emulators.bigquery}. Nothing goes to Google Cloud, and nothing is kept."
     )
     if not _set_up():
         return 1
-    return run_demo(options, "bigquery", into="an emulator of BigQuery")
+    return run_demo(chosen, "bigquery", into="an emulator of BigQuery")
 
 
 def _set_up() -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,6 +18,9 @@ from typing import Final
 from filelock import FileLock
 
 from emulators.errors import EmulatorError
+from environments.errors import InstallationError
+from environments.installers import python_of
+from environments.making import LOCK, can_make, empty, make, version_of
 
 PYTHON_VARIABLE: Final = "TAXI_EMULATORS_PYTHON"
 """The variable that names the Python for the emulators' environment."""
@@ -75,17 +77,17 @@ class Environment:
     bigquery: BigQueryEmulator
 
 
-def environment(say: Callable[[str], None] = print) -> Environment:
+def environment(say: Callable[[str], None] | None = None) -> Environment:
     """Return the emulators' environment. It is created if it is missing or has other versions.
 
     Args:
-        say: Gets each line about the progress.
+        say: Gets each line about the progress; without it, they are shown on the standard output.
 
     Raises:
         EmulatorError: It could not be created.
     """
     FOLDER.mkdir(exist_ok=True)
-    with FileLock(FOLDER / ".lock"):
+    with FileLock(FOLDER / LOCK):
         return _installed() or _install(say)
 
 
@@ -95,60 +97,52 @@ def _installed() -> Environment | None:
     except FileNotFoundError:
         return None
     for emulator in EMULATORS:
-        if noted == _note(emulator) and _python().exists():
-            return Environment(_python(), emulator)
+        if noted == _note(emulator) and python_of(FOLDER).exists():
+            return Environment(python_of(FOLDER), emulator)
     return None
 
 
-def _install(say: Callable[[str], None]) -> Environment:
+def _install(say: Callable[[str], None] | None) -> Environment:
     reasons = []
     for emulator in EMULATORS:
         for python in _pythons(emulator):
-            say(f"Installing {_STORAGE} and {emulator.name} into {FOLDER.name} (half a minute, some 500 MB, once)")
-            reason = _try_to_install(emulator, python)
-            if reason is None:
-                return Environment(_python(), emulator)
-            say(f"{emulator.name} can't be installed with {python}: {reason}")
-            reasons.append(f"{emulator.name}: {reason}")
-    found = "; ".join(reasons) or "no Python 3.11, 3.12 or 3.13 was found"
+            try:
+                return _install_one(emulator, python, say)
+            except InstallationError as error:
+                reasons.append(f"{emulator.name} with {python}: {error}")
+                (say or print)(reasons[-1])
+    if reasons:
+        raise EmulatorError(f"The emulators could not be installed into {FOLDER}; {' '.join(reasons)}")
     raise EmulatorError(
-        f"The emulators could not be installed into {FOLDER} ({found}): name a Python 3.13 (or 3.11, 3.12) that can "
-        f"reach a package index in {PYTHON_VARIABLE}."
+        f"The emulators could not be installed into {FOLDER}, because no Python 3.11, 3.12 or 3.13 was found that can "
+        f"make environments: name one in {PYTHON_VARIABLE}."
     )
 
 
-def _try_to_install(emulator: BigQueryEmulator, python: Path) -> str | None:
-    """Install into the folder; return None if it worked, else the reason why not."""
-    for entry in FOLDER.iterdir():
-        if entry.name != ".lock":
-            shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
-    pip = [str(_python()), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    for command in (
-        [str(python), "-m", "venv", str(FOLDER)],
-        [*pip, "--constraint", str(emulator.constraints), _STORAGE, *emulator.packages],
-    ):
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-        if done.returncode != 0:
-            lines = [line for line in done.stderr.strip().splitlines() if "ERROR" in line or not done.stdout]
-            return lines[-1].strip() if lines else f"exit code {done.returncode}"
+def _install_one(emulator: BigQueryEmulator, python: Path, say: Callable[[str], None] | None) -> Environment:
+    empty(FOLDER)
+    installed = make(
+        FOLDER,
+        [_STORAGE, *emulator.packages],
+        constraints=emulator.constraints,
+        python=python,
+        what=f"{_STORAGE} and {emulator.name} (some 500 MB, once)",
+        say=say,
+    )
     (FOLDER / ".installed").write_text(_note(emulator), encoding="utf-8")
-    return None
+    return Environment(installed, emulator)
 
 
 def _note(emulator: BigQueryEmulator) -> str:
     return f"{emulator.name}\n{emulator.constraints.read_text(encoding='utf-8')}"
 
 
-def _python() -> Path:
-    return FOLDER / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-
-
 def _pythons(emulator: BigQueryEmulator) -> Iterator[Path]:
     """Pythons of the versions that the emulator was tested with, the most likely first, at most one of each version."""
     seen = set()
     for candidate in _candidates(emulator):
-        version = _version(candidate)
-        if version in emulator.pythons and version not in seen:
+        version = version_of(candidate)
+        if version in emulator.pythons and version not in seen and can_make(candidate):
             seen.add(version)
             yield candidate
 
@@ -163,14 +157,3 @@ def _candidates(emulator: BigQueryEmulator) -> Iterator[Path]:
         if found := shutil.which(f"python{major}.{minor}"):
             yield Path(found)
         yield from sorted(pyenv.glob(f"{major}.{minor}*/bin/python"), reverse=True)
-
-
-def _version(python: Path) -> tuple[int, int] | None:
-    """The version of a Python, or None if it can't create virtual environments."""
-    code = "import ensurepip, sys, venv; print(*sys.version_info[:2])"
-    try:
-        done = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    major, minor = done.stdout.split()
-    return int(major), int(minor)

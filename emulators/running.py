@@ -38,12 +38,14 @@ class Emulators:
     Attributes:
         storage: Address of the emulator of Cloud Storage, ``http://127.0.0.1:<port>``.
         bigquery: Address of the emulator of BigQuery.
+        bigquery_storage: ``host:port`` of its Storage Read API; empty if it has none.
         bigquery_name: ``local-bigquery`` or ``bqemulator``, which differs more from the service.
         objects: Folder with a folder for each bucket.
     """
 
     storage: str
     bigquery: str
+    bigquery_storage: str
     bigquery_name: str
     objects: Path
 
@@ -52,6 +54,7 @@ class Emulators:
         return {
             "STORAGE_EMULATOR_HOST": self.storage,
             "BIGQUERY_EMULATOR_HOST": self.bigquery,
+            "BIGQUERY_STORAGE_EMULATOR_HOST": self.bigquery_storage,
             "GCP_PROJECT_ID": PROJECT,
             "GCP_BUCKET_NAME": BUCKET,
             "GCP_DATASET": DATASET,
@@ -59,11 +62,11 @@ class Emulators:
 
 
 @contextmanager
-def running_emulators(say: Callable[[str], None] = print) -> Iterator[Emulators]:
+def running_emulators(say: Callable[[str], None] | None = None) -> Iterator[Emulators]:
     """Run both emulators, empty, for the length of the block. They end with this process, however it ends.
 
     Args:
-        say: Gets each line about the progress.
+        say: Gets each line about the progress; without it, they are shown on the standard output.
 
     Raises:
         EmulatorError: They can't be installed, or do not start.
@@ -94,6 +97,7 @@ def running_emulators(say: Callable[[str], None] = print) -> Iterator[Emulators]
         yield Emulators(
             storage=f"http://127.0.0.1:{storage['port']}",
             bigquery=f"http://127.0.0.1:{bigquery['port']}",
+            bigquery_storage=f"127.0.0.1:{bigquery['grpc_port']}" if "grpc_port" in bigquery else "",
             bigquery_name=installed.bigquery.name,
             objects=objects,
         )

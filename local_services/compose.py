@@ -29,6 +29,7 @@ class Service:
         name: Its name, which is also its host name among containers.
         command: The command with its arguments; empty if it is the image's own.
         environment: Its environment variables, with the user's settings filled in.
+        set_by: For each of these that a setting fills in, the name of that setting.
         starts_after: Names of the services that must be healthy first.
         port: The port that it listens on, if a setting gives it.
         port_variable: The name of that setting.
@@ -37,6 +38,7 @@ class Service:
     name: str
     command: Sequence[str]
     environment: Mapping[str, str]
+    set_by: Mapping[str, str]
     starts_after: frozenset[str]
     port: int | None
     port_variable: str | None
@@ -69,6 +71,7 @@ def _service(name: str, fields: Mapping[str, Any], variables: Mapping[str, str])
         name=name,
         command=tuple(fields.get("command", ())),
         environment={key: filled_in(value, variables) for key, value in written.items()},
+        set_by={key: names[0] for key, value in written.items() if (names := _variables_in(value))},
         starts_after=frozenset(fields.get("depends_on", {})),
         port=_port(port, variables) if port else None,
         port_variable=_variables_in(port)[0] if port else None,

@@ -26,6 +26,7 @@ from local_services.postgres import (
     server_account,
     server_command,
 )
+from taxi_assets.deployment.health import code_server_answers, daemons_report, webserver_answers
 
 _STOP_SECONDS: Final = 30.0
 
@@ -163,7 +164,7 @@ class CodeServer(DagsterService):
 
     @override
     def is_healthy(self) -> bool:
-        return health.code_server_answers(int(self.environment["DAGSTER_GRPC_PORT"]))
+        return code_server_answers(self.environment)
 
 
 class Webserver(DagsterService):
@@ -181,7 +182,7 @@ class Webserver(DagsterService):
 
     @override
     def is_healthy(self) -> bool:
-        return health.webserver_answers(int(self.environment["DAGSTER_WEBSERVER_PORT"]))
+        return webserver_answers(self.environment)
 
 
 class Daemon(DagsterService):
@@ -194,4 +195,4 @@ class Daemon(DagsterService):
 
     @override
     def is_healthy(self) -> bool:
-        return health.daemons_are_well(int(self.environment["TAXI_UI_PORT"]))
+        return daemons_report(self.environment)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import dagster as dg
 
+from taxi_assets import settings
 from taxi_assets.assets.definitions import trip_definitions
 from taxi_assets.automation.definitions import automation_definitions
 from taxi_assets.dagster_errors import RETRIES
@@ -21,6 +22,7 @@ from taxi_assets.warehouses.kind import WarehouseKind
 
 _OWNERS: Final = ("team:taxi-data",)
 _CODE_VERSION: Final = "1"
+_OWN_FOLDER: Final = settings.PROJECT_FOLDER / "taxi_assets" / "defs"
 _NO_GROUP: Final = "default"
 """Dagster's name for the group of an asset that names none."""
 
@@ -32,7 +34,7 @@ def build_definitions(
     loggers: Mapping[str, dg.LoggerDefinition] | None = None,
     retries: dg.RetryPolicy = RETRIES,
 ) -> dg.Definitions:
-    """All assets, checks, jobs, schedules, sensors and resources.
+    """All assets, checks, jobs, schedules, sensors and resources, with those in the folder ``defs``.
 
     Args:
         warehouses: The warehouses to include; unless given, those that are configured by settings.
@@ -49,6 +51,7 @@ def build_definitions(
             report_definitions(included),
             dbt_definitions(included),
             getting_started_definitions(),
+            _own_definitions(),
         ).map_asset_specs(func=_with_defaults)
         return dg.Definitions(
             assets=whole.assets,
@@ -60,7 +63,18 @@ def build_definitions(
             loggers=loggers,
             # A step of these assets takes seconds, and a process of its own would cost as much again.
             executor=dg.in_process_executor,
+            metadata=whole.metadata,
+            component_tree=whole.component_tree,
         )
+
+
+def _own_definitions() -> dg.Definitions:
+    """What the user has put into the folder ``defs``."""
+    files = {path.name for path in _OWN_FOLDER.glob("*")}
+    if files <= {"__init__.py", "__pycache__"}:
+        # Dagster would import every library that has components, which takes each command two seconds.
+        return dg.Definitions()
+    return dg.load_from_defs_folder(path_within_project=settings.PROJECT_FOLDER)
 
 
 def _with_defaults(spec: dg.AssetSpec) -> dg.AssetSpec:

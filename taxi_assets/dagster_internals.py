@@ -26,13 +26,20 @@ from dagster._core.execution.backfill import BulkActionStatus
 # What a run launcher answers when Dagster asks it about a run.
 from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
 
+# The tag of a run that a code server has started.
+from dagster._core.storage.tags import GRPC_INFO_TAG as CODE_SERVER_TAG
+
 # The question to a code server whether it has a run.
 from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionResult
 
 # How dagster.yaml reaches a storage class. Only its type is needed.
 from dagster._serdes import ConfigurableClassData
 
+# Whether the process has been asked to end, while Dagster holds the signal back.
+from dagster._utils.interrupts import check_captured_interrupt
+
 __all__ = [
+    "CODE_SERVER_TAG",
     "AssetGraph",
     "BulkActionStatus",
     "CheckRunHealthResult",
@@ -41,21 +48,27 @@ __all__ = [
     "DagsterUserCodeUnreachableError",
     "UnresolvedAssetJobDefinition",
     "WorkerStatus",
+    "check_captured_interrupt",
     "code_server_has_run",
     "postgres_options",
 ]
 
 
-def code_server_has_run(client: Any, run_id: str) -> bool:
+def code_server_has_run(host: str, port: int, run_id: str) -> bool:
     """Ask a code server whether a run is one of its processes.
 
     Args:
-        client: Dagster's client of the code server. Its class would import gRPC, which costs every command 30 ms.
+        host: The code server's host.
+        port: Its port.
         run_id: The run.
 
     Raises:
         DagsterUserCodeUnreachableError: The code server does not answer.
     """
+    # It imports gRPC, which would cost every command 30 ms.
+    from dagster._grpc.client import DagsterGrpcClient  # noqa: PLC0415
+
+    client = DagsterGrpcClient(host=host, port=port)
     answer = client.can_cancel_execution(CanCancelExecutionRequest(run_id=run_id))
     return bool(cast("Any", dg.deserialize_value(answer, CanCancelExecutionResult)).can_cancel)
 

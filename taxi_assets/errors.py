@@ -11,6 +11,9 @@ class TaxiAssetsError(Exception):
 
     is_transient = False
 
+    has_never_worked = False
+    """Whether an address has not answered this process at all, so that a retry a little later is not worth it."""
+
     refused_version = ""
     """Digest of the version of the source's file that can't be landed, where the failure is about one."""
 
@@ -37,6 +40,12 @@ class SourceUnavailableError(TaxiAssetsError):
     is_transient = True
 
 
+class SourceUnreachableError(SourceUnavailableError):
+    """The source's address is not known or refuses connections, and has never answered in this process."""
+
+    has_never_worked = True
+
+
 class DamagedFileError(TaxiAssetsError):
     """The received file is damaged: truncated, corrupted, not gzip, a web page, empty, or not the published bytes."""
 
@@ -51,6 +60,12 @@ class LandingError(TaxiAssetsError):
 
 class NotLandedError(LandingError):
     """The landing zone does not have the file: it never landed, or was purged."""
+
+
+class FileReplacedError(LandingError):
+    """A file in the landing zone was replaced by another run while it was read."""
+
+    is_transient = True
 
 
 class LandingInterruptedError(LandingError):
@@ -75,6 +90,14 @@ class NoSuchTableError(WarehouseError):
     """The warehouse has no such table, because no asset has created it yet."""
 
 
+class NothingToRemoveError(WarehouseError):
+    """The warehouse does not have the month that is to be removed."""
+
+
+class OtherRowsError(WarehouseError):
+    """The month that is to be removed has other rows than those that were meant."""
+
+
 class WarehouseBusyError(WarehouseError):
     """Another program held the warehouse for longer than the waiting time that is set."""
 
@@ -85,6 +108,12 @@ class WarehouseUnavailableError(WarehouseError):
     """The warehouse or the network did not answer, or the warehouse is temporarily unable to work."""
 
     is_transient = True
+
+
+class WarehouseUnreachableError(WarehouseUnavailableError):
+    """The warehouse's address is not known or refuses connections, and has never answered in this process."""
+
+    has_never_worked = True
 
 
 class DbtError(TaxiAssetsError):

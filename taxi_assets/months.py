@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -80,6 +81,27 @@ def months_from(first: Month, last: Month) -> list[Month]:
         months.append(first)
         first = first.next()
     return months
+
+
+def month_ranges(months: Iterable[Month], longest: int | None = None) -> Sequence[Sequence[Month]]:
+    """The months in their order, as ranges without gaps, none of them longer than ``longest``."""
+    found: list[list[Month]] = []
+    for month in sorted(months):
+        if found and found[-1][-1].next() == month and len(found[-1]) != longest:
+            found[-1].append(month)
+        else:
+            found.append([month])
+    return found
+
+
+def title_of_range(months: Sequence[Month]) -> str:
+    """A range without gaps as it is written on the command line: ``2019-01...2019-03``, or ``2019-01``."""
+    return f"{months[0]}...{months[-1]}" if len(months) > 1 else str(months[0])
+
+
+def ranges_in_words(months: Iterable[Month]) -> str:
+    """The months as their ranges without gaps: ``2019-01...2019-03, 2019-05``."""
+    return ", ".join(title_of_range(found) for found in month_ranges(months))
 
 
 def parse_month_range(text: str) -> list[Month]:

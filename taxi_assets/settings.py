@@ -1,21 +1,22 @@
 """Every setting: the environment variable, its meaning, its default, and the function that reads it.
 
 ``SETTINGS`` is the table in ``docs/guide.md``. No other module of the package reads an environment variable by its
-name. Values that may hold a password are passed on by the variable's name (``dg.EnvVar``), so that they never enter
-Dagster's configuration.
+name, except for those of Dagster's services, which docker-compose.yml sets (``deployment/health.py``). Values that may
+hold a password are passed on by the variable's name (``dg.EnvVar``), so that they never enter Dagster's configuration.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
-
-import dagster as dg
+from typing import TYPE_CHECKING, Any, Final
 
 from taxi_assets.errors import SettingsError
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 PROJECT_FOLDER: Final = Path(__file__).resolve().parents[1]
 """The project's folder, where the package is used from a checkout."""
@@ -45,7 +46,14 @@ class Setting:
 
     def by_name(self) -> dg.EnvVar | None:
         """The variable's name, for a value that Dagster reads when it is needed; None where it is not set."""
-        return dg.EnvVar(self.name) if self.read() else None
+        return _env_var(self.name) if self.read() else None
+
+
+def _env_var(name: str) -> dg.EnvVar:
+    # `make status` and the supervisor of `make up` need no Dagster, which takes almost two seconds to import.
+    import dagster as dg  # noqa: PLC0415
+
+    return dg.EnvVar(name)
 
 
 HOME: Final = Setting(
@@ -57,6 +65,11 @@ SOURCE: Final = Setting(
     "`release` (the published CSV files over HTTPS, until 2021-07), `feed` (the official Parquet files, every month), "
     "`auto` (the release up to its last month, then the feed), `sample` (generated on this machine), a folder, or a "
     "base URL",
+)
+TAXIS: Final = Setting(
+    "TAXI_TAXIS",
+    "`green,yellow`",
+    "the taxis that are loaded and reported on, with commas between them: `green`, `yellow`, `fhv`, `fhvhv`",
 )
 FEED: Final = Setting("TAXI_FEED_URL", "the official one", "base address or folder of the feed")
 LANDING: Final = Setting(
@@ -99,7 +112,7 @@ GCP_LOCATION: Final = Setting("GCP_LOCATION", "`US`", "location of the bucket, t
 GCP_BUCKET: Final = Setting("GCP_BUCKET_NAME", "none", "bucket that raw files are kept in, required with a project")
 GCP_DATASET: Final = Setting("GCP_DATASET", "none", "dataset that tables are kept in, required with a project")
 GCP_CREDENTIALS: Final = Setting(
-    "GCP_CREDS", "Application Default Credentials", "path of a key file, or the key's JSON; a secret"
+    "GCP_CREDS", "Application Default Credentials", "path of a JSON key file, or that JSON; a secret"
 )
 GCP_MAXIMUM_BYTES_BILLED: Final = Setting(
     "TAXI_GCP_MAXIMUM_BYTES_BILLED",
@@ -111,6 +124,9 @@ GCP_KEEP_TABLES: Final = Setting(
 )
 STORAGE_EMULATOR: Final = Setting("STORAGE_EMULATOR_HOST", "none", "address of an emulator of Cloud Storage")
 BIGQUERY_EMULATOR: Final = Setting("BIGQUERY_EMULATOR_HOST", "none", "address of an emulator of BigQuery")
+BIGQUERY_STORAGE_EMULATOR: Final = Setting(
+    "BIGQUERY_STORAGE_EMULATOR_HOST", "none", "`host:port` of an emulator of BigQuery's Storage Read API (gRPC)"
+)
 
 DBT: Final = Setting(
     "TAXI_DBT",
@@ -129,6 +145,7 @@ SETTINGS: Final[Mapping[str, tuple[Setting, ...]]] = {
     "Trips": (
         HOME,
         SOURCE,
+        TAXIS,
         FEED,
         LANDING,
         KEEP_RAW,
@@ -158,6 +175,7 @@ SETTINGS: Final[Mapping[str, tuple[Setting, ...]]] = {
         GCP_KEEP_TABLES,
         STORAGE_EMULATOR,
         BIGQUERY_EMULATOR,
+        BIGQUERY_STORAGE_EMULATOR,
     ),
     "dbt": (DBT, DBT_GIT_URL, DBT_GIT_BRANCH, DBT_GIT_FOLDER),
     "Getting started": (PRODUCTS,),
@@ -170,9 +188,16 @@ RELEASE_NAME: Final = "release"
 SAMPLE_NAME: Final = "sample"
 """``TAXI_SOURCE`` for the project's own sample."""
 
-CONTINUING_SOURCES: Final = frozenset({"feed", "auto"})
+FEED_NAME: Final = "feed"
+"""``TAXI_SOURCE`` for the official feed."""
+
+RELEASE_AND_FEED_NAME: Final = "auto"
+"""``TAXI_SOURCE`` for the release where it has a month, and the feed for all others."""
+
+CONTINUING_SOURCES: Final = frozenset({FEED_NAME, RELEASE_AND_FEED_NAME})
 """``TAXI_SOURCE`` for a source that gets a new month every month."""
 
+DEFAULT_TAXIS: Final = ("green", "yellow")
 DEFAULT_GCP_LOCATION: Final = "US"
 DEFAULT_MAXIMUM_BYTES_BILLED: Final = 100 * 1024**3
 
@@ -195,6 +220,28 @@ def dagster_home() -> Path | None:
 def source() -> str | dg.EnvVar:
     """The address of the source."""
     return SOURCE.by_name() or RELEASE_NAME
+
+
+def source_name() -> str:
+    """What the source is called in TAXI_SOURCE: ``release``, ``feed``, ``auto``, ``sample``, a folder or an address."""
+    return SOURCE.read() or RELEASE_NAME
+
+
+def taxis() -> Sequence[str]:
+    """The names of the taxis that are loaded and reported on.
+
+    Raises:
+        SettingsError: TAXI_TAXIS is set and names none.
+    """
+    value = os.environ.get(TAXIS.name)
+    if value is None:
+        return DEFAULT_TAXIS
+    names = [name for word in value.split(",") if (name := word.strip())]
+    if not names:
+        raise SettingsError(
+            f"{TAXIS} names no taxi: set it to one or more, such as {','.join(DEFAULT_TAXIS)}, or unset it."
+        )
+    return names
 
 
 def source_continues() -> bool:
@@ -283,7 +330,7 @@ def postgres_fields() -> Mapping[str, Any]:
         "sslmode": POSTGRES_SSLMODE,
         "schema_name": POSTGRES_SCHEMA,
     }
-    return {field: dg.EnvVar(setting.name) for field, setting in variables.items() if setting.read()}
+    return {field: _env_var(setting.name) for field, setting in variables.items() if setting.read()}
 
 
 def gcp_is_configured() -> bool:
@@ -315,6 +362,7 @@ def bigquery_fields() -> Mapping[str, Any]:
         **gcp_fields(),
         "dataset": GCP_DATASET.read() or None,
         "endpoint": _endpoint(BIGQUERY_EMULATOR),
+        "storage_endpoint": BIGQUERY_STORAGE_EMULATOR.read() or None,
         "maximum_bytes_billed": _maximum_bytes_billed(),
     }
 

@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 
 def listed(names: Sequence[str]) -> str:
     """The names as a sentence lists them: ``a``, ``a and b``, ``a, b and c``."""
     *most, last = names
     return f"{', '.join(most)} and {last}" if most else last
+
+
+def without_repetitions(failures: Iterable[str]) -> Sequence[str]:
+    """Descriptions of failures, each once, without those that say of months only what another one says in general.
+
+    A description is a sentence, or a heading with a line for each cause; a line names its months and asset before the
+    sentence.
+    """
+    distinct = list(dict.fromkeys(failures))
+    return [
+        text
+        for text in distinct
+        if not all(any(line.endswith(f": {other}") for other in distinct) for line in _causes(text))
+    ]
+
+
+def _causes(text: str) -> Sequence[str]:
+    lines = text.splitlines()
+    return lines[1:] if len(lines) > 1 and lines[0].endswith(":") else lines

@@ -13,6 +13,10 @@ MADE_TAXI = PROJECT / "taxi_assets_tests" / "limousine.toml"
 """The definition of a taxi that the package does not have."""
 
 
+WITHOUT_DBT = {"TAXI_DBT": "not wanted here"}
+"""The setting of tests that are not about dbt: without its models, the graph loads a second faster in each process."""
+
+
 def _real_data() -> Path | None:
     """The folder that holds ``source/<taxi>/<file>``: ``shared/data`` beside the project or one of its parents."""
     if "TAXI_TEST_DATA" in os.environ:

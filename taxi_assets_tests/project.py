@@ -23,6 +23,9 @@ from taxi_assets.warehouses.duckdb.io_manager import DuckDBIOManager
 from taxi_assets.warehouses.duckdb.warehouse import DuckDBWarehouse
 from taxi_assets.warehouses.kind import WarehouseKind
 from taxi_assets_tests.csv_files import Trip, put_trips
+from taxi_assets_tests.migrations import read_migrations_once
+
+read_migrations_once()
 
 GREEN = get_taxi("green")
 YELLOW = get_taxi("yellow")
@@ -50,9 +53,9 @@ class Outcome:
 
     @property
     def error(self) -> str:
-        """Whole text of the one step's failure, for failures of Dagster's own making too."""
+        """Whole text of the one step's failure, for failures of Dagster's own making too, and of its causes."""
         (event,) = [event for event in self.result.all_events if event.is_step_failure]
-        return event.step_failure_data.error_display_string
+        return f"{event.step_failure_data.error_display_string}\n{self.log}"
 
     @property
     def log(self) -> str:
@@ -103,6 +106,13 @@ class Project:
     def put(self, trips: Sequence[Trip], month: Month = JANUARY, taxi: Taxi = GREEN) -> Path:
         """Put a month's file in the source."""
         return put_trips(self.source, taxi, month, trips)
+
+    def put_zones(self, count: int = 265) -> None:
+        """Put a list of zones in the source."""
+        path = self.source / "misc" / "taxi_zone_lookup.csv"
+        path.parent.mkdir(exist_ok=True)
+        lines = [f'{number},"Borough {number % 5}","Zone {number}","Boro Zone"' for number in range(1, count + 1)]
+        path.write_text("\n".join(['"LocationID","Borough","Zone","service_zone"', *lines, ""]))
 
     def warehouse(self, **settings: Any) -> DuckDBWarehouse:
         return DuckDBWarehouse(database=str(self.database), **settings)

@@ -26,7 +26,7 @@ from emulators.environment import environment
 from emulators.errors import EmulatorError
 from emulators.running import Emulators, running_emulators
 from taxi_assets_tests.gcp.project import GcpProject
-from taxi_assets_tests.paths import MADE_TAXI, PROJECT
+from taxi_assets_tests.paths import MADE_TAXI, PROJECT, WITHOUT_DBT
 from taxi_assets_tests.postgres.conftest import schema_of_ones_own, server_url  # noqa: F401 - a fixture
 
 pytestmark = pytest.mark.xdist_group("a taxi is one file")
@@ -55,7 +55,7 @@ class Copy:
         done = subprocess.run(
             [sys.executable, "-m", *command],
             cwd=self.folder,
-            env={**kept, **ours, "COLUMNS": "200", **self.variables, **variables},
+            env={**kept, **ours, "COLUMNS": "200", **WITHOUT_DBT, **self.variables, **variables},
             capture_output=True,
             text=True,
             check=False,
@@ -124,7 +124,12 @@ def loaded(
     """Both months of the taxi's sample in all warehouses, and the names of these."""
     home = tmp_path_factory.mktemp("home")
     # The emulator can't make tables for two months at once.
-    variables = {"TAXI_SOURCE": "sample", "TAXI_POSTGRES_URL": server_url, "TAXI_MONTHS_AT_ONCE": "1"}
+    variables = {
+        "TAXI_SOURCE": "sample",
+        "TAXI_TAXIS": "limousine",
+        "TAXI_POSTGRES_URL": server_url,
+        "TAXI_MONTHS_AT_ONCE": "1",
+    }
     warehouses = ["duckdb", "postgres"]
     if google is not None:
         project = GcpProject(tmp_path_factory.mktemp("google"), google)
@@ -152,10 +157,10 @@ def pages(warehouses: list[str]) -> list[str]:
 
 
 def test_the_demo_loads_it_beside_the_others_and_names_it(package: Path, tmp_path: Path) -> None:
-    copy = copy_at(package, tmp_path)
+    copy = copy_at(package, tmp_path, TAXI_TAXIS="green,limousine,yellow")
     output = copy.run("taxi_assets.demo")
-    # Without a choice of months, those are loaded that all taxis have.
-    assert "Loading 2019-03 to 2019-04 of green, limousine and yellow from sample into" in output
+    # Without a choice of months, those are loaded that all of them have.
+    assert "Loading 2019-03 to 2019-04 of green, limousine and yellow from sample (" in output
     assert "(tables green_tripdata, limousine_tripdata, yellow_tripdata and taxi_zones)" in output
     assert "make demo SOURCE=release MONTHS=2019-03...2019-04" in output
     rows = dict(copy.rows("SELECT filename, count(*) FROM limousine_tripdata GROUP BY ALL"))
@@ -204,7 +209,7 @@ def test_a_report_of_nothing_else_has_no_figures_about_amounts(loaded: tuple[Cop
         )
         facts = table_of(page)
         assert (facts["trips"], facts["zones with pickups"]) == ([f"{trips:,}"], [f"{zones:,}"])
-        assert table_of(page, "completeness")["2019-03"] == ["limousine", f"{trips:,}", "unknown"]
+        assert table_of(page, "completeness")["2019-03"] == ["limousine", f"{trips:,}", "sample month, not compared"]
 
 
 def test_a_month_of_the_feed_may_spell_its_columns_in_another_way(

@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 
 from taxi_assets.build import build_definitions
-from taxi_assets.taxis import all_taxis
+from taxi_assets.taxis import chosen_taxis
 from taxi_assets.warehouses import all_warehouses, configured_warehouses
 
 DEFINITIONS = build_definitions()
@@ -50,7 +50,7 @@ def test_what_is_not_configured_is_not_imported() -> None:
 
 
 def test_asset_keys_read_like_what_they_are() -> None:
-    taxis = all_taxis()
+    taxis = chosen_taxis()
     expected = {"raw/taxi_zones", "duckdb/taxi_zones"}
     for taxi in taxis:
         expected |= {f"raw/{taxi}_tripdata", f"duckdb/{taxi}_tripdata_month", f"duckdb/{taxi}_tripdata"}

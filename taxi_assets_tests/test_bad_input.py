@@ -305,7 +305,7 @@ def test_a_single_month_is_a_range_of_one():
 
 
 def test_an_unknown_taxi_is_refused_with_the_known_ones():
-    with pytest.raises(UnknownTaxiOrMonthError, match="no taxi called “purple”: choose from green, yellow"):
+    with pytest.raises(UnknownTaxiOrMonthError, match="no taxi called “purple”: choose from fhv, fhvhv, green, yellow"):
         get_taxi("purple")
 
 

@@ -6,7 +6,8 @@ import logging
 import re
 import threading
 import time
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import pytest
 from taxi_assets.errors import WarehouseError
 from taxi_assets.source.raw_files import trip_file
 from taxi_assets.taxis import Taxi
+from taxi_assets.trips import staging
 from taxi_assets.warehouses.duckdb.warehouse import DuckDBWarehouse
 from taxi_assets_tests.csv_files import made_trips, put_sample
 from taxi_assets_tests.project import APRIL, FEBRUARY, GREEN, JANUARY, MARCH, YELLOW, Project, processes
@@ -80,6 +82,36 @@ class Holder:
     def let_go(self) -> None:
         self._mine.send("let go")
         self._process.join()
+
+
+WAITING = re.compile(r"Waiting for (\S+), which is in use by (.+) \(")
+
+
+@contextmanager
+def when_logged(project: Project, message: re.Pattern[str], act: Callable[[], None]) -> Iterator[None]:
+    """Act as soon as a run of the project has logged such a message; without one, at the end."""
+    is_over = threading.Event()
+
+    def has_come() -> bool:
+        records = project.instance.get_run_records()
+        return any(
+            message.search(entry.user_message)
+            for record in records
+            for entry in project.instance.all_logs(record.dagster_run.run_id)
+        )
+
+    def watch() -> None:
+        while not (is_over.wait(0.05) or has_come()):
+            continue
+        act()
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        watcher.join()
 
 
 def load_at_once(project: Project, *loads: tuple[str, Taxi]) -> list[str]:
@@ -184,12 +216,10 @@ def test_runs_at_once_in_threads_of_one_process_all_succeed(
 def test_a_load_waits_for_a_reader_and_says_so(loaded: Project):
     loaded.put(made_trips(GREEN, JANUARY, 70))
     holder = Holder(loaded)
-    timer = threading.Timer(1.4, holder.let_go)
-    timer.start()
-    outcome = loaded.run()
-    timer.join()
+    with when_logged(loaded, WAITING, holder.let_go):
+        outcome = loaded.run()
     assert outcome.success
-    waiting = re.search(r"Waiting for (\S+), which is in use by (.+) \(", outcome.log)
+    waiting = WAITING.search(outcome.log)
     assert waiting is not None
     assert waiting[1] == str(loaded.database)
     assert "python" in waiting[2]
@@ -226,23 +256,25 @@ def test_a_load_that_waited_in_vain_does_not_wait_again(loaded: Project):
             openings.append(arguments)
             return super().connect(*arguments, **names)
 
-    landed = loaded.trip_source().landing_zone().landed(trip_file(GREEN, JANUARY))
+    current = loaded.trip_source().current(trip_file(GREEN, JANUARY))
     holder = Holder(loaded)
     with pytest.raises(WarehouseError, match="was in use by"):
-        Counting(database=str(loaded.database), lock_wait_seconds=0).load_month(GREEN, JANUARY, landed, LOG)
+        Counting(database=str(loaded.database), lock_wait_seconds=0).load_month(GREEN, JANUARY, current, LOG)
     holder.let_go()
     assert len(openings) == 1
 
 
 def test_a_reader_in_the_same_process_sees_whole_months_while_they_are_replaced(loaded: Project):
     """DuckDB gives a reader the state before or after a merge, never one between its statements."""
-    seen = set()
+    seen, months = set(), set()
     done = threading.Event()
 
     def read() -> None:
         with loaded.warehouse().get_connection() as connection:
             while not done.is_set():
                 seen.add(connection.execute("SELECT count(*), sum(tip_amount) FROM green_tripdata").fetchall()[0])
+                months.update(connection.execute("SELECT count(*) FROM green_tripdata_2019_01").fetchall()[0])
+            months.add("to the end")
 
     reader = threading.Thread(target=read)
     reader.start()
@@ -253,6 +285,8 @@ def test_a_reader_in_the_same_process_sees_whole_months_while_they_are_replaced(
     reader.join()
     february = 30
     assert seen <= {(120, 30 + february), *((160 - tip, (100 - tip) * tip + february) for tip in (1, 2, 3))}
+    assert "to the end" in months
+    assert months <= {60, 99, 98, 97, "to the end"}
 
 
 def test_threads_of_several_processes_open_the_file_in_turn(loaded: Project):
@@ -262,3 +296,45 @@ def test_threads_of_several_processes_open_the_file_in_turn(loaded: Project):
     assert _come_and_go(loaded.database, 5.0) == []
     assert mine.recv() == []
     other.join()
+
+
+def test_a_file_that_is_replaced_while_it_is_loaded_is_loaded_again(loaded: Project, monkeypatch: pytest.MonkeyPatch):
+    """Another run lands a corrected month between two statements of the load."""
+    loaded.put(made_trips(GREEN, JANUARY, 70))
+    assert loaded.run(stages=("raw",)).success
+    transaction, landed = staging.transaction, []
+
+    @contextmanager
+    def then_replaced(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+        with transaction(connection):
+            yield
+        if not landed:
+            loaded.put(made_trips(GREEN, JANUARY, 80))
+            landed.append(Project(loaded.folder).run(stages=("raw",)))
+
+    monkeypatch.setattr(staging, "transaction", then_replaced)
+    outcome = loaded.run(stages=("month", "main"))
+    assert landed[0].success
+    assert outcome.success, outcome.error
+    assert "was replaced while it was read: reading it again" in outcome.log
+    assert len(loaded.rows("green_tripdata_2019_01")) == 80
+
+
+def test_a_raw_file_that_is_not_merged_yet_is_not_purged(loaded: Project, monkeypatch: pytest.MonkeyPatch):
+    """Another run lands a corrected month while the one before is merged."""
+    loaded.put(made_trips(GREEN, JANUARY, 70))
+    merge = DuckDBWarehouse.merge_month
+
+    def then_replaced(*arguments: Any) -> Any:
+        merged = merge(*arguments)
+        loaded.put(made_trips(GREEN, JANUARY, 80))
+        assert Project(loaded.folder).run(stages=("raw",), checks=False).success
+        return merged
+
+    monkeypatch.setattr(DuckDBWarehouse, "merge_month", then_replaced)
+    outcome = loaded.run(keep_raw_files=False, checks=False)
+    assert outcome.success, outcome.error
+    assert "is kept, because another one has landed" in outcome.log
+    monkeypatch.undo()
+    assert loaded.run(stages=("month", "main"), checks=False).success
+    assert len(loaded.rows("green_tripdata_2019_01")) == 80

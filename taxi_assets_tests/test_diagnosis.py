@@ -28,6 +28,73 @@ from taxi_assets_tests.project import GREEN, JANUARY
 REFUSED = duckdb.ConversionException("DuckDB's own words")
 
 
+FITTING_NUMBERS = [
+    *["", "0", "-0.0", "+5", " 5 ", "5.", ".5", "1e2", "1E-2", "9999999999.9999", "0.10000", "0.30000000000000004"],
+    *[
+        "5.00000000000000000000",
+        "000000000000000000005",
+        "0e5",
+        "1234567890.1235",
+        "8.800000000000001",
+        "2E+000001",
+    ],
+    *["17.999999999999996", "-0.30000000000000004e0", "0.00009999999999999999", "999999.1000000001"],
+]
+"""Texts that are numbers of a column of amounts."""
+REFUSED_TEXTS = [
+    ("fare_amount", "5,"),
+    ("fare_amount", "."),
+    ("fare_amount", "\N{ARABIC-INDIC DIGIT FIVE}"),
+    ("lpep_pickup_datetime", "2019-01-0\N{ARABIC-INDIC DIGIT FIVE} 00:00:00"),
+    ("fare_amount", "--5"),
+    ("fare_amount", "5 5"),
+    ("fare_amount", "1e"),
+    ("fare_amount", "-inf"),
+    ("fare_amount", "10000000000.0"),
+    ("fare_amount", "0.00001"),
+    ("fare_amount", "0.30000000001"),
+    ("fare_amount", "1e-5"),
+    ("trip_type", "2147483648"),
+    ("trip_type", "1e-1"),
+    ("lpep_pickup_datetime", "2019-02-29 00:00:00"),
+    ("lpep_pickup_datetime", "2019-01-01 00:00:60"),
+    ("lpep_pickup_datetime", "2019-1-1 00:00:00"),
+    ("lpep_pickup_datetime", " 2019-01-01 00:00:00"),
+    ("lpep_pickup_datetime", "2019-01-01 00:00:00+00"),
+    ("lpep_pickup_datetime", "infinity"),
+    ("lpep_pickup_datetime", "0000-01-01 00:00:00"),
+    ("lpep_pickup_datetime", "10000-01-01 00:00:00"),
+    ("fare_amount", "+-5"),
+    ("fare_amount", "\t5"),
+    ("fare_amount", "5\f"),
+    ("fare_amount", "\v5"),
+    ("fare_amount", "1_000"),
+    ("fare_amount", "1e-400"),
+    ("fare_amount", "-1e-30"),
+    ("fare_amount", "1e1000000000000"),
+    ("fare_amount", "0e1000"),
+    ("fare_amount", "5.0000000000000000001"),
+    ("fare_amount", "1234567890.12345"),
+    ("fare_amount", "1234567890.1234001"),
+    ("fare_amount", "100000000.12345"),
+    ("fare_amount", "9999999999.99999"),
+    ("fare_amount", "9999999999.999999"),
+    ("fare_amount", "1000000.1000000001"),
+    ("fare_amount", "98765.4321000001"),
+    ("fare_amount", "8.80000000000001"),
+    ("fare_amount", "0.999999999999999"),
+    ("fare_amount", "4.440892098500626e-16"),
+    ("trip_type", "5.0000000000000000001"),
+    ("trip_type", "1.0000000000000002"),
+    ("trip_type", "2147483647.0000000001"),
+    ("trip_type", "1e-400"),
+    ("store_and_fwd_flag", "N\0"),
+    ("store_and_fwd_flag", "N\t"),
+    ("store_and_fwd_flag", "\u0085"),
+]
+"""Columns, and texts that they can't hold unchanged."""
+
+
 def landed(path: Path, rows: int = 3, header: tuple[str, ...] = GREEN.header) -> LandedFile:
     """The file as one that has landed; the facts that only the landing zone needs are left empty."""
     return LandedFile(path, "folder", FileVersion(None), path.stat().st_size, "", 0, rows, header)
@@ -53,21 +120,7 @@ def test_problems_come_in_the_order_of_lines_and_columns(tmp_path: Path):
     ]
 
 
-@pytest.mark.parametrize(
-    "value",
-    [
-        *["", "0", "-0.0", "+5", " 5 ", "5.", ".5", "1e2", "1E-2", "9999999999.9999", "0.10000", "0.30000000000000004"],
-        *[
-            "5.00000000000000000000",
-            "000000000000000000005",
-            "0e5",
-            "1234567890.1235",
-            "8.800000000000001",
-            "2E+000001",
-        ],
-        *["17.999999999999996", "-0.30000000000000004e0", "0.00009999999999999999", "999999.1000000001"],
-    ],
-)
+@pytest.mark.parametrize("value", FITTING_NUMBERS)
 def test_a_number_that_fits_is_no_problem_and_is_loaded(tmp_path: Path, value: str):
     assert problems(tmp_path, *trips_with(fare_amount=value)) == []
     path = tmp_path / GREEN.file_path(JANUARY)
@@ -75,60 +128,7 @@ def test_a_number_that_fits_is_no_problem_and_is_loaded(tmp_path: Path, value: s
         assert stage_month(connection, GREEN, JANUARY, landed(path, 2), table="trips") == 2
 
 
-@pytest.mark.parametrize(
-    ("column", "value"),
-    [
-        ("fare_amount", "5,"),
-        ("fare_amount", "."),
-        ("fare_amount", "\N{ARABIC-INDIC DIGIT FIVE}"),
-        ("lpep_pickup_datetime", "2019-01-0\N{ARABIC-INDIC DIGIT FIVE} 00:00:00"),
-        ("fare_amount", "--5"),
-        ("fare_amount", "5 5"),
-        ("fare_amount", "1e"),
-        ("fare_amount", "-inf"),
-        ("fare_amount", "10000000000.0"),
-        ("fare_amount", "0.00001"),
-        ("fare_amount", "0.30000000001"),
-        ("fare_amount", "1e-5"),
-        ("trip_type", "2147483648"),
-        ("trip_type", "1e-1"),
-        ("lpep_pickup_datetime", "2019-02-29 00:00:00"),
-        ("lpep_pickup_datetime", "2019-01-01 00:00:60"),
-        ("lpep_pickup_datetime", "2019-1-1 00:00:00"),
-        ("lpep_pickup_datetime", " 2019-01-01 00:00:00"),
-        ("lpep_pickup_datetime", "2019-01-01 00:00:00+00"),
-        ("lpep_pickup_datetime", "infinity"),
-        ("lpep_pickup_datetime", "0000-01-01 00:00:00"),
-        ("lpep_pickup_datetime", "10000-01-01 00:00:00"),
-        ("fare_amount", "+-5"),
-        ("fare_amount", "\t5"),
-        ("fare_amount", "5\f"),
-        ("fare_amount", "\v5"),
-        ("fare_amount", "1_000"),
-        ("fare_amount", "1e-400"),
-        ("fare_amount", "-1e-30"),
-        ("fare_amount", "1e1000000000000"),
-        ("fare_amount", "0e1000"),
-        ("fare_amount", "5.0000000000000000001"),
-        ("fare_amount", "1234567890.12345"),
-        ("fare_amount", "1234567890.1234001"),
-        ("fare_amount", "100000000.12345"),
-        ("fare_amount", "9999999999.99999"),
-        ("fare_amount", "9999999999.999999"),
-        ("fare_amount", "1000000.1000000001"),
-        ("fare_amount", "98765.4321000001"),
-        ("fare_amount", "8.80000000000001"),
-        ("fare_amount", "0.999999999999999"),
-        ("fare_amount", "4.440892098500626e-16"),
-        ("trip_type", "5.0000000000000000001"),
-        ("trip_type", "1.0000000000000002"),
-        ("trip_type", "2147483647.0000000001"),
-        ("trip_type", "1e-400"),
-        ("store_and_fwd_flag", "N\0"),
-        ("store_and_fwd_flag", "N\t"),
-        ("store_and_fwd_flag", "\u0085"),
-    ],
-)
+@pytest.mark.parametrize(("column", "value"), REFUSED_TEXTS)
 def test_what_duckdb_refuses_is_found_and_what_is_found_is_refused(tmp_path: Path, column: str, value: str):
     """The fast reader and the slow one agree on what can't be held unchanged."""
     found = problems(tmp_path, *trips_with(**{column: f'"{value}"'}))
@@ -392,6 +392,35 @@ def test_a_parquet_file_without_fault_is_not_blamed_whatever_its_types_are(tmp_p
     assert describe_problems(file, GREEN) is None
     with duckdb.connect() as connection:
         assert stage_month(connection, GREEN, JANUARY, file, table="trips") == 60
+
+
+def with_shorts(values: list[float]) -> pa.Table:
+    """Fares as numbers of 32 bits, the rest null."""
+    return with_column(FED, "fare_amount", pa.array([*values, *[None] * (60 - len(values))], pa.float32()))
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0.1, "0.10000000149011612"), (1234.56, "1234.56005859375"), (123456.79, "123456.7890625")],
+)
+def test_a_number_of_32_bits_stands_for_what_it_is_and_not_for_what_was_meant(tmp_path: Path, value: float, shown: str):
+    file = landed_table(tmp_path, with_shorts([1.5, value]))
+    with duckdb.connect() as connection, pytest.raises(UnexpectedContentError) as refused:
+        stage_month(connection, GREEN, JANUARY, file, table="trips")
+    assert f"row 2, column fare_amount: “{shown}” has more than four decimals" in str(refused.value)
+
+
+@pytest.mark.parametrize("rows", [60, 100_020], ids=["read at once", "read in parts"])
+def test_a_number_of_32_bits_that_is_exact_is_loaded(tmp_path: Path, rows: int):
+    exact = [0.5, -12.25, 838860.8125, 16777216.0]
+    table = pa.concat_tables([with_shorts(exact)] * (rows // 60))
+    with duckdb.connect() as connection:
+        file = replace(landed_table(tmp_path, table), rows=rows)
+        assert stage_month(connection, GREEN, JANUARY, file, table="trips") == rows
+        found = connection.execute(
+            "SELECT DISTINCT fare_amount FROM trips WHERE fare_amount IS NOT NULL ORDER BY 1"
+        ).fetchall()
+        assert [float(value) for (value,) in found] == sorted(exact)
 
 
 def with_a_long_text(content: bytes) -> bytes:

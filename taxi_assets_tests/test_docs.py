@@ -12,7 +12,11 @@ import pytest
 from taxi_assets_tests.paths import PROJECT
 from taxi_assets_tests.test_imports import FLOORS
 
-PAGES = sorted(path.relative_to(PROJECT).as_posix() for path in (*PROJECT.glob("*.md"), *PROJECT.glob("docs/**/*.md")))
+PAGES = sorted(
+    path.relative_to(PROJECT).as_posix()
+    for glob in ("*.md", "docs/**/*.md", ".github/**/*.md")
+    for path in PROJECT.glob(glob)
+)
 SUFFIXES = ("py", "toml", "sql", "md", "yml", "yaml", "txt", "csv")
 
 each_page = pytest.mark.parametrize("page", PAGES)
@@ -76,13 +80,14 @@ def test_the_floors_are_those_that_imports_are_held_to() -> None:
 
 def message_templates() -> Iterator[str]:
     """The texts of the code, with … for each value in them."""
-    for package in ("taxi_assets", "emulators", "local_services"):
+    for package in ("taxi_assets", "emulators", "environments", "local_services"):
         for file in (PROJECT / package).rglob("*.py"):
             for node in ast.walk(ast.parse(file.read_text("utf-8"))):
                 if isinstance(node, ast.JoinedStr):
                     yield "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values)
                 elif isinstance(node, ast.Constant) and isinstance(node.value, str):
                     yield node.value
+    yield text_of("Makefile")
 
 
 def test_a_message_that_troubleshooting_quotes_is_one_of_the_code() -> None:

@@ -94,7 +94,7 @@ def test_every_setting_is_one_of_the_package() -> None:
 
 
 def test_a_command_that_materializes_selects_assets_and_months(definitions: dg.Definitions) -> None:
-    commands = re.findall(r"dagster asset materialize -m [^`\n]*", TEXT)
+    commands = re.findall(r"dg launch --assets '[^`\n]*", TEXT)
     assert len(commands) > 3
     for command in commands:
         match = LOAD.fullmatch(command)

@@ -25,11 +25,11 @@ from typing_extensions import override
 from taxi_assets.definitions import defs
 from taxi_assets.months import Month, parse_month_range
 from taxi_assets.source.raw_files import trip_file
-from taxi_assets.taxis import all_taxis, get_taxi
+from taxi_assets.taxis import chosen_taxis, get_taxi
 from taxi_assets_tests.csv_files import made_trips, put_sample, read_trips
 from taxi_assets_tests.feed.parquet_files import put_feed, table_of
 from taxi_assets_tests.feed.project import FedProject, PostgresFedProject
-from taxi_assets_tests.paths import PROJECT, REAL_DATA, needs_real_data
+from taxi_assets_tests.paths import PROJECT, REAL_DATA, WITHOUT_DBT, needs_real_data
 from taxi_assets_tests.postgres.conftest import schema_of_ones_own, server_url
 from taxi_assets_tests.project import GREEN, YELLOW, Project
 
@@ -39,8 +39,8 @@ FOLDER = PROJECT / "docs" / "homework"
 PAGES = sorted(path.stem for path in FOLDER.glob("*.md"))
 
 LOAD = re.compile(
-    r"(?P<source>TAXI_SOURCE=auto )?dagster asset materialize -m taxi_assets\.definitions "
-    r"--select '(?P<select>[^']+)'(?: --partition(?:-range)? (?P<months>[\d.-]+))?"
+    r"(?P<source>TAXI_SOURCE=auto )?dg launch "
+    r"--assets '(?P<select>[^']+)'(?: --partition(?:-range)? (?P<months>[\d.-]+))?"
 )
 """A command that loads months, in the one form that all pages use."""
 
@@ -106,7 +106,7 @@ def answer(command: str, home: Path, **environment: str) -> str:
             **kept,
             "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
             "TAXI_HOME": str(home),
-            "TAXI_DBT": "not wanted here",
+            **WITHOUT_DBT,
             **environment,
         },
         capture_output=True,
@@ -167,7 +167,7 @@ def test_months_are_asked_for_as_dagster_s_command_wants_it(line: str, monkeypat
     assert (selected == zones) is (match["months"] is None)
     if match["months"]:
         for month in parse_month_range(match["months"]):
-            for taxi in all_taxis().values():
+            for taxi in chosen_taxis().values():
                 # Months after the release are asked of the feed, and no others.
                 assert (taxi.first_month <= month <= taxi.last_month) is (match["source"] is None)
 
@@ -285,7 +285,7 @@ def files(match: re.Match[str], folder: Path) -> Iterator[Path]:
         yield folder / "source" / "misc" / "taxi_zone_lookup.csv"
         return
     for month in parse_month_range(match["months"]):
-        for taxi in (taxi for taxi in all_taxis().values() if taxi.table in match["select"]):
+        for taxi in (taxi for taxi in chosen_taxis().values() if taxi.table in match["select"]):
             of_feed = folder / "parquet" / f"{taxi.table}_{month}.parquet"
             yield of_feed if match["source"] else folder / "source" / taxi.file_path(month)
 

@@ -44,7 +44,8 @@ class Endless:
         self.connection = connection
 
     def read(self, table: str, months: Sequence[Month] | None) -> duckdb.DuckDBPyRelation:
-        return self.connection.query(f'SELECT "rows".* FROM "{table}" AS "rows", {ENDLESS}')
+        with translated_errors(Path("warehouse.duckdb"), f"read {table}"):  # as the warehouses do
+            return self.connection.query(f'SELECT "rows".* FROM "{table}" AS "rows", {ENDLESS}')
 
 
 def test_of_a_report(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from taxi_assets import settings
+from taxi_assets.errors import SettingsError
+from taxi_assets.taxis import chosen_taxis
 from taxi_assets_tests.paths import PROJECT
 
 MODULES = sorted((PROJECT / "taxi_assets").rglob("*.py"))
@@ -71,3 +73,33 @@ def test_a_default_number_in_the_table_is_the_one_that_is_used(monkeypatch: pyte
     assert settings.GCP_MAXIMUM_BYTES_BILLED.default.split()[0] == str(
         settings.bigquery_fields()["maximum_bytes_billed"]
     )
+
+
+@pytest.mark.parametrize(
+    ("value", "names"),
+    [(None, ["green", "yellow"]), ("fhv", ["fhv"]), (" yellow , fhv,yellow", ["fhv", "yellow"])],
+)
+def test_the_chosen_taxis_are_those_that_are_named(
+    value: str | None, names: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TAXI_TAXIS", raising=False)
+    if value is not None:
+        monkeypatch.setenv("TAXI_TAXIS", value)
+    assert list(chosen_taxis()) == names
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        ("green,blue", "TAXI_TAXIS names “blue”, which is not a taxi: choose from fhv, fhvhv, green, yellow."),
+        ("", "TAXI_TAXIS names no taxi: set it to one or more, such as green,yellow, or unset it."),
+        (" , ", "TAXI_TAXIS names no taxi: set it to one or more, such as green,yellow, or unset it."),
+    ],
+)
+def test_a_choice_that_names_no_taxi_is_refused_in_one_sentence(
+    value: str, sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TAXI_TAXIS", value)
+    with pytest.raises(SettingsError) as refusal:
+        chosen_taxis()
+    assert str(refusal.value) == sentence

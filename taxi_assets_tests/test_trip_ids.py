@@ -21,12 +21,12 @@ OCTOBER = Month(2020, 10)
 
 
 def identity_text(taxi: Taxi, trip: Trip) -> str:
-    """The seven values as they enter the id, from the file's text alone."""
+    """The values as they enter the id, from the file's text alone."""
     return "".join(_shortest(taxi, name, trip[name]) for name in taxi.identity)
 
 
 def _shortest(taxi: Taxi, name: str, text: str) -> str:
-    if text == "" or taxi.column(name).kind == "timestamp":
+    if text == "" or taxi.column(name).kind in ("timestamp", "text"):
         return text
     number = Decimal(text)
     return str(int(number)) if number == int(number) else f"{number:f}".rstrip("0")
@@ -37,7 +37,7 @@ def md5(text: str) -> str:
 
 
 def expected_ids(taxi: Taxi, trips: Iterable[Trip]) -> Counter[str]:
-    """The ids of a file's rows; the n-th of rows that agree in all seven values mixes its ordinal in."""
+    """The ids of a file's rows; the n-th of rows that agree in all values mixes its ordinal in."""
     agreeing = Counter(md5(identity_text(taxi, trip)) for trip in trips)
     return Counter(
         plain if ordinal == 1 else md5(f"{plain}#{ordinal}")

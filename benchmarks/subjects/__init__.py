@@ -7,14 +7,16 @@ from typing import Final
 
 from benchmarks.harness import Bench
 from benchmarks.report import Section
-from benchmarks.subjects import backfills, feed, growth, load, memory, orchestration, postgres
+from benchmarks.subjects import backfills, bigquery, feed, growth, high_volume, load, memory, orchestration, postgres
 
 SUBJECTS: Final[Mapping[str, Callable[[Bench], Section]]] = {
     "load": load.measure,
     "growth": growth.measure,
     "memory": memory.measure,
     "feed": feed.measure,
+    "high_volume": high_volume.measure,
     "orchestration": orchestration.measure,
     "backfills": backfills.measure,
     "postgres": postgres.measure,
+    "bigquery": bigquery.measure,
 }

@@ -10,9 +10,9 @@ from benchmarks.harness import Bench, Measurement, Variant
 from benchmarks.report import Line, Section, at_most
 from benchmarks.subjects.load import MONTH, TAXI
 
-_LARGE_ROWS_TIMES: Final = 14  # of an ordinary month: 21 million
-_MEMORY_LIMIT_MIB: Final = 1024
-_GROWTH_LIMIT: Final = 1.1
+LARGE_ROWS_TIMES: Final = 14  # of an ordinary month: 21 million
+MEMORY_LIMIT_MIB: Final = 1024
+GROWTH_LIMIT: Final = 1.1
 _CSV, _PARQUET, _LARGE = "a CSV", "Parquet", "Parquet, a very large month"
 
 
@@ -22,21 +22,21 @@ def measure(bench: Bench) -> Section:
     with bench.scratch() as folder:
         landing = folder / "landing"
         bench.task("files.land", source=source, landing=landing, taxi=TAXI, month=MONTH)
-        ordinary, large = (_land(bench, folder, source, times) for times in (1, _LARGE_ROWS_TIMES))
+        ordinary, large = (land_feed(bench, folder, source, TAXI, times) for times in (1, LARGE_ROWS_TIMES))
         results = bench.side_by_side(
             {
-                _CSV: _load(bench, folder, landing, from_feed=False),
-                _PARQUET: _load(bench, folder, ordinary, from_feed=True),
+                _CSV: load_landed(bench, folder, landing, TAXI, from_feed=False),
+                _PARQUET: load_landed(bench, folder, ordinary, TAXI, from_feed=True),
             }
         )
-        results |= bench.side_by_side({_LARGE: _load(bench, folder, large, from_feed=True)}, repetitions=1)
+        results |= bench.side_by_side({_LARGE: load_landed(bench, folder, large, TAXI, from_feed=True)}, repetitions=1)
     rows = bench.scale.rows
     return Section(
         "Loading a month of the official feed",
         how=(
             "The same trips are loaded once from csv.gz and once from Parquet with the feed's types, both landed "
             "before, into the main table of a new database. The very large month has each of these trips "
-            f"{_LARGE_ROWS_TIMES} times, a second apart."
+            f"{LARGE_ROWS_TIMES} times, a second apart."
         ),
         lines=[
             at_most(
@@ -47,14 +47,14 @@ def measure(bench: Bench) -> Section:
             ),
             Line("the same in seconds: Parquet", seconds(results[_PARQUET]).text(" s")),
             at_most(
-                _MEMORY_LIMIT_MIB,
-                f"peak memory, Parquet, {rows * _LARGE_ROWS_TIMES:,} rows",
+                MEMORY_LIMIT_MIB,
+                f"peak memory, Parquet, {rows * LARGE_ROWS_TIMES:,} rows",
                 peak_mib(results[_LARGE]),
                 unit=" MiB",
                 digits=0,
             ),
             at_most(
-                _GROWTH_LIMIT,
+                GROWTH_LIMIT,
                 f"that peak, compared with that of {rows:,} rows",
                 peak_ratio(results[_LARGE], results[_PARQUET][:1]),
                 unit=" times",
@@ -63,19 +63,22 @@ def measure(bench: Bench) -> Section:
     )
 
 
-def _land(bench: Bench, folder: Path, source: Path, times: int) -> Path:
+def land_feed(bench: Bench, folder: Path, source: Path, taxi: str, times: int) -> Path:
+    """Land a month of the feed that has each trip of a CSV that many times, and return the landing zone."""
     feed, landing = folder / f"feed-{times}", folder / f"feed-landing-{times}"
-    bench.task("files.make_feed_month", source=source, feed=feed, taxi=TAXI, month=MONTH, times=times)
-    bench.task("files.land", source=feed, landing=landing, taxi=TAXI, month=MONTH, from_feed=True)
+    bench.task("files.make_feed_month", source=source, feed=feed, taxi=taxi, month=MONTH, times=times)
+    bench.task("files.land", source=feed, landing=landing, taxi=taxi, month=MONTH, from_feed=True)
     return landing
 
 
-def _load(bench: Bench, folder: Path, landing: Path, *, from_feed: bool) -> Variant:
+def load_landed(bench: Bench, folder: Path, landing: Path, taxi: str, *, from_feed: bool) -> Variant:
+    """Load a landed month into the main table of a new database."""
+
     def run() -> Measurement:
         database = folder / "new.duckdb"
         database.unlink(missing_ok=True)
         return bench.task(
-            "duckdb_load.load", landing=landing, database=database, taxi=TAXI, month=MONTH, from_feed=from_feed
+            "duckdb_load.load", landing=landing, database=database, taxi=taxi, month=MONTH, from_feed=from_feed
         )
 
     return run

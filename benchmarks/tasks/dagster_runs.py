@@ -37,10 +37,10 @@ def direct_calls(source: str, landing: str, database: str, taxis: list[str], mon
     for taxi in map(get_taxi, taxis):
         for month in parse_month_range(months):
             with Stopwatch() as landing_watch:
-                landed = trip_source.land(trip_file(taxi, month), _log)
+                trip_source.land(trip_file(taxi, month), _log)
             with Stopwatch() as session_watch, warehouse.session(_log):
                 with Stopwatch() as load_watch:
-                    warehouse.load_month(taxi, month, landed, _log)
+                    warehouse.load_month(taxi, month, trip_source.current(trip_file(taxi, month)), _log)
                 with Stopwatch() as measure_watch:
                     warehouse.profile_month(taxi, month, "month", _log)
                 with Stopwatch() as merge_watch:

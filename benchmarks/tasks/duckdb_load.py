@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from benchmarks.tasks.files import landed_file
+from benchmarks.tasks.files import current_file, landed_file
 from benchmarks.tasks.statements import TimedWarehouse, creating
 from benchmarks.tasks.stopwatch import Stopwatch
 from taxi_assets.errors import TaxiAssetsError
@@ -39,8 +39,9 @@ def _load(
 ) -> dict[str, Any]:
     known_taxi, known_month = get_taxi(taxi), Month.parse(month)
     landed = landed_file(landing, known_taxi, known_month, from_feed=from_feed)
+    current = current_file(landing, known_taxi, known_month, from_feed=from_feed)
     with Stopwatch() as watch, warehouse.session(_log):
-        warehouse.load_month(known_taxi, known_month, landed, _log)
+        warehouse.load_month(known_taxi, known_month, current, _log)
         merge = warehouse.merge_month(known_taxi, known_month, _log)
     if merge.rows != landed.rows:
         raise TaxiAssetsError(f"The file has {landed.rows} rows, but the main table holds {merge.rows} of it.")

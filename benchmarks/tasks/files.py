@@ -16,6 +16,7 @@ import duckdb
 from benchmarks.tasks.stopwatch import Stopwatch
 from benchmarks.tasks.system_cache import read_once
 from taxi_assets.months import Month
+from taxi_assets.source.current_file import CurrentFile
 from taxi_assets.source.raw_files import LandedFile, feed_file, zones_file
 from taxi_assets.source.resource import TripSource
 from taxi_assets.source.sample.origin import SampleOrigin, write_trips
@@ -172,7 +173,12 @@ def unpack(landing: str, target: str, taxi: str, month: str) -> dict[str, Any]:
 
 def landed_file(landing: str, taxi: Taxi, month: Month, *, from_feed: bool = False) -> LandedFile:
     """Return the landed file of a month, after reading it into the system's cache."""
-    source = TripSource(address="feed" if from_feed else "release", landing=landing)
-    landed = source.landing_zone().landed(source.trip_file(taxi, month))
-    read_once(landed.path)
+    with current_file(landing, taxi, month, from_feed=from_feed).unchanged() as landed:
+        read_once(landed.path)
     return landed
+
+
+def current_file(landing: str, taxi: Taxi, month: Month, *, from_feed: bool = False) -> CurrentFile:
+    """The landed file of a month, as the project's loads look it up."""
+    source = TripSource(address="feed" if from_feed else "release", landing=landing)
+    return source.current(source.trip_file(taxi, month))

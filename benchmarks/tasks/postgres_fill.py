@@ -9,7 +9,7 @@ from typing import Any
 
 from psycopg import sql
 
-from benchmarks.tasks.files import landed_file
+from benchmarks.tasks.files import current_file, landed_file
 from benchmarks.tasks.postgres_database import connect, url
 from benchmarks.tasks.stopwatch import Stopwatch
 from taxi_assets.errors import TaxiAssetsError
@@ -32,7 +32,7 @@ def fill(*, landing: str, taxi: str, month: str, months: list[str], schema: str,
     landed = landed_file(landing, known_taxi, copied)
     warehouse = PostgresWarehouse(url=url(), schema_name=schema)
     with Stopwatch() as watch:
-        warehouse.load_month(known_taxi, copied, landed, _log)
+        warehouse.load_month(known_taxi, copied, current_file(landing, known_taxi, copied), _log)
         warehouse.merge_month(known_taxi, copied, _log)
         with connect(course_schema) as connection:
             course_oracle.load_as_the_course_does(connection, known_taxi, copied, landed.path)

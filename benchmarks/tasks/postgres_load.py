@@ -11,7 +11,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from benchmarks.tasks.effort import Effort
-from benchmarks.tasks.files import landed_file
+from benchmarks.tasks.files import current_file, landed_file
 from benchmarks.tasks.postgres_database import connect, url
 from taxi_assets.errors import TaxiAssetsError
 from taxi_assets.months import Month
@@ -33,7 +33,7 @@ def load(landing: str, schema: str, taxi: str, month: str) -> dict[str, Any]:
     warehouse = PostgresWarehouse(url=url(), schema_name=schema)
     parts = _timed_parts()
     with connect(schema) as connection, Effort(connection) as effort:
-        warehouse.load_month(known_taxi, known_month, landed, _log)
+        warehouse.load_month(known_taxi, known_month, current_file(landing, known_taxi, known_month), _log)
         loaded = time.perf_counter()
         merge = warehouse.merge_month(known_taxi, known_month, _log)
         parts["merge"] = time.perf_counter() - loaded

@@ -24,7 +24,7 @@ from local_services.postgres import wheel_programs
 from taxi_assets_tests.postgres.server import Server
 
 _START_SECONDS = 30.0
-_PATIENCE = {"check_seconds": 1.0, "abandoned_seconds": 5.0, "connect_timeout_seconds": 5}
+_PATIENCE = {"check_seconds": 1.0, "stalled_seconds": 20.0, "abandoned_seconds": 5.0, "connect_timeout_seconds": 5}
 """How soon a lost connection is noticed here: within seconds, where users' loads take a minute or two."""
 _FAST, _IMMEDIATE = signal.SIGINT, signal.SIGQUIT
 

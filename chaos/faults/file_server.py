@@ -17,6 +17,8 @@ from types import TracebackType
 from typing import Literal
 
 _FIRST_CHANGE = 1_600_000_000
+_OF_A_STORE = ("x-amz-request-id", "CHAOS")
+"""By such a header an object store is known, and its ETags as MD5s."""
 _LONGEST_REQUEST = 65_536
 _DRIP_BYTES = 7
 
@@ -121,7 +123,7 @@ class Plan:
 
 def honest_answer(file: ServedFile, request: Request, *, serves_ranges: bool = True) -> Answer:
     """What a good server answers."""
-    headers = (("ETag", file.etag), ("Last-Modified", file.last_modified))
+    headers = (("ETag", file.etag), ("Last-Modified", file.last_modified), *((_OF_A_STORE,) if file.has_md5 else ()))
     asked = request.headers
     known = asked.get("if-none-match")
     if known == file.etag or (known is None and asked.get("if-modified-since") == file.last_modified):

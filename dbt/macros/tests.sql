@@ -7,16 +7,22 @@
 {% endtest %}
 
 
-{# Each month has as many rows here as all of the other relations together. #}
+{# Each month has as many rows here as all of the other relations together: the staging models, or the main tables. #}
 {% test as_many_rows_as(model, others, rows="count(*)") %}
-    {{ months_that_differ(model, rows, others, "count(*)") }}
+    {{ months_that_differ(model, rows, relations(others), "count(*)") }}
 {% endtest %}
 
 
 {# A sum of each month is, to the cent, that of a column of the other relations together. #}
 {% test adds_up_to(model, amount, others, column) %}
-    {{ months_that_differ(model, "sum(" ~ amount ~ ")", others, "sum(" ~ column ~ ")") }}
+    {{ months_that_differ(model, "sum(" ~ amount ~ ")", relations(others), "sum(" ~ column ~ ")") }}
 {% endtest %}
+
+
+{# The relations that a test compares with: a list of them, or by a word those of all taxis of fct_trips. #}
+{% macro relations(others) %}
+    {{ return(relations_of_taxis(others) if others is string else others) }}
+{% endmacro %}
 
 
 {# Months whose figure is not the sum of the others' figures. #}

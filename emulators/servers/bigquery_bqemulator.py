@@ -5,6 +5,7 @@
   creates an empty table. (The real service reads the objects at each query.)
 * Descriptions, labels and clustering that a statement gives to a table or view are kept, and a renamed table has its
   new name.
+* A table can be copied by a statement.
 * NUMERIC has nine decimals. Unchanged, it is DECIMAL(18, 3), DuckDB's own default, which rounds.
 * A job that changes rows reports how many were inserted, updated and deleted.
 """
@@ -50,6 +51,7 @@ def main() -> None:
     DuckDBEngine._load_format_extensions = lambda _: None
     fill_external_tables()
     note_what_statements_do()
+    copy_tables()
     keep_nine_decimals()
     count_changed_rows()
     asyncio.run(_serve(options))
@@ -106,6 +108,35 @@ def note_what_statements_do() -> None:
         return result
 
     executor._run_query_body = run_statement
+
+
+def copy_tables() -> None:
+    """Replace how bqemulator runs a statement, so that CREATE TABLE COPY copies the rows, description and labels."""
+    run = executor._run_query_body
+
+    async def run_statement(*, project_id: str, bq_sql: str, ctx: Any, **more: Any) -> Any:
+        tree = None if more["is_scripted"] else _copy(bq_sql)
+        if tree is None:
+            return await run(project_id=project_id, bq_sql=bq_sql, ctx=ctx, **more)
+        source, target = tree.args["clone"].this, tree.find(exp.Table)
+        described = ctx.catalog.get_table(source.catalog or project_id, source.db, source.name)
+        tree.set("clone", None)
+        tree.set("expression", exp.select("*").from_(source.copy()))
+        result = await run(project_id=project_id, bq_sql=tree.sql(dialect="bigquery"), ctx=ctx, **more)
+        made = ctx.catalog.get_table(target.catalog or project_id, target.db, target.name)
+        kept = {"description": described.description, "labels": described.labels}
+        ctx.catalog.update_table(made.model_copy(update=kept))
+        return result
+
+    executor._run_query_body = run_statement
+
+
+def _copy(sql: str) -> exp.Create | None:
+    if "COPY" not in sql.upper():
+        return None
+    tree = sqlglot.parse_one(sql, dialect="bigquery")
+    clone = tree.args.get("clone") if isinstance(tree, exp.Create) else None
+    return tree if clone is not None and clone.args.get("copy") else None
 
 
 def keep_nine_decimals() -> None:

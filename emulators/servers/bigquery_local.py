@@ -4,15 +4,23 @@
 * An external table over CSV or Parquet is a view that reads the objects at each query, as on the real service.
   Unchanged, local-bigquery creates an empty table.
 * A job that created a table from a query names that table, as on the real service; dbt asks for it.
+* A copied table has the description, the labels and the columns of its source.
+* A table that a statement creates appears with its description and labels, as on the real service. Unchanged, it can be
+  read for a moment without them.
+* An option of a table can be set to NULL, which removes it.
+* Parquet files must have the types that are declared. Unchanged, local-bigquery converts them.
 """
 
 from __future__ import annotations
 
 import argparse
 import socket
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 import duckdb
@@ -20,17 +28,18 @@ import sqlglot
 import uvicorn
 from external_files import FORMATS, reader, stated_options
 from lifeline import end_with_parent, report
-from local_bigquery.catalog import names, tables
+from local_bigquery.catalog import names, options, tables
 from local_bigquery.engine import database, types
 from local_bigquery.engine.database import quote
 from local_bigquery.errors import BigQueryError, already_exists
-from local_bigquery.jobs import query
+from local_bigquery.jobs import load, query
 from local_bigquery.jobs.storage import literal, paths
 from local_bigquery.models import JobStatistics2, Table
 from local_bigquery.settings import settings
 from local_bigquery.sql import native
 from local_bigquery.sql.dialect import FUNCTIONS, MACRO, BigQueryDialect
 from local_bigquery.sql.translate import Context
+from parquet_types import mismatch
 from sqlglot import exp
 
 _CSV_OPTIONS = {
@@ -48,20 +57,26 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of the databases")
     parser.add_argument("--buckets", type=Path, required=True, help="folder with a folder for each bucket")
     parser.add_argument("--project", required=True, help="project that exists from the start")
-    options = parser.parse_args()
-    end_with_parent(options.data)
-    settings.data_dir = options.data
-    settings.gcs_local_root = options.buckets
-    settings.default_project_id = options.project
+    arguments = parser.parse_args()
+    end_with_parent(arguments.data)
+    settings.data_dir = arguments.data
+    settings.gcs_local_root = arguments.buckets
+    settings.default_project_id = arguments.project
 
     keep_projects_in_plain_files()
     make_external_tables_read_their_objects()
     let_jobs_name_the_table_they_made()
+    let_copies_be_described()
+    let_tables_appear_as_a_whole()
+    let_options_be_null()
+    refuse_other_types_of_parquet()
     from local_bigquery.app import app  # noqa: PLC0415 - imported after the functions that it uses are replaced
+    from local_bigquery.grpc import server as grpc_server  # noqa: PLC0415 - the same
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         database.connection()
-        report(port=listener.getsockname()[1], emulator="local-bigquery")
+        _, grpc_port = grpc_server.start("127.0.0.1", 0)
+        report(port=listener.getsockname()[1], grpc_port=grpc_port, emulator="local-bigquery")
         uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listener])
 
 
@@ -173,6 +188,78 @@ def let_jobs_name_the_table_they_made() -> None:
     jobs.results = results_of_job
 
 
+def let_copies_be_described() -> None:
+    """Replace how local-bigquery runs a CREATE TABLE COPY, so that it copies more than the rows."""
+    run = query._run
+
+    def run_statement(cursor: Any, tree: exp.Expression, context: Context, *more: Any) -> JobStatistics2:
+        source, target = _copied(tree, context)
+        described = tables.load(*source) if source and tables.exists(*source) else None
+        statistics: JobStatistics2 = run(cursor, tree, context, *more)
+        if described is not None and tables.exists(*target):
+            identity = tables.defaults(*target)
+            tables.record(*target, described.merged(identity))
+        return statistics
+
+    query._run = run_statement
+
+
+def let_tables_appear_as_a_whole() -> None:
+    """Let nobody look a table up while a statement creates tables. It holds no lock itself while it waits."""
+    run, get, creating = query._run, tables.get, RLock()
+
+    def run_statement(cursor: Any, tree: exp.Expression, *more: Any) -> JobStatistics2:
+        with creating if isinstance(tree, exp.Create) else nullcontext():
+            statistics: JobStatistics2 = run(cursor, tree, *more)
+        return statistics
+
+    def get_as_a_whole(*arguments: Any, **options: Any) -> Table:
+        with creating:
+            found: Table = get(*arguments, **options)
+        return found
+
+    query._run = run_statement
+    tables.get = get_as_a_whole
+
+
+def _copied(tree: exp.Expression, context: Context) -> tuple[tuple[str, str, str] | None, tuple[str, str, str]]:
+    """The source and the target of a CREATE TABLE COPY; no source for other statements."""
+    clone = tree.args.get("clone") if isinstance(tree, exp.Create) else None
+    if clone is None or not clone.args.get("copy"):
+        return None, ("", "", "")
+    source = names.reference(clone.this, context.project_id, context.dataset_id)
+    return source, names.reference(tree.find(exp.Table), context.project_id, context.dataset_id)
+
+
+def let_options_be_null() -> None:
+    """Replace how local-bigquery reads the values of a table's options."""
+    for name, option in options.TABLE_OPTIONS.items():
+        options.TABLE_OPTIONS[name] = replace(option, parse=partial(_parse_unless_null, option.parse))
+
+
+def _parse_unless_null(parse: Callable[..., Any], node: exp.Expression, evaluate: Any) -> Any:
+    return None if isinstance(node, exp.Null) else parse(node, evaluate)
+
+
+def refuse_other_types_of_parquet() -> None:
+    """Replace how local-bigquery reads the file of a load job."""
+    reader_of = load._reader
+
+    def reader_of_declared(cursor: Any, files: str, config: Any, fields: Sequence[Any]) -> str:
+        found: str = reader_of(cursor, files, config, fields)
+        if config.sourceFormat == "PARQUET":
+            _require_types(cursor, found, fields)
+        return found
+
+    load._reader = reader_of_declared
+
+
+def _require_types(cursor: Any, rows: str, fields: Sequence[Any]) -> None:
+    problem = mismatch(cursor, rows, {field.name: field.type or "STRING" for field in fields})
+    if problem is not None:
+        raise BigQueryError("invalid", problem)
+
+
 def _drop_what_was_begun(tree: exp.Create, context: Context) -> None:
     reference = names.reference(tree.find(exp.Table), context.project_id, context.dataset_id)
     if tables.exists(*reference):
@@ -188,19 +275,19 @@ def _create_by_statement(cursor: Any, tree: exp.Create, context: Context, *, dry
         if not tree.args.get("replace"):
             raise already_exists("Table", names.label(*reference))
         tables.delete(*reference)
-    options = stated_options(tree)
+    stated = stated_options(tree)
     fields = [
         {"name": column.name, "type": column.args["kind"].sql(dialect=BigQueryDialect)}
         for column in tree.this.expressions
     ]
     configuration = {
-        "sourceFormat": options.get("format", ""),
-        "sourceUris": options.get("uris", []),
-        "csvOptions": {key: options[name] for name, key in _CSV_OPTIONS.items() if name in options},
+        "sourceFormat": stated.get("format", ""),
+        "sourceUris": stated.get("uris", []),
+        "csvOptions": {key: stated[name] for name, key in _CSV_OPTIONS.items() if name in stated},
     }
     # Descriptions, labels and other options are read from the statement as local-bigquery does for every table.
-    stated = query.catalog_ddl._table(tree, reference, query._evaluator(cursor))
-    _create(cursor, reference, configuration, Table.model_validate(stated | {"schema": {"fields": fields}}))
+    described = query.catalog_ddl._table(tree, reference, query._evaluator(cursor))
+    _create(cursor, reference, configuration, Table.model_validate(described | {"schema": {"fields": fields}}))
     return statistics
 
 
@@ -209,6 +296,9 @@ def _create(cursor: Any, reference: tuple[str, str, str], configuration: Mapping
         known = " or ".join(FORMATS)
         raise BigQueryError("invalid", f"This emulator reads external tables only from {known}, not {configuration}.")
     rows = _files(cursor, configuration, [field.name for field in tables.fields(body)])
+    if configuration["sourceFormat"] == "PARQUET":
+        # The real service looks at the types when the table is queried.
+        _require_types(cursor, rows, tables.fields(body))
     columns = ", ".join(
         f"CAST({quote(field.name)} AS {types.duckdb_type(field)}) AS {quote(field.name)}"
         for field in tables.fields(body)

@@ -37,10 +37,11 @@ def reader(files: Sequence[str], columns: Sequence[str], file_format: str, optio
     types = ", ".join(f"{_literal(name)}: 'VARCHAR'" for name in columns)
     quote = _literal(options.get("quote", '"'))
     delimiter = _literal(options.get("field_delimiter") or ",")
+    # BigQuery reads a file in which some lines end by LF and others by CRLF; DuckDB does so only if it is not strict.
     return (
         f"read_csv({paths}, columns = {{{types}}}, auto_detect = false, header = false, "
         f"skip = {int(options.get('skip_leading_rows') or 0)}, delim = {delimiter}, "
-        f"quote = {quote}, escape = {quote}, nullstr = '', "
+        f"quote = {quote}, escape = {quote}, nullstr = '', strict_mode = false, parallel = false, "
         f"null_padding = {str(bool(options.get('allow_jagged_rows'))).lower()})"
     )
 

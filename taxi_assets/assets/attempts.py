@@ -12,6 +12,7 @@ import dagster as dg
 
 from taxi_assets.assets.carry_months import MonthReport, Selection
 from taxi_assets.assets.stages import Metadata
+from taxi_assets.dagster_errors import is_transient
 from taxi_assets.errors import TaxiAssetsError
 from taxi_assets.months import Month
 
@@ -27,11 +28,6 @@ class EarlierError(TaxiAssetsError):
         super().__init__(sentence)
         self.is_transient = is_transient
         self.refused_version = refused_version
-
-
-def is_transient(error: Exception) -> bool:
-    """Whether trying again later may help. An error of another library may be transient, so it counts as such."""
-    return bool(getattr(error, "is_transient", True))
 
 
 def observed_failure(key: dg.AssetKey, month: Month, error: Exception) -> dg.AssetObservation:

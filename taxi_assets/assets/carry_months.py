@@ -18,7 +18,8 @@ import dagster as dg
 
 from taxi_assets.assets.checks import MonthCheck, Verdict
 from taxi_assets.assets.stages import CheckedStage, Metadata, MonthContext, RunContext, Stage, raw_key
-from taxi_assets.errors import UnexpectedContentError
+from taxi_assets.dagster_errors import log_cause
+from taxi_assets.errors import TaxiAssetsError, UnexpectedContentError
 from taxi_assets.months import Month
 from taxi_assets.taxis import Taxi
 from taxi_assets.warehouses.kind import WarehouseKind
@@ -114,6 +115,8 @@ def carry_month(month: Month, selection: Selection, run: RunContext) -> MonthRep
                 session.switch_to(stage.warehouse)
                 _do(stage, selection, context, report)
             except Exception as error:  # of whatever class, it must not stop the other months
+                if isinstance(error, TaxiAssetsError):
+                    log_cause(error, run.log)
                 report.errors[stage.key] = error
                 stopped.add(stage.key)
     is_merged = any(stage.is_last and stage.key in report.materialized for stage in selection.stages)

@@ -10,7 +10,7 @@ from taxi_assets import settings
 from taxi_assets.assets.trips import trip_assets
 from taxi_assets.assets.zones import zones_assets, zones_checks
 from taxi_assets.source.resource import TripSource
-from taxi_assets.taxis import all_taxis
+from taxi_assets.taxis import chosen_taxis
 from taxi_assets.warehouses.kind import WarehouseKind
 
 
@@ -23,7 +23,7 @@ def trip_definitions(warehouses: Sequence[WarehouseKind], retries: dg.RetryPolic
     """
     return dg.Definitions(
         assets=[
-            *(trip_assets(taxi, warehouses, retries) for taxi in all_taxis().values()),
+            *(trip_assets(taxi, warehouses, retries) for taxi in chosen_taxis().values()),
             *zones_assets(warehouses, retries),
         ],
         asset_checks=zones_checks(warehouses),

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import dagster as dg
 
 from taxi_assets.progress import MIB, transfer_metadata
+from taxi_assets.settings import SAMPLE_NAME
 from taxi_assets.source.raw_files import LandedFile
 from taxi_assets.taxis import ADDED_COLUMNS, Column, Taxi
 from taxi_assets.warehouses.kind import WarehouseKind
 from taxi_assets.warehouses.trip_tables import table_columns
 from taxi_assets.zones import ZONES_COLUMNS
+
+ORIGIN: Final = "origin"
+"""Metadata that names where the rows come from."""
+
+_SAMPLE: Final = "This project made these rows up. They are not published data."
+
+
+def origin_metadata(origin: str) -> dict[str, str]:
+    """Where the rows of a file or table come from, and what that means if it is the sample."""
+    return {ORIGIN: origin, **({"sample": _SAMPLE} if origin == SAMPLE_NAME else {})}
 
 
 def file_metadata(landed: LandedFile) -> dict[str, Any]:
@@ -24,7 +35,7 @@ def file_metadata(landed: LandedFile) -> dict[str, Any]:
     return {
         "file": landed.path.name,
         "path": dg.MetadataValue.path(str(landed.path)),
-        "origin": landed.origin,
+        **origin_metadata(landed.origin),
         "fetched": landed.fetched,
         **transfer_metadata(landed.size, landed.seconds, transferred=landed.fetched),
         **_csv_size(landed.csv_size),

@@ -6,7 +6,7 @@ import dagster as dg
 
 from taxi_assets.months import Month
 from taxi_assets.source.resource import TripSource
-from taxi_assets.taxis import Taxi, all_taxis
+from taxi_assets.taxis import Taxi, chosen_taxis
 
 
 def run_tags(source: TripSource, taxis: Sequence[Taxi], months: Sequence[Month]) -> Mapping[str, str]:
@@ -21,7 +21,7 @@ def run_tags(source: TripSource, taxis: Sequence[Taxi], months: Sequence[Month])
 def tag_run(context: dg.AssetExecutionContext, months: Sequence[Month]) -> None:
     """Give the run its tags where they are missing, as after a backfill from the UI or the command line."""
     selected = context.job_def.asset_layer.selected_asset_keys
-    taxis = [taxi for taxi in all_taxis().values() if any(_belongs_to(taxi, key) for key in selected)]
+    taxis = [taxi for taxi in chosen_taxis().values() if any(_belongs_to(taxi, key) for key in selected)]
     missing = {
         name: value
         for name, value in run_tags(context.resources.source, taxis, months).items()

@@ -18,11 +18,18 @@ import dagster as dg
 from typing_extensions import override
 
 from taxi_assets.assets.checks import CHECKS, SAME_IN_ALL_WAREHOUSES, Evidence, MonthCheck
-from taxi_assets.assets.metadata import column_schema, file_metadata, raw_column_schema, rows_metadata
+from taxi_assets.assets.metadata import (
+    column_schema,
+    file_metadata,
+    origin_metadata,
+    raw_column_schema,
+    rows_metadata,
+)
 from taxi_assets.errors import TaxiAssetsError
 from taxi_assets.months import Month
 from taxi_assets.partitions import months_partitions
 from taxi_assets.published import published_month
+from taxi_assets.source.current_file import CurrentFile
 from taxi_assets.source.raw_files import LandedFile, RawFile
 from taxi_assets.source.resource import TripSource
 from taxi_assets.taxis import Taxi
@@ -54,19 +61,20 @@ class RunContext:
 
 @dataclass
 class MonthContext:
-    """One taxi's month on its way through the stages. Its landed file is looked up once for all stages.
+    """One taxi's month on its way through the stages.
 
     Attributes:
         taxi: The taxi.
         month: The month.
         run: The resources and the log, which all months of the run share.
+        loaded: The file that this run has loaded last, if any.
     """
 
     taxi: Taxi
     month: Month
     run: RunContext
+    loaded: LandedFile | None = field(default=None, init=False)
     _fetched: LandedFile | None = field(default=None, init=False)
-    _landed: LandedFile | None = field(default=None, init=False)
 
     @cached_property
     def file(self) -> RawFile:
@@ -77,29 +85,40 @@ class MonthContext:
         """Land the month's file.
 
         Raises:
-            TaxiAssetsError: See ``TripSource.land``.
+            TaxiAssetsError: See ``TripSource.require_month`` and ``TripSource.land``.
         """
+        self.run.source.require_month(self.taxi, self.month)
         self._fetched = self.run.source.land(self.file, self.run.log)
         return self._fetched
 
-    def landed(self) -> LandedFile:
-        """The month's file in the landing zone, on this machine.
+    @cached_property
+    def current(self) -> CurrentFile:
+        """The month's file in the landing zone, which is looked up on this machine whenever a stage reads it."""
+        return self.run.source.current(self.file)
 
-        Raises:
-            LandingError: It never landed, was purged, or was changed since.
+    @property
+    def noted(self) -> LandedFile | None:
+        """What was recorded about the month's file when it landed, even if the file has been purged since.
+
+        If a stage has read the file, it is that of the file which it has read.
         """
-        # What ``land`` returns is not enough: if a bucket's file is unchanged, this machine may not have a copy of it.
-        if self._landed is None:
-            self._landed = self.run.source.landing_zone().landed(self.file)
-        return self._landed
+        return self.current.last or self._fetched or self._known
+
+    @property
+    def origin_metadata(self) -> Metadata:
+        """Where the rows come from that this run has loaded; empty if it has loaded none."""
+        return origin_metadata(self.loaded.origin) if self.loaded is not None else {}
 
     @cached_property
-    def noted(self) -> LandedFile | None:
-        """What was recorded about the month's file when it landed, even if the file has been purged since."""
-        return self._landed or self._fetched or self.run.source.landing_zone().known(self.file)
+    def _known(self) -> LandedFile | None:
+        return self.run.source.landing_zone().known(self.file)
 
     def purge(self) -> None:
-        """Delete the month's raw file, unless it has columns that are not in the tables."""
+        """Delete the month's raw file, unless it has columns that are not in the tables, or is no longer the one."""
+        there = self.run.source.landing_zone().known(self.file)
+        if self.noted is not None and there is not None and there.sha256 != self.noted.sha256:
+            self.run.log.info(f"{self.file.name} is kept, because another one has landed that is not merged yet.")
+            return
         if self.noted is not None and self.noted.unknown_columns:
             columns = ", ".join(self.noted.unknown_columns)
             self.run.log.warning(f"{self.file.name} is kept, because some of its columns are not loaded: {columns}.")
@@ -166,7 +185,8 @@ class Landing(Stage):
             raw_key(taxi.table),
             description=(
                 f"{taxi.title}: a month's raw file, exactly as it was published, verified and kept in the landing "
-                "zone. An unchanged file is not fetched again."
+                "zone. An unchanged file is not fetched again. With the source “sample”, this project makes the month "
+                "up."
             ),
             metadata={
                 "dagster/column_schema": raw_column_schema(taxi.columns),
@@ -193,7 +213,10 @@ class Preparing(Stage):
     @override
     def run(self, context: MonthContext) -> Metadata:
         warehouse = context.run.warehouse(self._warehouse)
-        return self._preparation.run(warehouse, context.taxi, context.month, context.landed(), context.run.log)
+        log = context.run.log
+        return context.current.read_by(
+            lambda current: self._preparation.run(warehouse, context.taxi, context.month, current, log), log
+        )
 
 
 class Loading(CheckedStage):
@@ -221,10 +244,14 @@ class Loading(CheckedStage):
 
     @override
     def run(self, context: MonthContext) -> Metadata:
-        taxi, month, landed = context.taxi, context.month, context.landed()
-        load = context.run.warehouse(self._warehouse).load_month(taxi, month, landed, context.run.log)
+        taxi, month, log = context.taxi, context.month, context.run.log
+        warehouse = context.run.warehouse(self._warehouse)
+        context.current.require()
+        load = context.current.read_by(lambda current: warehouse.load_month(taxi, month, current, log), log)
+        context.loaded = context.current.last
         return {
-            "file": landed.path.name,
+            "file": context.file.name,
+            **context.origin_metadata,
             "dagster/row_count": load.rows,
             "dagster/partition_row_count": load.rows,
             **rows_metadata(load.rows, seconds=load.seconds, table=taxi.month_table(month)),
@@ -268,6 +295,7 @@ class Merging(CheckedStage):
         merge = warehouse.merge_month(context.taxi, context.month, context.run.log)
         return {
             "file": context.file.filename,
+            **context.origin_metadata,
             "dagster/row_count": merge.table_rows,
             "dagster/partition_row_count": merge.rows,
             **rows_metadata(merge.rows, seconds=merge.seconds, table=context.taxi.table),

@@ -1,20 +1,23 @@
 """The assets of one taxi and their checks: its raw file, and in each warehouse the tables up to the main table."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 
 from taxi_assets import settings
-from taxi_assets.assets.attempts import is_transient, observed_failure, settled_months
+from taxi_assets.assets.attempts import observed_failure, settled_months
 from taxi_assets.assets.carry_months import MonthReport, Selection, carry_months
+from taxi_assets.assets.changes import RECORDED_AGAIN
 from taxi_assets.assets.checks import check_spec, results
+from taxi_assets.assets.origins import sample_in_words
 from taxi_assets.assets.run_tags import tag_run
 from taxi_assets.assets.stages import Landing, Loading, Merging, Preparing, RunContext, Stage, raw_key
-from taxi_assets.dagster_errors import as_dagster_failures, retried_later
+from taxi_assets.dagster_errors import as_dagster_failures, is_worth_a_retry, retried_later
 from taxi_assets.errors import TaxiAssetsError
-from taxi_assets.months import Month
+from taxi_assets.months import Month, ranges_in_words
 from taxi_assets.partitions import TRIPS_POOL, months_of_run, months_partitions, runs_of_a_range
+from taxi_assets.settings import SAMPLE_NAME
 from taxi_assets.taxis import Taxi
 from taxi_assets.warehouses.kind import WarehouseKind
 
@@ -71,8 +74,21 @@ def trip_assets(taxi: Taxi, warehouses: Sequence[WarehouseKind], retries: dg.Ret
             left = [month for month in months if month not in settled]
             carried = {r.month: r for r in carry_months(left, selection, run, at_once=settings.months_at_once())}
             yield from _events(context, selection, dict(sorted(carried.items())), settled)
+            if run.source.address.strip() != SAMPLE_NAME:
+                for warehouse in warehouses:
+                    if warehouse.key(taxi.table) in selection.assets:
+                        _warn_of_sample(context, warehouse, taxi, loaded=carried)
 
     return carry_through
+
+
+def _warn_of_sample(
+    context: dg.AssetExecutionContext, warehouse: WarehouseKind, taxi: Taxi, *, loaded: Collection[Month]
+) -> None:
+    """Say which sample months stand beside the months that a run has loaded from another source."""
+    sentence = sample_in_words(context.instance, warehouse, [taxi], without=loaded)
+    if sentence:
+        context.log.warning(sentence)
 
 
 def _events(
@@ -96,6 +112,8 @@ def _events(
             if stage.key not in report.materialized:
                 continue
             metadata = report.materialized[stage.key]
+            if month in settled:
+                metadata = {**metadata, RECORDED_AGAIN: True}
             if failed:
                 yield dg.AssetMaterialization(stage.key, partition=str(month), metadata=metadata)
             else:
@@ -120,20 +138,16 @@ def _check_events(selection: Selection, reports: Mapping[Month, MonthReport], *,
 
 
 def _failure(failed: Mapping[Month, MonthReport], *, months: int) -> dg.Failure:
-    """All failures of a run as one, with the cause of the first."""
-    causes = [
-        (month, key.to_user_string(), error) for month, report in failed.items() for key, error in report.errors.items()
-    ]
-    sentences = [
-        f"{month}, {key}: {error if isinstance(error, TaxiAssetsError) else repr(error)}"
-        for month, key, error in causes
-    ]
+    """All failures of a run as one. A cause that several months share is stated once."""
+    errors = [error for report in failed.values() for error in report.errors.values()]
+    sentences = _sentences(failed)
     if months == 1:
         description = "\n".join(sentences)
     else:
         shown = "\n".join(sentences[:_SHOWN_FAILURES])
         more = f"\nand {len(sentences) - _SHOWN_FAILURES} more" if len(sentences) > _SHOWN_FAILURES else ""
-        description = f"{len(failed)} of {months} months failed, the others are done:\n{shown}{more}"
+        others = "" if len(failed) == months else ", the others are done"
+        description = f"{len(failed)} of {months} months failed{others}:\n{shown}{more}"
     failure = dg.Failure(
         description,
         metadata={
@@ -141,7 +155,18 @@ def _failure(failed: Mapping[Month, MonthReport], *, months: int) -> dg.Failure:
             "failures": dg.MetadataValue.md("\n".join(f"- {sentence}" for sentence in sentences)),
         },
         # A transient failure is worth a retry; bad data stays bad.
-        allow_retries=any(is_transient(error) for _, _, error in causes),
+        allow_retries=any(is_worth_a_retry(error) for error in errors),
     )
-    failure.__cause__ = causes[0][2]
+    # The causes of our own errors are in the log; of what nobody expected, the trace is all there is.
+    failure.__cause__ = next((error for error in errors if not isinstance(error, TaxiAssetsError)), None)
     return failure
+
+
+def _sentences(failed: Mapping[Month, MonthReport]) -> Sequence[str]:
+    """Each failure with its months and its asset, in the order of the first month."""
+    months_of: dict[tuple[str, str], list[Month]] = {}
+    for month, report in failed.items():
+        for key, error in report.errors.items():
+            sentence = str(error) if isinstance(error, TaxiAssetsError) else repr(error)
+            months_of.setdefault((key.to_user_string(), sentence), []).append(month)
+    return [f"{ranges_in_words(months)}, {key}: {sentence}" for (key, sentence), months in months_of.items()]

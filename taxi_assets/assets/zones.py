@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 
+from taxi_assets.assets.following import Condition, main_tables, make_once
 from taxi_assets.assets.metadata import file_metadata, raw_column_schema, rows_metadata, zones_column_schema
 from taxi_assets.assets.stages import raw_key
 from taxi_assets.dagster_errors import as_dagster_failures, retried_later
@@ -20,7 +21,10 @@ _ONE_RUN = dg.BackfillPolicy.single_run()
 
 def zones_assets(warehouses: Sequence[WarehouseKind], retries: dg.RetryPolicy) -> Sequence[dg.AssetsDefinition]:
     """The zones' raw file, and a table of them in each warehouse."""
-    return [_raw_zones(retries), *(_zones_table(warehouse, retries) for warehouse in warehouses)]
+    return [
+        _raw_zones(retries, make_once(main_tables(*warehouses))),
+        *(_zones_table(warehouse, retries, make_once(main_tables(warehouse))) for warehouse in warehouses),
+    ]
 
 
 def zones_checks(warehouses: Sequence[WarehouseKind]) -> Sequence[dg.AssetChecksDefinition]:
@@ -28,13 +32,14 @@ def zones_checks(warehouses: Sequence[WarehouseKind]) -> Sequence[dg.AssetChecks
     return [_zones_check(warehouse) for warehouse in warehouses]
 
 
-def _raw_zones(retries: dg.RetryPolicy) -> dg.AssetsDefinition:
+def _raw_zones(retries: dg.RetryPolicy, following: Condition) -> dg.AssetsDefinition:
     @dg.asset(
         key=raw_key(ZONES_TABLE),
         description="The list of taxi zones, exactly as it was published, verified and kept in the landing zone.",
         metadata={"dagster/column_schema": raw_column_schema(ZONES_COLUMNS)},
         kinds={"csv", "file"},
         backfill_policy=_ONE_RUN,
+        automation_condition=following,
     )
     def land_zones(context: dg.AssetExecutionContext, source: TripSource) -> dg.MaterializeResult[Any]:
         with retried_later(context, retries), as_dagster_failures():
@@ -43,7 +48,7 @@ def _raw_zones(retries: dg.RetryPolicy) -> dg.AssetsDefinition:
     return land_zones
 
 
-def _zones_table(warehouse: WarehouseKind, retries: dg.RetryPolicy) -> dg.AssetsDefinition:
+def _zones_table(warehouse: WarehouseKind, retries: dg.RetryPolicy, following: Condition) -> dg.AssetsDefinition:
     @dg.asset(
         key=warehouse.key(ZONES_TABLE),
         deps=[raw_key(ZONES_TABLE)],
@@ -55,6 +60,7 @@ def _zones_table(warehouse: WarehouseKind, retries: dg.RetryPolicy) -> dg.Assets
         },
         kinds={warehouse.name, "table"},
         backfill_policy=_ONE_RUN,
+        automation_condition=following,
         io_manager_key=warehouse.io_manager_key,
         required_resource_keys={"source", warehouse.name},
     )
@@ -63,7 +69,9 @@ def _zones_table(warehouse: WarehouseKind, retries: dg.RetryPolicy) -> dg.Assets
         source: TripSource = context.resources.source
         target: TripsWarehouse = getattr(context.resources, warehouse.name)
         with retried_later(context, retries), as_dagster_failures():
-            rows = target.replace_zones(source.landing_zone().landed(zones_file()), context.log)
+            rows = source.current(zones_file()).read_by(
+                lambda current: target.replace_zones(current, context.log), context.log
+            )
         metadata = rows_metadata(rows, seconds=time.monotonic() - start, table=ZONES_TABLE)
         return dg.MaterializeResult(metadata={"dagster/row_count": rows, **metadata})
 

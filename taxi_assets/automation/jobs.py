@@ -8,13 +8,15 @@ from dataclasses import dataclass
 import dagster as dg
 
 from taxi_assets import settings
+from taxi_assets.assets.following import main_tables
 from taxi_assets.assets.run_tags import run_tags
 from taxi_assets.automation.records import RecordedMonths
 from taxi_assets.dagster_internals import UnresolvedAssetJobDefinition
-from taxi_assets.months import Month
+from taxi_assets.months import Month, month_ranges, title_of_range
 from taxi_assets.source.resource import TripSource
-from taxi_assets.taxis import Taxi, all_taxis
+from taxi_assets.taxis import Taxi
 from taxi_assets.warehouses.kind import WarehouseKind
+from taxi_assets.zones import ZONES_TABLE
 
 
 @dataclass(frozen=True)
@@ -23,10 +25,12 @@ class LoadJobs:
 
     Attributes:
         each: One for each warehouse.
+        refreshing: One for each warehouse that also makes everything that follows the trips.
         everywhere: The one for all warehouses, which the schedule and the sensor start.
     """
 
     each: Sequence[UnresolvedAssetJobDefinition]
+    refreshing: Sequence[UnresolvedAssetJobDefinition]
     everywhere: UnresolvedAssetJobDefinition
 
 
@@ -37,6 +41,7 @@ def load_jobs(warehouses: Sequence[WarehouseKind]) -> LoadJobs:
             _load_job(f"load_{warehouse.name}", [warehouse], f"Loads months of trips into {warehouse.title}.")
             for warehouse in warehouses
         ],
+        refreshing=[_refresh_job(warehouse) for warehouse in warehouses],
         everywhere=_load_job(
             "load_all",
             warehouses,
@@ -47,19 +52,21 @@ def load_jobs(warehouses: Sequence[WarehouseKind]) -> LoadJobs:
 
 
 def _load_job(name: str, warehouses: Sequence[WarehouseKind], description: str) -> UnresolvedAssetJobDefinition:
-    tables = [warehouse.key(taxi.table) for warehouse in warehouses for taxi in all_taxis().values()]
-    return dg.define_asset_job(name, dg.AssetSelection.assets(*tables).upstream(), description=description)
+    tables = dg.AssetSelection.assets(*main_tables(*warehouses))
+    return dg.define_asset_job(name, tables.upstream(), description=description)
 
 
-def month_ranges(months: Iterable[Month], longest: int | None = None) -> Sequence[Sequence[Month]]:
-    """The months in their order, as ranges without gaps, none of them longer than ``longest``."""
-    found: list[list[Month]] = []
-    for month in sorted(months):
-        if found and found[-1][-1].next() == month and len(found[-1]) != longest:
-            found[-1].append(month)
-        else:
-            found.append([month])
-    return found
+def _refresh_job(warehouse: WarehouseKind) -> UnresolvedAssetJobDefinition:
+    loaded = dg.AssetSelection.assets(*main_tables(warehouse), warehouse.key(ZONES_TABLE))
+    made = loaded.downstream() & dg.AssetSelection.key_prefixes([warehouse.name], ["report", warehouse.name])
+    return dg.define_asset_job(
+        f"refresh_{warehouse.name}",
+        loaded.upstream() | made,
+        description=(
+            f"Loads months of trips and the zones into {warehouse.title}, and makes everything there that follows from "
+            "them: dbt's models and the report's pages."
+        ),
+    )
 
 
 @dataclass(frozen=True)
@@ -72,8 +79,7 @@ class TaxisRange:
     @property
     def title(self) -> str:
         """In words: ``green, yellow 2026-08...2026-09``."""
-        last = f"...{self.months[-1]}" if len(self.months) > 1 else ""
-        return f"{', '.join(taxi.name for taxi in self.taxis)} {self.months[0]}{last}"
+        return f"{', '.join(taxi.name for taxi in self.taxis)} {title_of_range(self.months)}"
 
 
 def ranges_by_taxis(months: Mapping[Taxi, Iterable[Month]], longest: int | None = None) -> Sequence[TaxisRange]:

@@ -11,13 +11,14 @@ from typing import Any
 import dagster as dg
 
 from taxi_assets.assets.attempts import EarlierError, recorded_failure
+from taxi_assets.assets.metadata import ORIGIN
 from taxi_assets.assets.stages import Stage, raw_key
 from taxi_assets.assets.trips import trip_stages
 from taxi_assets.dagster_internals import AssetGraph, BulkActionStatus, DagsterDefinitionChangedDeserializationError
 from taxi_assets.months import Month
 from taxi_assets.partitions import months_partitions
 from taxi_assets.source.raw_files import FileVersion
-from taxi_assets.taxis import Taxi, all_taxis
+from taxi_assets.taxis import Taxi, chosen_taxis
 from taxi_assets.warehouses.kind import WarehouseKind
 
 
@@ -40,7 +41,9 @@ def read_records(
     instance: dg.DagsterInstance, graph: AssetGraph, warehouses: Sequence[WarehouseKind]
 ) -> Mapping[Taxi, RecordedMonths]:
     """What Dagster has on record about the months of each taxi."""
-    return {taxi: RecordedMonths(instance, graph, taxi, trip_stages(taxi, warehouses)) for taxi in all_taxis().values()}
+    return {
+        taxi: RecordedMonths(instance, graph, taxi, trip_stages(taxi, warehouses)) for taxi in chosen_taxis().values()
+    }
 
 
 class RecordedMonths:
@@ -126,7 +129,7 @@ class RecordedMonths:
                 facts: dict[str, Any] = {name: value.value for name, value in materialization.metadata.items()}
                 version = FileVersion(facts.get("size (bytes)"), facts.get("etag"), facts.get("last modified"))
                 found[materialization.partition] = LandedVersion(
-                    str(facts.get("origin", "")), version, at=record.timestamp
+                    str(facts.get(ORIGIN, "")), version, at=record.timestamp
                 )
         return found
 

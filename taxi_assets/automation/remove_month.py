@@ -1,13 +1,14 @@
 """The job that removes a month from a warehouse."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
+from taxi_assets.assets.changes import REMOVED_ROWS
 from taxi_assets.dagster_errors import as_dagster_failures
 from taxi_assets.errors import SettingsError
 from taxi_assets.months import Month
-from taxi_assets.taxis import get_taxi
+from taxi_assets.taxis import Taxi, get_taxi
 from taxi_assets.warehouses.kind import TripsWarehouse, WarehouseKind
 
 
@@ -18,6 +19,12 @@ class MonthToRemove(dg.Config):
     taxi: str
     month: str
     confirm: str
+
+
+def observed_removal(warehouse: WarehouseKind, taxi: Taxi, month: Month, rows: int) -> Iterator[dg.AssetObservation]:
+    """That a month was removed, as observations of its partition of the tables."""
+    for table in (taxi.month_asset, taxi.table):
+        yield dg.AssetObservation(warehouse.key(table), partition=str(month), metadata={REMOVED_ROWS: rows})
 
 
 def remove_month_job(warehouses: Sequence[WarehouseKind]) -> dg.JobDefinition:
@@ -39,12 +46,8 @@ def remove_month_job(warehouses: Sequence[WarehouseKind]) -> dg.JobDefinition:
                 )
             target: TripsWarehouse = getattr(context.resources, config.warehouse)
             rows = target.remove_month(taxi, month, context.log)
-        for table in (taxi.month_asset, taxi.table):
-            context.log_event(
-                dg.AssetObservation(
-                    by_name[config.warehouse].key(table), partition=str(month), metadata={"removed rows": rows}
-                )
-            )
+        for observation in observed_removal(by_name[config.warehouse], taxi, month, rows):
+            context.log_event(observation)
         context.log.info(f"Removed {month} of {taxi.table} from {by_name[config.warehouse].title}: {rows:,} rows")
 
     @dg.job(

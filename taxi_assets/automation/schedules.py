@@ -17,7 +17,7 @@ from taxi_assets.dagster_internals import UnresolvedAssetJobDefinition
 from taxi_assets.months import Month, months_before
 from taxi_assets.partitions import months_of_taxi
 from taxi_assets.source.resource import TripSource
-from taxi_assets.taxis import Taxi, all_taxis
+from taxi_assets.taxis import Taxi, chosen_taxis
 from taxi_assets.warehouses.kind import WarehouseKind
 
 _NEW_YORK: Final = ZoneInfo("America/New_York")
@@ -115,7 +115,7 @@ def newest_months(source: TripSource, records: Mapping[Taxi, RecordedMonths], at
 
 
 def _months_by_taxi(files: Sequence[SourceFile]) -> Mapping[Taxi, Sequence[Month]]:
-    return {taxi: [file.month for file in files if file.taxi is taxi] for taxi in all_taxis().values()}
+    return {taxi: [file.month for file in files if file.taxi is taxi] for taxi in chosen_taxis().values()}
 
 
 def _named(files: Sequence[SourceFile]) -> str:
@@ -127,5 +127,5 @@ def _end_of_release() -> str:
     """The last month of a source that does not continue, and how to load later ones, as sentences to be added."""
     if settings.source_continues():
         return ""
-    last = max(taxi.last_month for taxi in all_taxis().values())
+    last = max(taxi.last_month for taxi in chosen_taxis().values())
     return f" The months of this source end with {last}: set TAXI_SOURCE=auto to load later ones from the feed."

@@ -16,7 +16,7 @@ from taxi_assets.automation.records import RecordedMonths, read_records
 from taxi_assets.dagster_errors import as_dagster_failures
 from taxi_assets.dagster_internals import UnresolvedAssetJobDefinition
 from taxi_assets.months import Month
-from taxi_assets.partitions import months_of_taxi
+from taxi_assets.partitions import watched_months
 from taxi_assets.source.origin import Origin
 from taxi_assets.source.raw_files import FileVersion
 from taxi_assets.source.resource import TripSource
@@ -109,7 +109,7 @@ def decide(
         until = _moment(cursor.paused_until)
         return SensorDecision([], cursor, f"{source.name} did not answer and is not asked again before {until}.")
     today = datetime.fromtimestamp(now, UTC)
-    files = [SourceFile.of(taxi, month) for taxi in records for month in months_of_taxi(taxi, today)]
+    files = [SourceFile.of(taxi, month) for taxi in records for month in watched_months(taxi, today)]
     due = due_files(files, source, cursor, now, limits)
     if not due:
         hours = limits.interval_seconds // 3600

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import dagster as dg
 
+from taxi_assets.assets.following import Condition, follow_as_a_whole, follow_by_month
 from taxi_assets.dagster_errors import as_dagster_failures
 from taxi_assets.dbt import locations
 from taxi_assets.dbt.command import failure_of, install_packages, running_dbt
@@ -12,8 +13,9 @@ from taxi_assets.dbt.git import GitSource
 from taxi_assets.dbt.manifest import find_manifest
 from taxi_assets.dbt.translator import ModelTranslator
 from taxi_assets.partitions import months_of_run, months_partitions, runs_of_a_range
-from taxi_assets.taxis import taxi_of_main_table
+from taxi_assets.taxis import Taxi, taxi_of_main_table
 from taxi_assets.warehouses.kind import WarehouseKind
+from taxi_assets.zones import ZONES_TABLE
 
 Manifest = Mapping[str, Any]
 Event = dg.MaterializeResult[Any] | dg.AssetCheckResult | dg.AssetObservation
@@ -25,13 +27,21 @@ def model_assets(warehouse: WarehouseKind, manifest: Manifest) -> Sequence[dg.As
     """A step for the models that come after the taxis' main tables, by month, and one for the others."""
     models = [name for name, node in manifest["nodes"].items() if _is_asset(node)]
     by_month = _after_main_tables(manifest)
+    references = [name for name in models if name not in by_month]
+    translator = ModelTranslator(warehouse)
+    zones = warehouse.key(ZONES_TABLE)
+    follow_trips = follow_by_month(
+        [warehouse.key(taxi.table) for taxi in _taxis_of(manifest)],
+        all_needed=True,
+        after=[zones, *(translator.get_asset_key(manifest["nodes"][name]) for name in references)],
+    )
     groups = {
-        "models": ([name for name in models if name in by_month], months_partitions()),
-        "references": ([name for name in models if name not in by_month], None),
+        "models": ([name for name in models if name in by_month], months_partitions(), follow_trips),
+        "references": (references, None, follow_as_a_whole([zones])),
     }
     return [
-        _step(warehouse, manifest, f"dbt_{warehouse.name}_{kind}", models_of_kind, months)
-        for kind, (models_of_kind, months) in groups.items()
+        _step(warehouse, manifest, f"dbt_{warehouse.name}_{kind}", models_of_kind, months=months, following=following)
+        for kind, (models_of_kind, months, following) in groups.items()
         if models_of_kind
     ]
 
@@ -41,10 +51,15 @@ def _step(
     manifest: Manifest,
     name: str,
     models: Sequence[str],
+    *,
     months: dg.PartitionsDefinition[str] | None,
+    following: Condition,
 ) -> dg.AssetsDefinition:
     translator = ModelTranslator(warehouse)
-    specs = {model: translator.spec(manifest, model, months) for model in models}
+    specs = {
+        model: translator.spec(manifest, model, months).replace_attributes(automation_condition=following)
+        for model in models
+    }
     checks = {
         test: check
         for model, spec in specs.items()
@@ -109,6 +124,16 @@ def _after_main_tables(manifest: Manifest) -> Collection[str]:
                 found.add(child)
                 ahead.append(child)
     return found
+
+
+def _taxis_of(manifest: Manifest) -> Sequence[Taxi]:
+    """The taxis whose main tables any model reads."""
+    found = (
+        taxi_of_main_table(source["identifier"])
+        for name, source in manifest["sources"].items()
+        if manifest["child_map"].get(name)
+    )
+    return list(dict.fromkeys(taxi for taxi in found if taxi))
 
 
 def _is_asset(node: Mapping[str, Any]) -> bool:

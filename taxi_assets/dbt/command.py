@@ -20,15 +20,9 @@ from taxi_assets.dbt import locations
 from taxi_assets.errors import DbtError
 from taxi_assets.files import make_private_folder
 from taxi_assets.months import Month
+from taxi_assets.taxis import chosen_taxis
 from taxi_assets.warehouses.kind import WarehouseKind
 
-_OWN_ENVIRONMENT: Final = {
-    "DBT_PROFILE": "taxi",
-    "DBT_PROFILES_DIR": str(locations.PROFILES),
-    "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-    "DBT_USE_COLORS": "false",
-    "PYTHONUNBUFFERED": "1",
-}
 _RESULTS: Final = "run_results.json"
 _FAILED: Final = ("error", "fail", "runtime error", "partial success")
 _SHOWN_REASONS: Final = 5
@@ -71,7 +65,7 @@ def running_dbt(
     with _exclusive(target, warehouse.title, context.log):
         environment = {
             **os.environ,
-            **_OWN_ENVIRONMENT,
+            **_own_environment(),
             **warehouse.prepare_dbt(resource),
             "DBT_TARGET": warehouse.name,
             "DBT_TARGET_PATH": str(target),
@@ -152,7 +146,7 @@ def install_packages(project: Path, target: Path) -> None:
 def _run(arguments: Sequence[str], project: Path, target: Path, action: str, remedy: str) -> None:
     environment = {
         **os.environ,
-        **_OWN_ENVIRONMENT,
+        **_own_environment(),
         # dbt connects to nothing here, and the embedded warehouse needs no settings.
         "DBT_TARGET": "duckdb",
         "TAXI_DBT_DUCKDB_PATH": ":memory:",
@@ -175,6 +169,17 @@ def _run(arguments: Sequence[str], project: Path, target: Path, action: str, rem
         ) from error
     if done.returncode:
         raise DbtError(f"dbt could not {action} {project} ({' '.join(done.stdout.split())[-500:]}): {remedy}.")
+
+
+def _own_environment() -> Mapping[str, str]:
+    return {
+        "DBT_PROFILE": "taxi",
+        "DBT_PROFILES_DIR": str(locations.PROFILES),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "DBT_USE_COLORS": "false",
+        "PYTHONUNBUFFERED": "1",
+        settings.TAXIS.name: ",".join(chosen_taxis()),
+    }
 
 
 @contextmanager

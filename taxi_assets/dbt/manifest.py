@@ -17,6 +17,7 @@ from taxi_assets.dbt import locations
 from taxi_assets.dbt.command import parse
 from taxi_assets.errors import DbtError
 from taxi_assets.files import write_whole
+from taxi_assets.taxis import chosen_taxis
 
 _log = logging.getLogger(__name__)
 
@@ -52,9 +53,11 @@ def _write(project: Path, kept: Path) -> None:
 
 
 def _fingerprint(project: Path) -> str:
-    """A digest of the project's files and of the dbt that reads them."""
+    """A digest of the project's files, of the taxis, and of the dbt that reads them."""
     digest = hashlib.sha256(str(settings.dbt_executable()).encode())
     digest.update(str(settings.dbt_executable().stat().st_mtime_ns).encode())
+    # Models are left out whose taxis are not chosen.
+    digest.update(",".join(chosen_taxis()).encode())
     for path in _files(project):
         digest.update(path.relative_to(project).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:32]

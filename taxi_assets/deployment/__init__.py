@@ -1,1 +1,1 @@
-"""What Docker Compose and `make up` need of the package: a run launcher and a storage, named in deploy/dagster.yaml."""
+"""What Docker Compose and `make up` need of the package; deploy/dagster.yaml and docker-compose.yml name it."""

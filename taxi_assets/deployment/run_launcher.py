@@ -6,13 +6,15 @@ runs with it. They would count as running for ever, and each would hold the plac
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Self
 
 import dagster as dg
 from typing_extensions import override
 
 from taxi_assets.dagster_internals import (
     CheckRunHealthResult,
+    ConfigurableClassData,
     DagsterUserCodeUnreachableError,
     WorkerStatus,
     code_server_has_run,
@@ -26,6 +28,27 @@ class WatchedRunLauncher(dg.DefaultRunLauncher):
     without an event; it is reported as failed, so that Dagster starts it again (``run_retries`` in dagster.yaml).
     """
 
+    def __init__(self, host: str, port: int, inst_data: ConfigurableClassData | None = None) -> None:
+        """Take the code server's address.
+
+        Args:
+            host: Its host. Runs that were started at another address have ended with the server there.
+            port: Its port.
+            inst_data: Where the settings come from.
+        """
+        super().__init__(inst_data)
+        self._address = (host, port)
+
+    @classmethod
+    @override
+    def config_type(cls) -> Mapping[str, Any]:
+        return {"host": dg.StringSource, "port": dg.IntSource}
+
+    @classmethod
+    @override
+    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:
+        return cls(inst_data=inst_data, **config_value)
+
     @property
     @override
     def supports_check_run_worker_health(self) -> bool:
@@ -33,11 +56,8 @@ class WatchedRunLauncher(dg.DefaultRunLauncher):
 
     @override
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
-        client: Any = self._get_grpc_client_for_termination(run.run_id)  # type: ignore[no-untyped-call]
-        if client is None:
-            return CheckRunHealthResult(WorkerStatus.RUNNING, "no code server has the run, or it has just ended")
         try:
-            has_run = code_server_has_run(client, run.run_id)
+            has_run = code_server_has_run(*self._address, run.run_id)
         except DagsterUserCodeUnreachableError:
             # It may be busy or starting; Dagster asks again after the next pause.
             return CheckRunHealthResult(WorkerStatus.RUNNING, "the code server does not answer", transient=True)

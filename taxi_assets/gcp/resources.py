@@ -4,9 +4,11 @@ They add the address of an emulator, a key that is not written to a file or to a
 name of the bucket or dataset.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dagster_gcp import BigQueryResource, GCSResource
 from google.cloud import bigquery, storage
@@ -16,6 +18,9 @@ from typing_extensions import override
 from taxi_assets import settings
 from taxi_assets.errors import SettingsError
 from taxi_assets.gcp.credentials import find_credentials
+
+if TYPE_CHECKING:
+    from google.cloud.bigquery_storage import BigQueryReadClient
 
 _CREDENTIALS = "Path of a key file, or the key's JSON. By default, Application Default Credentials are used."
 _ENDPOINT = "Address of an emulator, http://host:port. By default, Google's own service is used."
@@ -69,6 +74,10 @@ class BigQueryDataset(BigQueryResource):
     location: str = Field(default=settings.DEFAULT_GCP_LOCATION, description="Location of the dataset and its jobs.")
     gcp_credentials: str | None = Field(default=None, description=_CREDENTIALS)
     endpoint: str | None = Field(default=None, description=_ENDPOINT)
+    storage_endpoint: str | None = Field(
+        default=None,
+        description="Emulator of the Storage Read API, host:port. By default, Google's own service is used.",
+    )
     maximum_bytes_billed: int | None = Field(
         default=settings.DEFAULT_MAXIMUM_BYTES_BILLED,
         description="Most bytes that a query may bill. A query that would bill more fails and costs nothing.",
@@ -111,6 +120,34 @@ class BigQueryDataset(BigQueryResource):
             credentials=find_credentials(self.gcp_credentials, endpoint=self.endpoint),
             client_options={"api_endpoint": self.endpoint} if self.endpoint else None,
         )
+        with client:
+            yield client
+
+    @contextmanager
+    def get_read_client(self) -> Iterator[BigQueryReadClient | None]:
+        """A client of the Storage Read API for the duration of a block; None for an emulator that has no such API.
+
+        Raises:
+            SettingsError: There are no credentials.
+        """
+        if self.is_emulated and not self.storage_endpoint:
+            yield None
+            return
+        # Only reading needs this library, which takes half a second to import.
+        from google.cloud.bigquery_storage import BigQueryReadClient  # noqa: PLC0415
+
+        if self.storage_endpoint:
+            import grpc  # noqa: PLC0415
+            from google.cloud.bigquery_storage_v1.services.big_query_read.transports import (  # noqa: PLC0415
+                BigQueryReadGrpcTransport,
+            )
+
+            # As the library does for the service: batches are larger than gRPC's default of 4 MiB.
+            channel = grpc.insecure_channel(self.storage_endpoint, [("grpc.max_receive_message_length", -1)])
+            client = BigQueryReadClient(transport=BigQueryReadGrpcTransport(channel=channel))  # type: ignore[no-untyped-call]
+        else:
+            credentials = find_credentials(self.gcp_credentials, endpoint=None)
+            client = BigQueryReadClient(credentials=credentials)  # type: ignore[no-untyped-call]
         with client:
             yield client
 

@@ -17,11 +17,11 @@ from typing import Any, Final
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from taxi_assets.months import Month
+from taxi_assets.months import Month, months_from
+from taxi_assets.report.numbers import written
 from taxi_assets.report.summary import Summary, TaxiSummary
 
 INK: Final = "#1b1f24"
@@ -33,6 +33,12 @@ _WIDTH: Final = 5.2  # inches, 374 points
 _ZONES: Final = 10
 _PROBLEMS: Final = 8
 _LABEL_LETTERS: Final = 30
+_MONTHS_OF_A_YEAR: Final = 12
+_DAYS_OF_A_WEEK: Final = 7
+_MIDDLE_OF_WEEK: Final = 3.5  # days after its Monday
+_MIDDLE_OF_MONTH: Final = 15.0  # days after its first
+_DATES: Final = 5
+_MONTHS_BETWEEN_DATES: Final = (1, 2, 3, 4, 6, 12, 24, 48, 96, 192)
 _ENOUGH_FOR_WHOLE_NUMBERS: Final = 4
 _LINE_STYLES: Final = ("-", "--", ":", "-.")
 _STYLE: Final[Any] = {
@@ -99,16 +105,16 @@ def _hours_of_the_day(summary: Summary) -> Plot:
         shares = np.array(trips) / max(sum(trips), 1)
         axes.plot(range(24), shares, style, color=taxi.taxi.color, label=taxi.taxi.title)
         peaks.append(f"{taxi.taxi.title}: busiest {_hour(int(shares.argmax()))}, with {shares.max():.1%} of trips")
-    axes.set(xlabel="pickup hour", ylabel="share of trips", xlim=(0, 23), xticks=range(0, 24, 3))
-    axes.set_ylim(bottom=0)
-    axes.yaxis.set_major_formatter(_percent())
-    axes.grid(axis="y")
+    axes.set(xlabel="pickup hour", ylabel="share of trips", xlim=(-0.5, 23.5), xticks=range(0, 24, 3))
+    _from_zero(axes, _percent())
     figure.legend(loc="outside upper left", ncols=2)
     return Plot(
         "hours_of_the_day",
         "Trips by hour of the day",
         f"A line per taxi over 24 hours. {_sentences(peaks)}",
-        "Shares of each taxi's trips rather than counts, so that taxis can be compared.",
+        "Shares of each taxi's trips rather than counts, so that taxis can be compared."
+        if len(summary.taxis) > 1
+        else "",
         figure,
     )
 
@@ -128,7 +134,8 @@ def _trips_per_day(summary: Summary) -> Plot:
         else:
             _plot_with_gaps(axes, days, trips, color=taxi.taxi.color)
             _date_axis(axes, summary)
-        _count_axis(axes, "trips per day")
+        axes.set_ylabel("trips per day")
+        _from_zero(axes, _count(), whole=True)
         axes.set_title(taxi.taxi.title)
         low, high = min(trips), max(trips)
         facts.append(
@@ -160,14 +167,15 @@ def _money_per_week(summary: Summary) -> Plot:
             places, width = [float(number) for number in range(len(weeks))], 0.7
             axes.set_xticks(places, [f"{monday:%-d %b}" for monday in weeks])
         else:
-            places, width = _numbers(list(weeks)), 5.5
-            _date_axis(axes, summary)
+            places, width = [number + _MIDDLE_OF_WEEK for number in _numbers(list(weeks))], 5.5
+            _date_axis(axes, summary, whole_weeks=True)
         axes.bar(places, revenue, width, color=_pale(taxi.taxi.color), label="revenue")
         if taxi.has("tip"):
             axes.bar(places, tips, width, color=taxi.taxi.color, label="of which tips")
-        _count_axis(axes, "US dollars per week")
+        axes.set_ylabel("US dollars per week")
+        _from_zero(axes, _count(), whole=True)
         axes.set_title(taxi.taxi.title)
-        axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0)
+        _legend(axes)
         share = taxi.total.tips / taxi.total.revenue if taxi.total.revenue else 0
         tipped = f", {share:.1%} of it tips" if taxi.has("tip") else ""
         facts.append(f"{taxi.taxi.title}: ${taxi.total.revenue:,.0f} in total{tipped}")
@@ -189,8 +197,8 @@ def _busiest_zones(summary: Summary) -> Plot:
     for axes, taxi in zip(panels, taxis, strict=True):
         busiest = sorted(taxi.zones.items(), key=lambda zone: (-zone[1], zone[0]))[:_ZONES]
         names = [_zone_name(summary, number) for number, _ in busiest]
-        _bars_to_the_right(axes, names, [trips for _, trips in busiest], color=taxi.taxi.color, label="{:,.0f}")
-        _count_axis(axes, "trips", horizontal=True)
+        _bars_to_the_right(axes, names, [trips for _, trips in busiest], color=taxi.taxi.color, numbers=_count())
+        axes.set_xlabel("trips")
         axes.set_title(taxi.taxi.title)
         facts.append(
             f"{taxi.taxi.title}: {', '.join(f'{n} {trips:,}' for n, (_, trips) in zip(names, busiest, strict=True))}"
@@ -252,12 +260,11 @@ def _problems(summary: Summary) -> Plot:
         if kinds:
             names, counts = zip(*kinds, strict=True)
             shares = [count / taxi.total.trips for count in counts]
-            _bars_to_the_right(axes, names, shares, color=taxi.taxi.color, label="{:.2%}")
+            _bars_to_the_right(axes, names, shares, color=taxi.taxi.color, numbers=_percent(), label="{:.2%}")
         else:
             axes.set_yticks([0.5], ["none"])
-            axes.set(xlim=(0, 0.01), ylim=(0, 1))
-        axes.xaxis.set_major_locator(MaxNLocator(4))
-        axes.xaxis.set_major_formatter(_percent())
+            axes.set(xlim=(0, 0.01), ylim=(0, 1), xticks=[0, 0.01])
+            axes.xaxis.set_major_formatter(_percent())
         facts.append(f"{title} ({bad:,}); {', '.join(f'{name} {count:,}' for name, count in kinds) or 'none'}")
     return Plot(
         "rows_with_problems",
@@ -277,12 +284,9 @@ def _problems_by_month(summary: Summary) -> Plot:
         shares = [taxi.rows_with_problems[month] / taxi.rows[month] for month in months]
         axes.bar(_middles(months), shares, width=22, color=taxi.taxi.color)
         axes.set_title(taxi.taxi.title)
-        _date_axis(axes, summary)
-        axes.set_ylim(bottom=0)
+        _date_axis(axes, summary, offset=_MIDDLE_OF_MONTH)
         axes.set_ylabel("share of rows")
-        axes.yaxis.set_major_locator(MaxNLocator(4))
-        axes.yaxis.set_major_formatter(_percent())
-        axes.grid(axis="y")
+        _from_zero(axes, _percent())
         worst = max(range(len(months)), key=shares.__getitem__)
         facts.append(f"{taxi.taxi.title}: most in {months[worst]}, with {shares[worst]:.2%}")
     panels[-1].set_xlabel("month")
@@ -298,23 +302,22 @@ def _problems_by_month(summary: Summary) -> Plot:
 def _published(summary: Summary) -> Plot:
     is_month = summary.is_of_one_month
     taxis = [taxi for taxi in summary.taxis if taxi.published]
-    figure, panels = _panels(len(taxis), height=1.2 if is_month else 2.0)
+    figure, panels = _panels(len(taxis), height=1.2 if is_month else 2.1)
     facts = []
     for axes, taxi in zip(panels, taxis, strict=True):
         if is_month:
-            _published_bars(axes, taxi)
+            _published_of_a_month(axes, taxi)
         else:
-            _published_dots(axes, summary, taxi)
+            _published_by_month(axes, summary, taxi)
         axes.set_title(taxi.taxi.title)
         facts.append(f"{taxi.taxi.title}: {_rows_in_words(taxi)}")
     panels[-1].set_xlabel("rows" if is_month else "month")
-    complete = "" if is_month else "A dot inside its ring means a complete month. "
-    shapes = "A bar for the published number of rows and one" if is_month else "A ring for the published number, a dot"
     return Plot(
         "published_counts",
         "Rows and published counts",
-        f"{shapes} for the rows in the warehouse. {_sentences(facts)}",
-        f"{complete}Samples and mirrors may have fewer rows.",
+        f"A bar for the published number of rows and one for the rows in the warehouse. {_sentences(facts)}",
+        "A mirror may have only some of a month's rows."
+        + (" Sample months are left out." if any(taxi.sample for taxi in summary.taxis) else ""),
         figure,
     )
 
@@ -322,34 +325,28 @@ def _published(summary: Summary) -> Plot:
 def _rows_in_words(taxi: TaxiSummary) -> str:
     if len(taxi.rows) > 1:
         same = sum(taxi.rows[month] == count.rows for month, count in taxi.published.items())
-        return f"{same} of {len(taxi.rows)} months have the published number of rows"
+        return f"months with the published number of rows: {same} of {len(taxi.rows) - len(taxi.sample)}"
     (count,), (rows,) = taxi.published.values(), taxi.rows.values()
     return f"{rows:,} rows in the warehouse, {count.rows:,} published"
 
 
-def _published_bars(axes: Axes, taxi: TaxiSummary) -> None:
+def _published_of_a_month(axes: Axes, taxi: TaxiSummary) -> None:
     (count,), (rows,) = taxi.published.values(), taxi.rows.values()
     names = ["published", "in the warehouse"]
-    _bars_to_the_right(axes, names, [count.rows, rows], color=taxi.taxi.color, label="{:,.0f}")
+    _bars_to_the_right(axes, names, [count.rows, rows], color=taxi.taxi.color, numbers=_count())
     axes.patches[0].set_facecolor(_pale(taxi.taxi.color))
-    _count_axis(axes, "", horizontal=True)
 
 
-def _published_dots(axes: Axes, summary: Summary, taxi: TaxiSummary) -> None:
-    published = {month: float(count.rows) for month, count in taxi.published.items()}
-    middles = _middles(list(published))
-    axes.plot(middles, list(published.values()), "o", markersize=8, fillstyle="none", color=INK, label="published")
-    rows = list(taxi.rows.values())
-    axes.plot(_middles(list(taxi.rows)), rows, "o", markersize=4, color=taxi.taxi.color, label="in the warehouse")
-    axes.set_yscale("log")
-    counts = [*rows, *published.values()]
-    # A ring at the edge would be cut off.
-    axes.set_ylim(10.0 ** np.floor(np.log10(0.8 * min(counts))), 10.0 ** np.ceil(np.log10(1.25 * max(counts))))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda rows, _: f"{rows:,.0f}"))
-    axes.set_ylabel("rows (log scale)")
-    axes.grid(axis="y")
-    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0)
-    _date_axis(axes, summary)
+def _published_by_month(axes: Axes, summary: Summary, taxi: TaxiSummary) -> None:
+    published = {month: count.rows for month, count in taxi.published.items()}
+    rows = {month: rows for month, rows in taxi.rows.items() if month not in taxi.sample}
+    color = taxi.taxi.color
+    axes.bar(_middles(list(published)), list(published.values()), width=26, color=_pale(color), label="published")
+    axes.bar(_middles(list(rows)), list(rows.values()), width=13, color=color, label="in the warehouse")
+    axes.set_ylabel("rows")
+    _from_zero(axes, _count(), whole=True)
+    _legend(axes)
+    _date_axis(axes, summary, offset=_MIDDLE_OF_MONTH)
 
 
 def _panels(count: int, *, height: float) -> tuple[Figure, list[Axes]]:
@@ -358,36 +355,79 @@ def _panels(count: int, *, height: float) -> tuple[Figure, list[Axes]]:
     return figure, list(figure.subplots(count, 1, squeeze=False)[:, 0])
 
 
-def _count_axis(axes: Axes, label: str, *, horizontal: bool = False) -> None:
-    axis = axes.xaxis if horizontal else axes.yaxis
-    axis.set_major_locator(MaxNLocator(4, integer=True))
-    axis.set_major_formatter(FuncFormatter(lambda count, _: f"{count:,.0f}"))
-    axis.set_label_text(label)
-    axes.grid(axis="x" if horizontal else "y")
-    if not horizontal:
-        axes.set_ylim(bottom=0)
+def _legend(axes: Axes) -> None:
+    """A legend beside the title of a panel."""
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0)
+
+
+def _from_zero(axes: Axes, numbers: FuncFormatter, *, whole: bool = False) -> None:
+    """A vertical axis with zero, whose last number is above everything that has been drawn."""
+    low, high = (float(value) for value in axes.dataLim.intervaly)
+    ticks = MaxNLocator(4, integer=whole).tick_values(min(low, 0), high or 1)
+    axes.set_yticks(ticks)
+    axes.yaxis.set_major_formatter(numbers)
+    # A little more than the last number, so that a line along it is not cut.
+    axes.set_ylim(ticks[0] if low < 0 else 0, ticks[-1] * 1.02)
+    axes.grid(axis="y")
+
+
+def _count() -> FuncFormatter:
+    return FuncFormatter(lambda count, _: written(count, ",.0f"))
 
 
 def _percent() -> FuncFormatter:
     return FuncFormatter(lambda share, _: f"{100 * share:g}%")
 
 
-def _date_axis(axes: Axes, summary: Summary) -> None:
-    """Dates from the first to the last month of the report, so that dates align in all panels."""
-    axes.set_xlim(_numbers([summary.months[0].first_day])[0] - 1, _numbers([summary.months[-1].next().first_day])[0])
-    locator = AutoDateLocator(minticks=3, maxticks=7)  # type: ignore[no-untyped-call]
-    axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+def _date_axis(axes: Axes, summary: Summary, *, offset: float = 0, whole_weeks: bool = False) -> None:
+    """Dates from the first to the last month of the report, so that dates align in all panels.
+
+    Args:
+        axes: The panel.
+        summary: The report.
+        offset: Where in a month its name stands, in days after its first.
+        whole_weeks: Whether there is room for all days of the first and the last week.
+    """
+    first, last = _numbers([summary.months[0].first_day, summary.months[-1].next().first_day])
+    room = _DAYS_OF_A_WEEK - 1 if whole_weeks else 1
+    axes.set_xlim(first - room, last + (room if whole_weeks else 0))
+    named = _evenly_spaced(months_from(summary.months[0], summary.months[-1]))
+    axes.set_xticks(
+        [number + offset for number in _numbers([month.first_day for month in named])],
+        [f"{month.first_day:%b %Y}" for month in named],
+    )
 
 
-def _bars_to_the_right(axes: Axes, names: Sequence[str], values: Sequence[float], *, color: str, label: str) -> None:
+def _evenly_spaced(months: Sequence[Month]) -> Sequence[Month]:
+    """As many of the months as an axis has room for, with the same distance between them."""
+    for step in _MONTHS_BETWEEN_DATES:
+        chosen = [month for month in months if (_MONTHS_OF_A_YEAR * month.year + month.number - 1) % step == 0]
+        if len(chosen) <= _DATES:
+            return chosen
+    return months[:1]
+
+
+def _bars_to_the_right(
+    axes: Axes,
+    names: Sequence[str],
+    values: Sequence[float],
+    *,
+    color: str,
+    numbers: FuncFormatter,
+    label: str = "{:,.0f}",
+) -> None:
     """Horizontal bars, the first at the top, each with its value at its end."""
     bars = axes.barh(range(len(names)), values, color=color, height=0.72)
     axes.bar_label(bars, labels=[label.format(value) for value in values], padding=3, fontsize=8.5)
     axes.set_yticks(range(len(names)), [textwrap.shorten(name, _LABEL_LETTERS, placeholder=" …") for name in names])
     axes.tick_params(axis="y", length=0)
     axes.invert_yaxis()
-    axes.set_xlim(0, max(values, default=1) * 1.18)
+    highest = max(values, default=1) or 1
+    ticks = MaxNLocator(4, integer=highest >= _ENOUGH_FOR_WHOLE_NUMBERS).tick_values(0, highest)
+    axes.set_xticks(ticks)
+    axes.xaxis.set_major_formatter(numbers)
+    # Room for the value after the longest bar, and for the last number of the axis.
+    axes.set_xlim(0, max(highest * 1.18, float(ticks[-1])))
     axes.grid(axis="x")
 
 
@@ -404,7 +444,7 @@ def _numbers(days: Sequence[date]) -> list[float]:
 
 
 def _middles(months: Sequence[Month]) -> list[float]:
-    return [number + 14 for number in _numbers([month.first_day for month in months])]
+    return [number + _MIDDLE_OF_MONTH for number in _numbers([month.first_day for month in months])]
 
 
 def _pale(color: str) -> str:

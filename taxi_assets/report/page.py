@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import calendar
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Final
 
 import jinja2
 from markupsafe import Markup
 
-from taxi_assets.months import Month
+from taxi_assets.months import Month, month_ranges, ranges_in_words, title_of_range
 from taxi_assets.published import PublishedCount
 from taxi_assets.report.figures import Plot
+from taxi_assets.report.numbers import written
 from taxi_assets.report.summary import Summary, TaxiSummary
 from taxi_assets.report.svg import to_svg
 from taxi_assets.words import listed
 
 _UNKNOWN: Final = "n/a"
+_MONTHS: Final = re.compile('data-months="([^"]*)"')
+_LINKS: Final = re.compile("<!-- links -->.*?<!-- /links -->", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -39,19 +42,25 @@ class Count:
     taxi: str
     rows: int
     published: PublishedCount | None
+    is_sample: bool
+
+    @property
+    def difference(self) -> str:
+        """By how much the warehouse has more rows than were published, with a sign; empty if that is not known."""
+        if self.published is None:
+            return ""
+        difference = self.rows - self.published.rows
+        return written(difference, "+,") if difference else "0"
 
 
-def page(
-    summary: Summary, plots: Sequence[Plot], *, warehouse: str, month: Month | None, others: Sequence[Path]
-) -> str:
-    """The page as HTML.
+def page(summary: Summary, plots: Sequence[Plot], *, warehouse: str, month: Month | None) -> str:
+    """The page as HTML, with an empty place for ``with_links``.
 
     Args:
         summary: The numbers.
         plots: The figures.
         warehouse: The warehouse's name as people say it.
         month: The month that the page is about, or None for all months.
-        others: Other pages in the same folder to link to.
     """
     first, last = summary.months[0], summary.months[-1]
     period = _in_words(first) if first == last else f"{_in_words(first)} to {_in_words(last)}"
@@ -66,10 +75,54 @@ def page(
             facts=_facts(summary.taxis),
             problems=_problems(summary.taxis),
             counts=_counts(summary),
+            sample=sample_in_words(summary),
             figures={plot.name: (plot, Markup(to_svg(plot))) for plot in plots},  # noqa: S704 - our own drawing
-            others=others,
         )
     )
+
+
+@dataclass(frozen=True)
+class Link:
+    """A page that others link to.
+
+    Attributes:
+        month: The month that it is about, or None for all months.
+        file: Its file's name.
+        title: What it is about.
+        stale_since: When the trips changed that it does not contain; empty if it contains all.
+        renewal: What to materialize to renew it.
+    """
+
+    month: Month | None
+    file: str
+    title: str
+    stale_since: str
+    renewal: str
+
+
+def with_links(page: str, link: Link, pages: Sequence[Link], *, month_report: str) -> str:
+    """A page with these links in place of the ones it has, and with a notice if it is out of date.
+
+    Args:
+        page: The page as HTML.
+        link: The page itself as others link to it.
+        pages: All pages, itself included, in the order in which it names them.
+        month_report: The asset to materialize for the page of a month that has none yet.
+    """
+    text = _MONTHS.search(page)
+    reported = {other.month for other in pages}
+    missing = [month for month in map(Month.parse, text[1].split() if text else []) if month not in reported]
+    links = (
+        _templates()
+        .get_template("links.html")
+        .render(
+            link=link,
+            pages=pages,
+            missing=listed([title_of_range(months) for months in month_ranges(missing)]) if missing else "",
+            month_report=month_report,
+        )
+    )
+    return _LINKS.sub(lambda _: links, page, count=1)
 
 
 def _facts(taxis: Sequence[TaxiSummary]) -> list[Fact]:
@@ -78,8 +131,8 @@ def _facts(taxis: Sequence[TaxiSummary]) -> list[Fact]:
         ("", "trips", [f"{taxi.total.trips:,}" for taxi in taxis]),
         ("", "months", [f"{len(taxi.rows):,}" for taxi in taxis]),
         ("", "trips per day", [f"{taxi.total.trips / len(taxi.calendar):,.0f}" for taxi in taxis]),
-        ("total", "revenue (US dollars)", [f"{taxi.total.revenue:,.2f}" for taxi in taxis]),
-        ("tip", "tips (US dollars)", [f"{taxi.total.tips:,.2f}" for taxi in taxis]),
+        ("total", "revenue (US dollars)", [written(taxi.total.revenue, ",.2f") for taxi in taxis]),
+        ("tip", "tips (US dollars)", [written(taxi.total.tips, ",.2f") for taxi in taxis]),
         ("fare", "mean fare (US dollars)*", [_number(taxi.typical.fares.mean) for taxi in taxis]),
         ("distance", "mean distance (miles)*", [_number(taxi.typical.distances.mean) for taxi in taxis]),
         ("dropoff", "mean duration (minutes)*", [_number(taxi.typical.durations.mean, per=60) for taxi in taxis]),
@@ -112,16 +165,27 @@ def _problems(taxis: Sequence[TaxiSummary]) -> list[Fact]:
 
 
 def _number(number: float | None, *, per: int = 1) -> str:
-    return _UNKNOWN if number is None else f"{number / per:,.2f}"
+    return _UNKNOWN if number is None else written(number / per, ",.2f")
 
 
 def _counts(summary: Summary) -> list[Count]:
     counts = [
-        Count(month, taxi.taxi.name, rows, taxi.published.get(month))
+        Count(month, taxi.taxi.name, rows, taxi.published.get(month), is_sample=month in taxi.sample)
         for taxi in summary.taxis
         for month, rows in taxi.rows.items()
     ]
     return sorted(counts, key=lambda count: (count.month, count.taxi))
+
+
+def sample_in_words(summary: Summary) -> str:
+    """Which trips of a page are made up; empty if none are."""
+    found = {taxi.taxi.title: taxi.sample for taxi in summary.taxis if taxi.sample}
+    if not found:
+        return ""
+    if all(taxi.sample == taxi.rows.keys() for taxi in summary.taxis):
+        return "Sample data: this project made all of these trips up. They say nothing about New York."
+    months = [f"{title} {ranges_in_words(sample)}" for title, sample in found.items()]
+    return f"Partly sample data: this project made the trips of some months up ({'; '.join(months)})."
 
 
 def _in_words(month: Month) -> str:

@@ -1,9 +1,12 @@
 """Where the report's pages are kept: a folder for each warehouse, with a file for each month and one for all months."""
 
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import dagster as dg
+from filelock import FileLock
 from pydantic import Field
 
 from taxi_assets.errors import ReportError
@@ -12,6 +15,7 @@ from taxi_assets.months import Month
 from taxi_assets.warehouses.kind import WarehouseKind
 
 ALL_MONTHS: Final = "all_months"
+_PAGE_OF_A_MONTH: Final = "[0-9][0-9][0-9][0-9]-[01][0-9].html"
 
 
 class ReportFolder(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -23,12 +27,14 @@ class ReportFolder(dg.ConfigurableResource):  # type: ignore[type-arg]
         """The page of a month, or of all months."""
         return Path(self.folder).absolute() / warehouse.name / f"{month or ALL_MONTHS}.html"
 
-    def other_pages(self, path: Path) -> list[Path]:
-        """The other pages beside that one, the one over all months first."""
-        return sorted(
-            (other for other in path.parent.glob("[!.]*.html") if other != path),
-            key=lambda other: (other.stem != ALL_MONTHS, other.stem),
-        )
+    def pages(self, warehouse: WarehouseKind) -> Mapping[Month | None, Path]:
+        """The pages that there are: the one over all months (None), then the months in their order."""
+        whole = self.path_of(warehouse, None)
+        of_months = sorted(whole.parent.glob(_PAGE_OF_A_MONTH))
+        return {
+            **({None: whole} if whole.exists() else {}),
+            **{Month.parse(path.stem): path for path in of_months},
+        }
 
     def write(self, path: Path, page: str) -> None:
         """Write a whole page: a reader sees either the old page or the new one.
@@ -36,11 +42,37 @@ class ReportFolder(dg.ConfigurableResource):  # type: ignore[type-arg]
         Raises:
             ReportError: It can't be written.
         """
-        try:
+        with _writing(path):
             make_private_folder(path.parent)
-            write_whole(path, page)
-        except OSError as error:
-            raise ReportError(
-                f"The report {path} can't be written ({error.strerror}): make room there, or set TAXI_HOME to a folder "
-                "that can be written."
-            ) from error
+            with _alone(path.parent):
+                write_whole(path, page)
+
+    def change(self, path: Path, change: Callable[[str], str]) -> None:
+        """Change a page, unless the change leaves it as it is.
+
+        Raises:
+            ReportError: It can't be written.
+        """
+        with _writing(path), _alone(path.parent):
+            before = path.read_text("utf-8")
+            after = change(before)
+            if after != before:
+                write_whole(path, after)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Let one process at a time write pages: another could put back a page that it read before."""
+    with FileLock(folder / ".lock"):
+        yield
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ReportError(
+            f"The report {path} can't be written ({error.strerror}): make room there, or set TAXI_HOME to a folder "
+            "that can be written."
+        ) from error

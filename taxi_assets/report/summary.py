@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from calendar import monthrange
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -17,7 +17,7 @@ from taxi_assets.interruptions import interruptions
 from taxi_assets.months import Month
 from taxi_assets.published import PublishedCount, published_month
 from taxi_assets.sql import render
-from taxi_assets.taxis import Taxi, all_taxis
+from taxi_assets.taxis import Taxi, chosen_taxis
 from taxi_assets.warehouses.duckdb.dialect import DIALECT
 from taxi_assets.warehouses.io_manager import Tables
 from taxi_assets.warehouses.measures import rules_of
@@ -71,7 +71,8 @@ class TaxiSummary:
     Attributes:
         taxi: The taxi.
         rows: Rows of each month's file, in the order of months.
-        published: The published number of rows of each month's file, where it is known.
+        sample: The months that are the project's own sample.
+        published: The published number of rows of each month's file, where it is known; not for sample months.
         total: All trips.
         days: Trips by the day of their pickup; pickups outside their file's month are left out.
         hours: Trips by weekday (1 is Monday) and hour of their pickup, with the same ones left out.
@@ -84,6 +85,7 @@ class TaxiSummary:
 
     taxi: Taxi
     rows: Mapping[Month, int]
+    sample: Set[Month]
     published: Mapping[Month, PublishedCount]
     total: Amounts
     days: Mapping[date, Amounts]
@@ -140,27 +142,31 @@ class Summary:
         return len(self.months) == 1
 
 
-def summarize(tables: Tables, place: str, month: Month | None = None) -> Summary:
+def summarize(
+    tables: Tables, place: str, month: Month | None = None, *, sample: Mapping[str, Set[Month]] | None = None
+) -> Summary:
     """Query a warehouse for the trips of a month or of all months.
 
     Args:
         tables: The warehouse.
         place: Its name, first part of its asset keys, for messages.
         month: The month, or None for all.
+        sample: By the name of a taxi, the months that are the project's own sample.
 
     Raises:
         WarehouseError: There are no trips, or they can't be read.
     """
-    found = (_summarize_taxi(tables, taxi, month) for taxi in all_taxis().values())
+    known = sample or {}
+    found = (_summarize_taxi(tables, taxi, month, known.get(taxi.name, set())) for taxi in chosen_taxis().values())
     taxis = [summary for summary in found if summary is not None]
     if not taxis:
         what = f"trips of {month}" if month else "trips"
-        first = next(iter(all_taxis().values()))
+        first = next(iter(chosen_taxis().values()))
         raise WarehouseError(f"There are no {what} to report on: materialize {place}/{first.table} first.")
     return Summary(taxis, _zone_names(tables))
 
 
-def _summarize_taxi(tables: Tables, taxi: Taxi, month: Month | None) -> TaxiSummary | None:
+def _summarize_taxi(tables: Tables, taxi: Taxi, month: Month | None, sample: Set[Month]) -> TaxiSummary | None:
     try:
         trips = tables.read(taxi.table, [month] if month else None)
     except NoSuchTableError:
@@ -180,7 +186,7 @@ def _summarize_taxi(tables: Tables, taxi: Taxi, month: Month | None) -> TaxiSumm
         of = Month(row["file_month"].year, row["file_month"].month)
         by_month[of] += row["trips"]
         count = published_month(taxi, of).count_of(row["filename"])
-        if count is not None:
+        if count is not None and of not in sample:
             published[of] = count
         bad_by_month[of] += row["trips"] if row["problems"] else 0
         for bit, rule in enumerate(rules):
@@ -189,6 +195,7 @@ def _summarize_taxi(tables: Tables, taxi: Taxi, month: Month | None) -> TaxiSumm
     return TaxiSummary(
         taxi=taxi,
         rows=by_month,
+        sample=sample & by_month.keys(),
         published=published,
         total=sum((_amounts(row) for row in grouped["problems"]), start=Amounts()),
         days={row["day"]: _amounts(row) for row in grouped["day"] if row["day"]},
@@ -204,11 +211,11 @@ def _summarize_taxi(tables: Tables, taxi: Taxi, month: Month | None) -> TaxiSumm
 
 def _query(trips: duckdb.DuckDBPyRelation, table: str, statement: str) -> Iterator[dict[str, Any]]:
     try:
-        result = trips.query("trips", statement)
-        if result is None:  # DuckDB's answer to statements that are not queries
-            return
-        names = result.columns
-        with interruptions():
+        with interruptions():  # also of the query's preparation, which reads types and may count rows
+            result = trips.query("trips", statement)
+            if result is None:  # DuckDB's answer to statements that are not queries
+                return
+            names = result.columns
             rows = result.fetchall()
         yield from (dict(zip(names, row, strict=True)) for row in rows)
     except duckdb.Error as error:

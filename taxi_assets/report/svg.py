@@ -9,10 +9,12 @@ from typing import Final
 from xml.etree import ElementTree as ET
 
 import matplotlib as mpl
+from PIL import Image
 
 from taxi_assets.report.figures import GRID, INK, Plot
 
 _PNG_DPI: Final = 110
+_PNG_COLORS: Final = 64
 _REFERENCE: Final = re.compile(r"(url\(#|^#)")
 _POINTS_TO: Final = re.compile(r"#([\w-]+)")
 # What matplotlib repeats in every figure; the page says it once for all of them.
@@ -53,10 +55,14 @@ def to_svg(plot: Plot) -> str:
 
 
 def to_markdown(plot: Plot) -> str:
-    """The figure as a Markdown image that carries its own data."""
-    file = io.BytesIO()
-    plot.figure.savefig(file, format="png", dpi=_PNG_DPI, facecolor="white")
-    data = base64.b64encode(file.getvalue()).decode()
+    """The figure as a Markdown image that carries its own data.
+
+    Dagster keeps it in its event log. So it has few colors, which takes a third of the room.
+    """
+    drawn, reduced = io.BytesIO(), io.BytesIO()
+    plot.figure.savefig(drawn, format="png", dpi=_PNG_DPI, facecolor="white")
+    Image.open(drawn).convert("RGB").quantize(_PNG_COLORS).save(reduced, format="png", optimize=True)
+    data = base64.b64encode(reduced.getvalue()).decode()
     return f"![{plot.description}](data:image/png;base64,{data})"
 
 

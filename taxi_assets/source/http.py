@@ -8,19 +8,25 @@ import hashlib
 import logging
 import re
 import ssl
-import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Final, NamedTuple, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn
 
 import httpx2
 
-from taxi_assets.errors import DamagedFileError, NotPublishedError, SettingsError, SourceUnavailableError
+from taxi_assets.errors import (
+    DamagedFileError,
+    NotPublishedError,
+    SourceUnavailableError,
+    SourceUnreachableError,
+)
 from taxi_assets.progress import Progress, mib
-from taxi_assets.source.header_deadline import HeaderDeadline
+from taxi_assets.reachability import Address, known_address
+from taxi_assets.source.address import not_a_web_address
+from taxi_assets.source.answer_deadline import AnswerDeadline
 from taxi_assets.source.origin import RELEASE_ADDRESS
 from taxi_assets.source.part import PartFile, can_be_sent
 from taxi_assets.source.raw_files import FileVersion, RawFile
@@ -46,9 +52,16 @@ _CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)",
 _LONGEST_FILE: Final = 4 * 1024**3
 """Bytes after which a file without a stated length is given up: the largest published ones have half a gigabyte."""
 
-_SLOW_SECONDS: Final = 300.0
-_SLOW_BYTES: Final = 64 * 1024
-"""An attempt is given up if fewer bytes arrive in so many seconds, or if the headers of an answer take longer."""
+_PIECE_BYTES: Final = 64 * 1024
+"""An attempt is given up if fewer bytes than these arrive in the time that a piece may take."""
+
+_MOST_REDIRECTS: Final = 20
+
+_PATIENCE_SECONDS: Final = 1.5
+"""How long a server that has never answered is tried: three attempts, for a network that is just coming up."""
+
+_CONNECT_SECONDS: Final = 10.0
+"""Longest wait for a connection. A server that works takes less than a second; some firewalls don't answer at all."""
 
 _MD5: Final = re.compile(r'"([0-9a-f]{32})"', re.IGNORECASE)
 _MD5_BYTES: Final = 16
@@ -62,6 +75,15 @@ class _OtherMd5(NamedTuple):
     found: str
     stated: str
     is_of_object_store: bool
+
+
+class _Client(httpx2.Client):
+    """A client whose answers must get on; ``deadline`` is told of each piece that has arrived."""
+
+    def __init__(self, server: Address, deadline: AnswerDeadline, **options: Any) -> None:
+        hooks = {"request": [deadline.watch], "response": [lambda _: server.answered()]}
+        super().__init__(event_hooks=hooks, **options)
+        self.deadline = deadline
 
 
 class HttpOrigin:
@@ -88,6 +110,7 @@ class HttpOrigin:
         self._retries = retries or HttpRetries()
         self.name = public_address(self._base)
         self.is_release = self.name == RELEASE_ADDRESS
+        self._server = known_address(public_address(self._base.copy_with(path="/")), _PATIENCE_SECONDS)
 
     def version(self, file: RawFile, known: FileVersion | None = None) -> FileVersion:
         """Ask for the file's headers, or only whether they have changed if a version is known.
@@ -98,7 +121,9 @@ class HttpOrigin:
         """
         with self._client() as client:
             try:
-                return self._retries.keep_trying(lambda: self._ask(client, file, known), what=file.name, log=_LOG)
+                return self._retries.keep_trying(
+                    lambda: self._ask(client, file, known), what=file.name, log=_LOG, address=self._server
+                )
             except AttemptsExhaustedError as fault:
                 self._give_up(f"The version of {file.name} could not be read from {self.name}", fault)
 
@@ -143,32 +168,37 @@ class HttpOrigin:
         return version
 
     def _transfer(
-        self, client: httpx2.Client, file: RawFile, part: PartFile, log: logging.Logger
+        self, client: _Client, file: RawFile, part: PartFile, log: logging.Logger
     ) -> tuple[FileVersion, _OtherMd5 | None]:
         """The version that has arrived completely, and the two MD5s if the ETag is not that of the bytes."""
         try:
             return self._retries.keep_trying(
-                lambda: self._receive(client, file, part, log), what=file.name, log=log, arrived=lambda: part.size
+                lambda: self._receive(client, file, part, log),
+                what=file.name,
+                log=log,
+                arrived=lambda: part.size,
+                address=self._server,
             )
         except AttemptsExhaustedError as fault:
             self._give_up(f"{file.name} could not be fetched from {self.name} beyond {mib(part.size)} MiB", fault)
 
-    def _client(self) -> httpx2.Client:
+    def _client(self) -> _Client:
         user, password = self._base.username, self._base.password
-        return httpx2.Client(
+        seconds = self._retries.timeout_seconds
+        return _Client(
+            self._server,
+            AnswerDeadline(self._retries.piece_seconds, _PIECE_BYTES),
             headers=_HEADERS,
             auth=(user, password) if user or password else None,
-            timeout=self._retries.timeout_seconds,
+            timeout=httpx2.Timeout(seconds, connect=min(seconds, _CONNECT_SECONDS)),
             verify=_trusted_certificates(),
-            follow_redirects=True,
-            event_hooks={"request": [HeaderDeadline(_SLOW_SECONDS).watch]},
         )
 
     def _address(self, file: RawFile) -> httpx2.URL:
         path = f"{self._base.path.rstrip('/')}/{file.path}"
         return self._base.copy_with(userinfo=b"", path=path, fragment=None)
 
-    def _ask(self, client: httpx2.Client, file: RawFile, known: FileVersion | None) -> FileVersion:
+    def _ask(self, client: _Client, file: RawFile, known: FileVersion | None) -> FileVersion:
         only_if_changed = _conditions(known)
         with self._answer(client, "HEAD", file, only_if_changed) as response:
             if response.status_code not in _NO_HEAD:
@@ -184,7 +214,7 @@ class HttpOrigin:
         return _version(response)
 
     def _receive(
-        self, client: httpx2.Client, file: RawFile, part: PartFile, log: logging.Logger
+        self, client: _Client, file: RawFile, part: PartFile, log: logging.Logger
     ) -> tuple[FileVersion, _OtherMd5 | None]:
         validator = part.validator
         only_the_rest = {"Range": f"bytes={part.size}-", "If-Range": validator} if validator else {}
@@ -193,10 +223,10 @@ class HttpOrigin:
                 part.discard()
                 raise TransientFault("the server can't continue what has arrived (HTTP 416)")
             self._require_success(file, response)
-            version = self._prepare(client, file, response, part)
+            version = self._prepare(file, response, part)
             progress = Progress(file.name, total=version.size, log=log, done=part.size)
             with part.appending() as stream:
-                for chunk in _bounded(response.iter_raw(), version.size, part):
+                for chunk in _bounded(response.iter_raw(), version.size, part, client.deadline):
                     stream.write(chunk)
                     progress.advance(len(chunk))
         _require_length(part, version.size)
@@ -208,16 +238,19 @@ class HttpOrigin:
         etag_md5 = _etag_md5(response)
         return version, None if etag_md5 is None else _compared(part, etag_md5, response)
 
-    def _prepare(self, client: httpx2.Client, file: RawFile, response: httpx2.Response, part: PartFile) -> FileVersion:
+    def _prepare(self, file: RawFile, response: httpx2.Response, part: PartFile) -> FileVersion:
         """Make the part ready for the body of an answer: to be continued, or to be started again."""
         version = _version(response)
         if response.status_code == httpx2.codes.PARTIAL_CONTENT:
             if part.version is None or _first_byte(response) != part.size or part.version.contradicts(version):
                 part.discard()
                 raise TransientFault("the file changed at the source while it was fetched")
+            part.continue_(part.version)
             return part.version
         if version.size is None:
-            announced = self._ask(client, file, None)
+            # Each client watches one answer at a time, and this one's is still to be read.
+            with self._client() as another:
+                announced = self._ask(another, file, None)
             if announced.contradicts(version):
                 raise TransientFault("the file changed at the source while it was fetched")
             version = replace(version, size=announced.size)
@@ -233,13 +266,14 @@ class HttpOrigin:
 
     @contextmanager
     def _answer(
-        self, client: httpx2.Client, method: str, file: RawFile, headers: Mapping[str, str] | None = None
+        self, client: _Client, method: str, file: RawFile, headers: Mapping[str, str] | None = None
     ) -> Iterator[httpx2.Response]:
         try:
-            with client.stream(method, self._address(file), headers=headers) as response:
+            with closing(_sent(client, client.build_request(method, self._address(file), headers=headers))) as response:
                 yield response
         except httpx2.TransportError as error:
-            raise TransientFault(self._in_words(error)) from error
+            is_unreachable = isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.ProxyError)
+            raise TransientFault(self._in_words(error), is_unreachable=is_unreachable) from error
         except (httpx2.RequestError, httpx2.InvalidURL) as error:
             raise SourceUnavailableError(
                 f"{file.name} could not be fetched from {self.name} ({type(error).__name__}): "
@@ -263,16 +297,41 @@ class HttpOrigin:
         )
 
     def _in_words(self, error: httpx2.TransportError) -> str:
+        if isinstance(error, httpx2.ConnectTimeout):
+            return f"no connection within {min(self._retries.timeout_seconds, _CONNECT_SECONDS):g} s"
         if isinstance(error, httpx2.TimeoutException):
             return f"the server was silent for {self._retries.timeout_seconds:g} s"
-        if isinstance(error, httpx2.ConnectError):
+        if isinstance(error, httpx2.ConnectError | httpx2.ProxyError):
             return f"no connection ({error})"
         return f"the connection broke off ({type(error).__name__})"
 
     def _give_up(self, what: str, fault: AttemptsExhaustedError) -> NoReturn:
+        if fault.is_unreachable and not self._server.has_answered:
+            # Without the file's name, since all files have the same cause.
+            raise SourceUnreachableError(
+                f"{self.name} can't be reached: {fault.reason}; check the network and the address in {self._setting}, "
+                "or set TAXI_SOURCE=sample to load sample months without a network."
+            ) from fault.__cause__
         raise SourceUnavailableError(
             f"{what}: {fault.attempts} (last: {fault.reason}): check the network, or try again later."
         ) from fault
+
+
+def _sent(client: _Client, request: httpx2.Request) -> httpx2.Response:
+    """The answer to a request, after all redirects, whose own bodies are not read: they may never end.
+
+    Raises:
+        httpx2.RequestError: There is none, or too many redirects.
+    """
+    response = client.send(request, stream=True)
+    for _ in range(_MOST_REDIRECTS):
+        if response.next_request is None:
+            return response
+        response.close()
+        # What the address of a redirect needs is in the request; user and password are not for other hosts.
+        response = client.send(response.next_request, stream=True, auth=None)
+    response.close()
+    raise httpx2.TooManyRedirects(f"more than {_MOST_REDIRECTS} redirects", request=request)
 
 
 @cache
@@ -292,8 +351,7 @@ def _parsed(base: str, setting: str) -> httpx2.URL:
     except httpx2.InvalidURL:
         address = httpx2.URL()
     if address.scheme not in ("http", "https") or not address.host:
-        # The message has neither the address nor the parser's words, because both may hold a password.
-        raise SettingsError(f"{setting} is not a valid web address: write it as https://host/path.")
+        raise not_a_web_address(setting)
     return address
 
 
@@ -323,24 +381,24 @@ def _first_byte(response: httpx2.Response) -> int | None:
     return int(match[1]) if match else None
 
 
-def _bounded(chunks: Iterator[bytes], announced: int | None, part: PartFile) -> Iterator[bytes]:
+def _bounded(
+    chunks: Iterator[bytes], announced: int | None, part: PartFile, deadline: AnswerDeadline
+) -> Iterator[bytes]:
     """The chunks of a body, while they are not more than were announced and don't come too slowly.
 
     Raises:
         TransientFault: They do. If they are more, everything that has arrived is discarded.
     """
     room = (_LONGEST_FILE if announced is None else announced) - part.size
-    since, arrived = time.monotonic(), 0
+    arrived = 0
     for chunk in chunks:
         room -= len(chunk)
         arrived += len(chunk)
-        now = time.monotonic()
-        if now - since > _SLOW_SECONDS:
-            if arrived < _SLOW_BYTES:
-                raise TransientFault(
-                    f"fewer than {_SLOW_BYTES / 1024:.1f} KiB arrived in {_SLOW_SECONDS:.0f} s", is_fruitless=True
-                )
-            since, arrived = now, 0
+        if arrived >= _PIECE_BYTES:
+            deadline.advance()
+            arrived = 0
+        elif deadline.has_passed:
+            raise deadline.too_slow()
         if room < 0:
             part.discard()
             limit = (

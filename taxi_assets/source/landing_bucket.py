@@ -103,6 +103,23 @@ class BucketLandingZone:
         except _ReplacedError:
             return False  # another machine has landed a newer one, and will purge it
 
+    def forget(self, file: RawFile, *, origin: str) -> bool:
+        """See ``LandingZone.forget``; the copy on this machine goes too. Objects that others made stay."""
+        has_copy = self._copies.forget(file, origin=origin)
+        deleted = [self._forget(file, name, origin) for name in (self._name(file), self._name_after_purge(file))]
+        return has_copy or any(deleted)
+
+    def _forget(self, file: RawFile, name: str, origin: str) -> bool:
+        try:
+            with self._translated_errors(file):
+                blob = self._bucket.get_blob(name)
+                if blob is None or not is_ours(blob.metadata) or self._facts(blob).get("origin") != origin:
+                    return False
+                self._delete(blob)
+        except _ReplacedError:
+            return False  # another machine has just landed a newer one
+        return True
+
     def _purge(self, file: RawFile) -> bool:
         with self._translated_errors(file):
             blob = self._bucket.get_blob(self._name(file))
@@ -112,8 +129,21 @@ class BucketLandingZone:
             left = self._bucket.blob(self._name_after_purge(file))
             left.metadata = blob.metadata
             left.upload_from_string(json.dumps(self._facts(blob), indent=2), content_type="application/json")
-            blob.delete(if_generation_match=blob.generation)
+            self._delete(blob)
         return True
+
+    def _delete(self, blob: storage.Blob) -> None:
+        """Delete an object if it is still the one that was looked at.
+
+        Raises:
+            PreconditionFailed: It was replaced meanwhile.
+        """
+        try:
+            blob.delete(if_generation_match=blob.generation)
+        except (NotFound, PreconditionFailed):
+            # It is gone if the answer to a first request was lost.
+            if self._bucket.get_blob(blob.name) is not None:
+                raise
 
     def _put(self, file: RawFile, landed: LandedFile, there: storage.Blob | None, log: logging.Logger) -> None:
         """Put the file in its place, with its manifest, if the object there is still the one that was looked at.

@@ -32,7 +32,7 @@ from taxi_assets.source.landing_manifest import (
     write_manifest,
 )
 from taxi_assets.source.origin import Origin
-from taxi_assets.source.part import discard_part, discard_part_of_others
+from taxi_assets.source.part import discard_part, discard_part_of_others, was_continued
 from taxi_assets.source.raw_files import FileVersion, LandedFile, RawFile
 from taxi_assets.source.verify import Contents, damaged, require_size, verify
 from taxi_assets.waiting import InUse, wait_for
@@ -40,6 +40,10 @@ from taxi_assets.waiting import InUse, wait_for
 _PAUSE_SECONDS: Final = 0.1
 _SWAP_SECONDS: Final = 1.0
 _HASH_DIGITS: Final = 12
+
+
+class _DamagedInPiecesError(DamagedFileError):
+    """What arrived was refused, and came by several transfers, which may not have been of the same bytes."""
 
 
 class FolderLandingZone:
@@ -91,6 +95,22 @@ class FolderLandingZone:
             there_was_one = path.exists()
             path.unlink(missing_ok=True)
             return there_was_one
+
+    def forget(self, file: RawFile, *, origin: str) -> bool:
+        """See ``LandingZone.forget``."""
+        path = self.path_of(file)
+        if not manifest_path(path).exists():
+            return False
+        with self._translated_errors(file), self._exclusive(file, logging.getLogger(__name__)):
+            noted = read_manifest(path)
+            if noted is None or noted.origin != origin:
+                return False
+            if path.exists() and read_manifest_of_file_as_noted(path) is None:
+                return False
+            # The note goes last: if this is interrupted, the next call finds it.
+            path.unlink(missing_ok=True)
+            manifest_path(path).unlink()
+            return True
 
     def path_of(self, file: RawFile) -> Path:
         """Where the file lies, or would."""
@@ -149,7 +169,11 @@ class FolderLandingZone:
         part = path.with_name(f"{path.name}.part")
         discard_part_of_others(part, origin.name)
         try:
-            return self._fetch_into(part, file, origin, announced, log)
+            try:
+                return self._fetch_into(part, file, origin, announced, log)
+            except _DamagedInPiecesError as error:
+                log.warning("%s came in several pieces: fetching it again as a whole, because %s", file.name, error)
+                return self._fetch_into(part, file, origin, announced, log)
         except (DamagedFileError, UnexpectedContentError) as error:
             error.refused_version = announced.digest(origin.name)
             raise
@@ -167,6 +191,12 @@ class FolderLandingZone:
         try:
             landed = _verified(part, file, origin, path=self.path_of(file), announced=announced, fetched=fetched)
             flush_to_disk(part)
+        except (DamagedFileError, UnexpectedContentError) as error:
+            is_in_pieces = was_continued(part)
+            discard_part(part)
+            if is_in_pieces:
+                raise _DamagedInPiecesError(str(error)) from error
+            raise
         except BaseException:
             discard_part(part)
             raise

@@ -46,3 +46,13 @@ class LandingZone(Protocol):
             LandingError: The landing zone can't be written.
         """
         ...
+
+    def forget(self, file: RawFile, *, origin: str) -> bool:
+        """Delete the file and what was noted of it, if it came from that origin, and return whether it did.
+
+        A file that was changed since it was verified stays.
+
+        Raises:
+            LandingError: The landing zone can't be written.
+        """
+        ...

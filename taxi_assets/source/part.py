@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from taxi_assets.source.raw_files import FileVersion
 
@@ -50,9 +50,16 @@ class PartFile:
     def begin(self, version: FileVersion) -> None:
         """Start from the first byte of that version."""
         self.discard()
-        note = {"origin": self._origin, "version": asdict(version)}
-        _note_path(self.path).write_text(json.dumps(note, indent=2), encoding="utf-8")
+        self._note(version, is_continued=False)
         self.version = version
+
+    def continue_(self, version: FileVersion) -> None:
+        """Note that more bytes come from another transfer than the first ones."""
+        self._note(version, is_continued=True)
+
+    def _note(self, version: FileVersion, *, is_continued: bool) -> None:
+        note = {"origin": self._origin, "version": asdict(version), "is_continued": is_continued}
+        _note_path(self.path).write_text(json.dumps(note, indent=2), encoding="utf-8")
 
     def discard(self) -> None:
         """Remove what has arrived."""
@@ -75,6 +82,11 @@ def can_be_sent(header: str) -> bool:
     return header.isascii() and header.isprintable()
 
 
+def was_continued(path: Path) -> bool:
+    """Whether the bytes of a part file came by several transfers, which may not have been of the same bytes."""
+    return _noted(path).get("is_continued") is True
+
+
 def discard_part(path: Path) -> None:
     """Remove the part file and its note, where they are."""
     _note_path(path).unlink(missing_ok=True)
@@ -91,10 +103,18 @@ def _note_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.json")
 
 
-def _noted_version(path: Path, origin: str) -> FileVersion | None:
-    """The version in the note, or None if it is missing, incomplete or about another origin."""
+def _noted(path: Path) -> dict[str, Any]:
     try:
         note = json.loads(_note_path(path).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return note if isinstance(note, dict) else {}
+
+
+def _noted_version(path: Path, origin: str) -> FileVersion | None:
+    """The version in the note, or None if it is missing, incomplete or about another origin."""
+    note = _noted(path)
+    try:
         return FileVersion(**note["version"]) if note["origin"] == origin else None
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+    except (KeyError, TypeError):
         return None

@@ -11,6 +11,7 @@ from typing import Final
 
 from taxi_assets.months import Month
 from taxi_assets.published import PublishedMonth, published_month
+from taxi_assets.settings import SAMPLE_NAME
 from taxi_assets.taxis import Column, Taxi
 from taxi_assets.zones import ZONES_COLUMNS, ZONES_PATH, ZONES_TABLE
 
@@ -168,6 +169,11 @@ class LandedFile:
     def is_parquet(self) -> bool:
         """Whether it is a Parquet file of the feed."""
         return self.path.suffix == ".parquet"
+
+    @property
+    def is_sample(self) -> bool:
+        """Whether this project made it up."""
+        return self.origin == SAMPLE_NAME
 
     @property
     def filename(self) -> str:

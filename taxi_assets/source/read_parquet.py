@@ -59,7 +59,9 @@ def read(path: Path) -> dict[str, Any]:
         except Exception as error:
             raise DamageError(f"has pages that can't be read ({_cause(error)})") from error
         if rows != parquet.metadata.num_rows:
-            raise DamageError(f"has {rows:,} rows in its pages but {parquet.metadata.num_rows:,} in its footer")
+            raise DamageError(
+                f"is damaged: it has {rows:,} rows in its pages but {parquet.metadata.num_rows:,} in its footer"
+            )
     return {
         "rows": rows,
         "columns": [{**column, "values": count} for column, count in zip(columns, values, strict=True)],

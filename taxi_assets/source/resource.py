@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -11,7 +12,9 @@ import dagster as dg
 from pydantic import Field
 
 from taxi_assets.errors import SettingsError
-from taxi_assets.months import Month
+from taxi_assets.months import Month, last_ended_month
+from taxi_assets.source.address import existing_folder, is_web_address
+from taxi_assets.source.current_file import CurrentFile
 from taxi_assets.source.feed import FEED_ADDRESS, FeedOrigin
 from taxi_assets.source.folder import FolderOrigin
 from taxi_assets.source.http import HttpOrigin
@@ -80,8 +83,15 @@ class TripSource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def trip_file(self, taxi: Taxi, month: Month) -> RawFile:
         """The file that this source has of a taxi's month: a CSV of the release, or a Parquet file of the feed."""
-        is_in_feed = self._kind == "feed" or (self._kind == "auto" and month > taxi.last_month)
-        return feed_file(taxi, month) if is_in_feed else trip_file(taxi, month)
+        return feed_file(taxi, month) if taxi.is_from_feed(month, self._kind) else trip_file(taxi, month)
+
+    def require_month(self, taxi: Taxi, month: Month) -> None:
+        """Make sure that this source may have a file of that month.
+
+        Raises:
+            UnknownTaxiOrMonthError: It can't have one.
+        """
+        taxi.require_month(month, self._kind, last_ended_month(datetime.now(UTC)))
 
     def origin(self, file: RawFile | None = None, *, ask_once: bool = False) -> Origin:
         """Where a file of this source comes from.
@@ -129,6 +139,14 @@ class TripSource(dg.ConfigurableResource):  # type: ignore[type-arg]
         with _download_slots(self.downloads_at_once):
             return self.landing_zone().land(file, origin, log)
 
+    def current(self, file: RawFile) -> CurrentFile:
+        """A file that has landed, to be read as it is at that moment.
+
+        Raises:
+            SettingsError: See ``landing_zone``.
+        """
+        return CurrentFile(self.landing_zone(), file)
+
     @property
     def _kind(self) -> str:
         return self.address.strip()
@@ -137,7 +155,7 @@ class TripSource(dg.ConfigurableResource):  # type: ignore[type-arg]
         return FeedOrigin(self._place(self.feed.strip() or FEED_ADDRESS, "TAXI_FEED_URL", ask_once=ask_once))
 
     def _place(self, address: str, setting: str, *, ask_once: bool) -> Origin:
-        if address.lower().startswith(("http://", "https://")):
+        if is_web_address(address):
             return HttpOrigin(address, self._one_attempt() if ask_once else self._retries(), setting=setting)
         return FolderOrigin(self._existing_folder(address, setting), setting=setting)
 
@@ -153,15 +171,7 @@ class TripSource(dg.ConfigurableResource):  # type: ignore[type-arg]
         return HttpRetries(timeout_seconds=min(self.timeout_seconds, _LONGEST_SILENCE_OF_ONE_ATTEMPT), attempts=1)
 
     def _existing_folder(self, address: str, setting: str) -> Path:
-        folder = Path(address).expanduser()
-        if not address or not folder.is_dir():
-            words = (
-                "neither “release” nor “feed” nor “auto” nor “sample” nor" if setting == "TAXI_SOURCE" else "neither"
-            )
-            raise SettingsError(
-                f"{setting} is “{_without_secrets(address)}”, which is {words} a folder "
-                "that exists nor an http(s) address: set it to one of these."
-            )
+        folder = existing_folder(address, setting)
         if folder.resolve() == Path(self.landing).expanduser().resolve():
             raise SettingsError(f"{setting} is the landing zone {folder} itself: set it to where files come from.")
         return folder
@@ -170,8 +180,3 @@ class TripSource(dg.ConfigurableResource):  # type: ignore[type-arg]
 def _download_slots(count: int) -> threading.BoundedSemaphore:
     with _slots_guard:
         return _slots.setdefault(count, threading.BoundedSemaphore(count))
-
-
-def _without_secrets(address: str) -> str:
-    """A wrong address without what may be a user, a password or a token in it."""
-    return address.rpartition("@")[2].partition("?")[0].partition("#")[0]

@@ -11,6 +11,8 @@ from email.utils import parsedate_to_datetime
 from logging import Logger
 from typing import Final, TypeVar
 
+from taxi_assets.reachability import Address
+
 _ATTEMPTS_IN_ALL: Final = 20
 _LONGEST_RETRY_AFTER: Final = 7 * 24 * 3600.0
 Result = TypeVar("Result")
@@ -23,13 +25,22 @@ class TransientFault(Exception):  # noqa: N818 - not an error yet: it becomes on
         reason: What happened, as part of a sentence.
         wait_seconds: How long the source asks to be left alone, if it does.
         is_fruitless: Whether the attempt counts as one that brought nothing, whatever has arrived.
+        is_unreachable: Whether there was no connection at all.
     """
 
-    def __init__(self, reason: str, wait_seconds: float | None = None, *, is_fruitless: bool = False) -> None:
+    def __init__(
+        self,
+        reason: str,
+        wait_seconds: float | None = None,
+        *,
+        is_fruitless: bool = False,
+        is_unreachable: bool = False,
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.wait_seconds = wait_seconds
         self.is_fruitless = is_fruitless
+        self.is_unreachable = is_unreachable
 
 
 class AttemptsExhaustedError(TransientFault):
@@ -40,7 +51,9 @@ class AttemptsExhaustedError(TransientFault):
     """
 
     def __init__(self, last: TransientFault, attempts: str) -> None:
-        super().__init__(last.reason, last.wait_seconds, is_fruitless=last.is_fruitless)
+        super().__init__(
+            last.reason, last.wait_seconds, is_fruitless=last.is_fruitless, is_unreachable=last.is_unreachable
+        )
         self.attempts = attempts
 
 
@@ -53,15 +66,28 @@ class HttpRetries:
         attempts: Attempts in a row without a single new byte before giving up; twenty times as many are made in all.
         backoff_seconds: Pause after the first such attempt; it doubles with each further one.
         backoff_limit_seconds: Longest pause, also where a source asks for a longer one.
+        slowness: How many times as long as a silence an answer's headers may take, and a piece of its body.
     """
 
     timeout_seconds: float = 60.0
     attempts: int = 5
     backoff_seconds: float = 1.0
     backoff_limit_seconds: float = 60.0
+    slowness: float = 5.0
+
+    @property
+    def piece_seconds(self) -> float:
+        """How long an answer's headers may take, and each piece of its body; a question put once can't wait longer."""
+        return self.timeout_seconds * (self.slowness if self.attempts > 1 else 1.0)
 
     def keep_trying(
-        self, attempt: Callable[[], Result], *, what: str, log: Logger, arrived: Callable[[], int] = lambda: 0
+        self,
+        attempt: Callable[[], Result],
+        *,
+        what: str,
+        log: Logger,
+        arrived: Callable[[], int] = lambda: 0,
+        address: Address | None = None,
     ) -> Result:
         """Call ``attempt`` until it returns, while it fails with a ``TransientFault``.
 
@@ -70,6 +96,7 @@ class HttpRetries:
             what: The file's name, for the log.
             log: Where each failed attempt is told.
             arrived: Bytes that are there; an attempt that brings new ones starts the count of attempts again.
+            address: What is asked. While it has never answered, it is given up sooner.
 
         Returns:
             What ``attempt`` returns.
@@ -79,6 +106,8 @@ class HttpRetries:
         """
         furthest, made, fruitless = arrived(), 0, 0
         while True:
+            if address is not None and (reason := address.news()) is not None:
+                raise AttemptsExhaustedError(TransientFault(reason, is_unreachable=True), "no attempt was made")
             try:
                 return attempt()
             except TransientFault as fault:
@@ -86,7 +115,8 @@ class HttpRetries:
                 # A transfer that had to start from zero brings nothing new until it is past the furthest point.
                 fruitless = 0 if arrived() > furthest and not fault.is_fruitless else fruitless + 1
                 furthest = max(furthest, arrived())
-                if fruitless >= self.attempts:
+                is_given_up = fault.is_unreachable and address is not None and address.is_given_up(fault.reason)
+                if fruitless >= self.attempts or is_given_up:
                     one, several = "1 attempt failed", f"{fruitless} attempts in a row failed"
                     raise AttemptsExhaustedError(fault, one if fruitless == 1 else several) from fault
                 if made >= self.attempts * _ATTEMPTS_IN_ALL:

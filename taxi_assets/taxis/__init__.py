@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 
-from taxi_assets.errors import UnknownTaxiOrMonthError
+from taxi_assets import settings
+from taxi_assets.errors import SettingsError, UnknownTaxiOrMonthError
 from taxi_assets.taxis.definition import read_taxi
 from taxi_assets.taxis.taxi import ADDED_COLUMNS, MEANINGS, Column, Kind, Taxi
 
@@ -23,6 +24,7 @@ __all__ = [
     "Kind",
     "Taxi",
     "all_taxis",
+    "chosen_taxis",
     "get_taxi",
     "taxi_of_main_table",
     "taxi_of_month_asset",
@@ -42,6 +44,24 @@ def all_taxis() -> Mapping[str, Taxi]:
     )
     taxis = [read_taxi(file.name.removesuffix(".toml"), file.read_text("utf-8")) for file in files]
     return {taxi.name: taxi for taxi in taxis}
+
+
+def chosen_taxis() -> Mapping[str, Taxi]:
+    """The taxis that the settings choose, by their names, in alphabetical order.
+
+    What loads, follows or shows trips asks for these. What recognises tables and files that are there already, or
+    removes them, asks for all taxis.
+
+    Raises:
+        SettingsError: TAXI_TAXIS names no taxi, or something that is not one.
+    """
+    known, names = all_taxis(), settings.taxis()
+    for name in names:
+        if name not in known:
+            raise SettingsError(
+                f"{settings.TAXIS} names “{name}”, which is not a taxi: choose from {', '.join(known)}."
+            )
+    return {name: taxi for name, taxi in known.items() if name in names}
 
 
 def get_taxi(name: str) -> Taxi:

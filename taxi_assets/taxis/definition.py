@@ -1,9 +1,10 @@
 """Reads the file that defines a taxi, and reports what is wrong with it.
 
 The file is ``taxi_assets/taxis/<name>.toml``; its name becomes the first part of the tables' names. It begins with
-``title``, ``description``, ``first_month``, ``last_month``, ``identity`` and optionally ``color``, which are described
-in :class:`~taxi_assets.taxis.taxi.Taxi`. A table ``[[columns]]`` follows for each column, in the order of the release's
-header, with the attributes of :class:`~taxi_assets.taxis.taxi.Column`.
+``title``, ``description``, ``first_month``, ``last_month``, ``identity`` and optionally ``first_feed_month``,
+``in_release`` and ``color``, which are described in :class:`~taxi_assets.taxis.taxi.Taxi`. A table ``[[columns]]``
+follows for each column, in the order of the release's header, with the attributes of
+:class:`~taxi_assets.taxis.taxi.Column`.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ class _File(BaseModel, extra="forbid"):
     description: str
     first_month: str
     last_month: str
+    first_feed_month: str | None = None
+    in_release: bool = Taxi.in_release
     identity: Annotated[tuple[str, ...], Field(min_length=1)]
     columns: tuple[Column, ...]
     color: Annotated[str, Field(pattern="^#[0-9a-f]{6}$")] = Taxi.color
@@ -49,6 +52,7 @@ def read_taxi(name: str, text: str) -> Taxi:
     try:
         file = _File(**tomllib.loads(text))
         first_month, last_month = Month.parse(file.first_month), Month.parse(file.last_month)
+        first_feed_month = Month.parse(file.first_feed_month or file.first_month)
     except ValidationError as error:
         findings = [f"{' '.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
         raise DefinitionError(f"{where}: {'; '.join(findings)}.") from error
@@ -63,6 +67,8 @@ def read_taxi(name: str, text: str) -> Taxi:
         identity=tuple(spelled.get(column.lower(), column) for column in file.identity),
         first_month=first_month,
         last_month=last_month,
+        first_feed_month=first_feed_month,
+        in_release=file.in_release,
         color=file.color,
     )
     fault = next(_faults(taxi), None)
@@ -76,6 +82,8 @@ def _faults(taxi: Taxi) -> Iterator[str]:
         yield "the file's name must consist of lower-case letters, digits and underscores"
     if taxi.last_month < taxi.first_month:
         yield "last_month is before first_month"
+    if taxi.first_feed_month > taxi.first_month:
+        yield "first_feed_month is after first_month"
     for column in taxi.columns:
         yield from _faults_of_column(column)
     yield from _repeated("column", [column.name for column in taxi.columns])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Literal
 
+from taxi_assets import settings
 from taxi_assets.errors import UnknownTaxiOrMonthError
-from taxi_assets.months import Month
+from taxi_assets.months import Month, months_from
 
 Kind = Literal["integer", "decimal", "timestamp", "text"]
 
@@ -20,6 +21,7 @@ MEANINGS: Final[Mapping[str, Kind]] = {
     "dropoff_zone": "integer",
     "passengers": "integer",
     "distance": "decimal",
+    "duration": "integer",
     "rate_code": "integer",
     "stored_flag": "text",
     "payment_type": "integer",
@@ -81,8 +83,10 @@ class Taxi:
         description: What these taxis are, as a sentence.
         columns: The tables' columns: those of the release in the order of its header, then those only in the feed.
         identity: Names of the columns that identify a trip, in the order in which they enter its id.
-        first_month: The first month of the release.
-        last_month: The last month of the release.
+        first_month: The first month of the release; of the sample too. What looks for new months begins with it.
+        last_month: The last month of the release; of the sample too.
+        first_feed_month: The first month whose file in the feed has today's columns.
+        in_release: Whether the release has files of these taxis.
         color: The color in figures, as ``#rrggbb``; dark enough for white paper, light enough for a dark page.
     """
 
@@ -93,6 +97,8 @@ class Taxi:
     identity: tuple[str, ...]
     first_month: Month
     last_month: Month
+    first_feed_month: Month
+    in_release: bool = True
     color: str = "#0072b2"
 
     def column(self, name: str) -> Column:
@@ -149,27 +155,53 @@ class Taxi:
         """Path of the feed's file in the landing zone."""
         return f"{self.name}/{self.table}_{month}.parquet"
 
-    def has_month(self, month: Month, *, last: Month | None = None) -> bool:
-        """Whether the taxi has a file of that month.
+    def is_from_feed(self, month: Month, source: str) -> bool:
+        """Whether a source takes the month's file from the feed.
 
         Args:
             month: The month.
-            last: The last month that can have a file; by default, the last month of the release.
+            source: What the source is called in TAXI_SOURCE.
         """
-        return self.first_month <= month <= (last or self.last_month)
+        if source == settings.RELEASE_AND_FEED_NAME:
+            return not (self.in_release and self.first_month <= month <= self.last_month)
+        return source == settings.FEED_NAME
 
-    def require_month(self, month: Month, *, last: Month | None = None) -> None:
-        """Make sure that the taxi has a file of that month; see ``has_month``.
+    def months_in(self, source: str, last_ended: Month) -> Sequence[Month]:
+        """The months of which a source may have a file, in order.
+
+        Args:
+            source: What the source is called in TAXI_SOURCE.
+            last_ended: The last month that has ended, which is the last one of a source that continues.
+        """
+        if source in settings.CONTINUING_SOURCES:
+            return months_from(self.first_feed_month, last_ended)
+        if source == settings.RELEASE_NAME and not self.in_release:
+            return []
+        return months_from(self.first_month, self.last_month)
+
+    def require_month(self, month: Month, source: str, last_ended: Month) -> None:
+        """Make sure that a source may have a file of that month; see ``months_in``.
 
         Raises:
-            UnknownTaxiOrMonthError: It does not have one.
+            UnknownTaxiOrMonthError: It can't have one.
         """
-        if not self.has_month(month, last=last):
-            until = last or self.last_month
-            later = ", or set TAXI_SOURCE=auto for later ones" if last is None else ""
+        months = self.months_in(source, last_ended)
+        if month in months:
+            return
+        if not months:
             raise UnknownTaxiOrMonthError(
-                f"{month} is not among the months of {self.title}: choose from {self.first_month} to {until}{later}."
+                f"{self.title} trips are not in the release: set {settings.SOURCE} to {settings.FEED_NAME} or "
+                f"{settings.RELEASE_AND_FEED_NAME}, which have them since {self.first_feed_month}."
             )
+        is_early = month < months[0]
+        if source not in settings.CONTINUING_SOURCES:
+            which = "earlier" if is_early else "later"
+            remedy = f", or set {settings.SOURCE}={settings.RELEASE_AND_FEED_NAME} for {which} ones"
+        else:
+            remedy = ", since earlier files do not have today's columns" if is_early else ""
+        raise UnknownTaxiOrMonthError(
+            f"{month} is not among the months of {self.title}: choose from {months[0]} to {months[-1]}{remedy}."
+        )
 
     @property
     def header(self) -> tuple[str, ...]:

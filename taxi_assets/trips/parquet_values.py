@@ -16,7 +16,6 @@ from taxi_assets.taxis import Column
 from taxi_assets.trips.values import fault_of, printable
 
 if TYPE_CHECKING:
-    import numpy as np
     import pyarrow as pa
 
 _BATCH_ROWS: Final = 65_536
@@ -100,20 +99,13 @@ def _texts(values: pa.Array) -> Iterator[str]:
 
     if types.is_float16(values.type):
         values = values.cast(pa.float32())
+    # A number of 32 bits stands for what it is, and not for the shortest text that is rounded to it.
     if types.is_float32(values.type):
-        numbers = values.fill_null(0).to_numpy(zero_copy_only=False)
-        return (
-            _text_of_short(n) if valid else "" for n, valid in zip(numbers, values.is_valid().to_pylist(), strict=True)
-        )
+        values = values.cast(pa.float64())
     if types.is_string(values.type) or types.is_large_string(values.type) or types.is_string_view(values.type):
         # Bytes, since what is not UTF-8 is to be shown too.
         values = values.cast(pa.large_binary())
     return map(_text, values.to_pylist())
-
-
-def _text_of_short(number: np.float32) -> str:
-    # The shortest text is not that of the same number in 64 bits, and of a large number not all digits.
-    return str(int(number)) if number.is_integer() else str(number)
 
 
 def _text(value: float | Decimal | bytes | None) -> str:

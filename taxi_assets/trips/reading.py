@@ -94,6 +94,25 @@ def parquet_parts(landed: LandedFile) -> Sequence[tuple[int, int]]:
     return [(first, first + size) for first in range(0, landed.rows, size)]
 
 
+def _numbers_of_32_bits(landed: LandedFile) -> Sequence[str]:
+    """Names of the columns whose numbers have fewer than 64 bits.
+
+    They are read as DOUBLE, because DuckDB makes another DECIMAL of a FLOAT: 1234.5601 of what was 1234.56.
+
+    Raises:
+        OSError: The file can't be read.
+    """
+    import pyarrow.parquet as pq  # noqa: PLC0415 - only files of the feed need it
+    from pyarrow import types  # noqa: PLC0415
+
+    known = {name.lower() for name in landed.header}
+    return [
+        field.name
+        for field in pq.read_schema(landed.path)
+        if (types.is_float32(field.type) or types.is_float16(field.type)) and field.name.lower() in known
+    ]
+
+
 def reading(
     definition: TableDefinition, landed: LandedFile, *, written_columns: Sequence[Column] = ()
 ) -> dict[str, Any]:
@@ -110,6 +129,7 @@ def reading(
         "written_columns": written_columns,
         "file_reader": "read_parquet_file.sql" if landed.is_parquet else "read_csv_file.sql",
         "parts": parquet_parts(landed) if landed.is_parquet else [],
+        "widened": _numbers_of_32_bits(landed) if landed.is_parquet else [],
         "is_plain": landed.is_plain,
         "longest_line": LONGEST_LINE,
         "column_types": COLUMN_TYPES,

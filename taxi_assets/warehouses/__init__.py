@@ -18,6 +18,11 @@ def all_warehouses() -> Sequence[WarehouseKind]:
     return sorted(warehouses, key=lambda warehouse: (not warehouse.is_default, warehouse.name))
 
 
+def warehouse_called(name: str) -> WarehouseKind:
+    """The kind of warehouse of that name."""
+    return next(kind for kind in all_warehouses() if kind.name == name)
+
+
 def configured_warehouses() -> Sequence[WarehouseKind]:
     """The kinds of warehouse whose settings are set."""
     return [warehouse for warehouse in all_warehouses() if warehouse.is_configured()]

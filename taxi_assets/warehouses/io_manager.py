@@ -5,18 +5,22 @@ in memory) or ``duckdb.DuckDBPyRelation`` (lazy: rows are read when they are use
 all months of a range, or the whole table if there are no partitions. Trips look the same from every warehouse.
 """
 
+from __future__ import annotations
+
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import dagster as dg
 import duckdb
-import pandas as pd
 import pyarrow as pa
 
 from taxi_assets.errors import WarehouseError
 from taxi_assets.months import Month
 from taxi_assets.warehouses.rows import BATCH_ROWS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Tables(Protocol):
@@ -65,10 +69,13 @@ class TablesIOManager(dg.ConfigurableIOManager):
         wanted = context.dagster_type.typing_type
         if wanted in (duckdb.DuckDBPyRelation, Any):
             return relation
-        if wanted is pd.DataFrame:
-            return relation.df()
         if wanted is pa.RecordBatchReader:
             return relation.to_arrow_reader(BATCH_ROWS)
+        # It takes half a second, which commands without a DataFrame need not wait for.
+        import pandas as pd  # noqa: PLC0415
+
+        if wanted is pd.DataFrame:
+            return relation.df()
         raise WarehouseError(
             f"{context.asset_key.to_user_string()} can't be read as {getattr(wanted, '__name__', wanted)}: "
             "give the input the type pd.DataFrame, pa.RecordBatchReader or duckdb.DuckDBPyRelation."

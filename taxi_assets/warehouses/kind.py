@@ -15,7 +15,7 @@ from typing import Any, Literal, Protocol
 import dagster as dg
 
 from taxi_assets.months import Month
-from taxi_assets.source.raw_files import LandedFile
+from taxi_assets.source.current_file import CurrentFile
 from taxi_assets.taxis import Taxi
 from taxi_assets.warehouses.dialect import Dialect
 from taxi_assets.warehouses.measures import MonthProfile
@@ -72,10 +72,12 @@ class TripsWarehouse(Protocol):
             WarehouseError: It can't be opened.
         """
 
-    def load_month(self, taxi: Taxi, month: Month, landed: LandedFile, log: logging.Logger) -> MonthLoad:
-        """Make the monthly table contain exactly the rows of the landed file.
+    def load_month(self, taxi: Taxi, month: Month, current: CurrentFile, log: logging.Logger) -> MonthLoad:
+        """Make the monthly table contain exactly the rows of the file that has landed by then.
 
         Raises:
+            FileReplacedError: The file was replaced while it was read.
+            LandingError: The file has not landed, or was changed since.
             UnexpectedContentError: A row or value of the file does not match the taxi's definition.
             WarehouseError: The warehouse can't load it.
         """
@@ -94,17 +96,26 @@ class TripsWarehouse(Protocol):
             WarehouseError: There is no such table, or the warehouse can't read it.
         """
 
-    def remove_month(self, taxi: Taxi, month: Month, log: logging.Logger) -> int:
+    def remove_month(self, taxi: Taxi, month: Month, log: logging.Logger, *, rows: int | None = None) -> int:
         """Remove one month from the monthly and the main table, and return how many rows main had of it.
 
+        Args:
+            taxi: The taxi.
+            month: The month.
+            log: The log for messages about waiting.
+            rows: How many rows of it main must have, if it has any; None for any number.
+
         Raises:
+            OtherRowsError: Main has another number of rows of it, so that it was loaded again since.
             WarehouseError: There is no such month, or the warehouse can't remove it.
         """
 
-    def replace_zones(self, landed: LandedFile, log: logging.Logger) -> int:
+    def replace_zones(self, current: CurrentFile, log: logging.Logger) -> int:
         """Make the zones table contain exactly the rows of the landed file, and return their number.
 
         Raises:
+            FileReplacedError: The file was replaced while it was read.
+            LandingError: The file has not landed, or was changed since.
             UnexpectedContentError: A value of the file does not match the definition of the zones.
             WarehouseError: The warehouse can't load it.
         """
@@ -128,7 +139,7 @@ class Preparation:
     """
 
     spec: Callable[[Taxi], dg.AssetSpec]
-    run: Callable[[Any, Taxi, Month, LandedFile, logging.Logger], Mapping[str, Any]]
+    run: Callable[[Any, Taxi, Month, CurrentFile, logging.Logger], Mapping[str, Any]]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 import duckdb
-import pandas as pd
 import pyarrow as pa
 
 from taxi_assets.errors import WarehouseError
@@ -45,17 +44,19 @@ def _stream(table: str, rows: Any) -> pa.RecordBatchReader:
     match rows:
         case duckdb.DuckDBPyRelation():
             return rows.to_arrow_reader(BATCH_ROWS)
-        case pd.DataFrame():
-            return pa.Table.from_pandas(rows, preserve_index=False).to_reader()
         case pa.Table():
             return rows.to_reader()
         case pa.RecordBatchReader():
             return rows
-        case _:
-            raise WarehouseError(
-                f"{table} can't be created from a {type(rows).__name__}: "
-                "return a pandas DataFrame, an Arrow table or reader, or a DuckDB relation."
-            )
+    # It takes half a second, which commands without a DataFrame need not wait for.
+    import pandas as pd  # noqa: PLC0415
+
+    if isinstance(rows, pd.DataFrame):
+        return pa.Table.from_pandas(rows, preserve_index=False).to_reader()
+    raise WarehouseError(
+        f"{table} can't be created from a {type(rows).__name__}: "
+        "return a pandas DataFrame, an Arrow table or reader, or a DuckDB relation."
+    )
 
 
 class FetchedRows:

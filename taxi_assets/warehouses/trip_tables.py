@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from taxi_assets.errors import NoSuchTableError, WarehouseError
+from taxi_assets.errors import NoSuchTableError, NothingToRemoveError, OtherRowsError, WarehouseError
 from taxi_assets.months import Month
 from taxi_assets.sql import identifier
 from taxi_assets.taxis import ADDED_COLUMNS, Column, Taxi
@@ -91,14 +91,36 @@ def month_not_loaded(place: str, warehouse: str, taxi: Taxi, month: Month) -> Wa
     )
 
 
-def month_not_merged(place: str, warehouse: str, taxi: Taxi, month: Month) -> WarehouseError:
+def month_not_merged(place: str, warehouse: str, taxi: Taxi, month: Month) -> NoSuchTableError:
     """The error for a main table that does not exist yet."""
-    return WarehouseError(f"{place} has no table {taxi.table}: materialize {warehouse}/{taxi.table} for {month} first.")
+    return NoSuchTableError(
+        f"{place} has no table {taxi.table}: materialize {warehouse}/{taxi.table} for {month} first."
+    )
 
 
-def nothing_to_remove(place: str, taxi: Taxi, month: Month) -> WarehouseError:
+def nothing_to_remove(place: str, taxi: Taxi, month: Month) -> NothingToRemoveError:
     """The error for a month that is to be removed and does not exist."""
-    return WarehouseError(f"{place} has no {taxi.month_table(month)}: there is nothing to remove.")
+    return NothingToRemoveError(f"{place} has no {taxi.month_table(month)}: there is nothing to remove.")
+
+
+def require_meant_rows(place: str, taxi: Taxi, month: Month, *, found: int, meant: int | None) -> None:
+    """Make sure that a month which is to be removed is the one that was meant; called with the month's lock.
+
+    Args:
+        place: The warehouse, for messages.
+        taxi: The taxi.
+        month: The month.
+        found: How many rows main has of the month.
+        meant: How many it had when it was chosen; None if any month is meant.
+
+    Raises:
+        OtherRowsError: It has another number of rows.
+    """
+    if meant is not None and found not in (meant, 0):
+        raise OtherRowsError(
+            f"{month} of {taxi.table} stays in {place}: it has {found:,} rows, and not the {meant:,} that were to be "
+            "removed; to remove it all the same, use the job remove_month."
+        )
 
 
 def months_are_needed(table: str) -> WarehouseError:

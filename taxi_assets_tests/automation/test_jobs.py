@@ -12,7 +12,7 @@ from taxi_assets.assets.trips import trip_assets
 from taxi_assets.automation.jobs import load_jobs
 from taxi_assets.dagster_errors import NO_RETRIES
 from taxi_assets.errors import SettingsError
-from taxi_assets.taxis import all_taxis
+from taxi_assets.taxis import chosen_taxis
 from taxi_assets.warehouses import all_warehouses
 from taxi_assets.warehouses.kind import WarehouseKind
 from taxi_assets_tests.paths import PROJECT
@@ -23,7 +23,7 @@ WAREHOUSES = all_warehouses()
 
 def selected(name: str) -> set[str]:
     """Keys of the assets that a job loads."""
-    assets = [trip_assets(taxi, WAREHOUSES, NO_RETRIES) for taxi in all_taxis().values()]
+    assets = [trip_assets(taxi, WAREHOUSES, NO_RETRIES) for taxi in chosen_taxis().values()]
     jobs = load_jobs(WAREHOUSES)
     (job,) = [job for job in (*jobs.each, jobs.everywhere) if job.name == name]
     keys = job.selection.resolve(assets)
@@ -31,11 +31,11 @@ def selected(name: str) -> set[str]:
 
 
 def trips_of(warehouse: WarehouseKind) -> set[str]:
-    taxis = all_taxis().values()
+    taxis = chosen_taxis().values()
     return {warehouse.key(name).to_user_string() for taxi in taxis for name in (taxi.table, taxi.month_asset)}
 
 
-RAW = {f"raw/{taxi.table}" for taxi in all_taxis().values()}
+RAW = {f"raw/{taxi.table}" for taxi in chosen_taxis().values()}
 
 
 @pytest.mark.parametrize("warehouse", WAREHOUSES, ids=lambda warehouse: warehouse.name)

@@ -13,7 +13,7 @@ from taxi_assets.months import Month
 from taxi_assets_tests.automation.watched_project import WatchedProject, instance_on_disk
 from taxi_assets_tests.csv_files import csv_bytes, made_trips, put_csv
 from taxi_assets_tests.project import APRIL, FEBRUARY, GREEN, JANUARY, MARCH, Project
-from taxi_assets_tests.source.file_server import Fault
+from taxi_assets_tests.source.file_server import Fault, FileServer
 
 RANGE = "2019-01...2019-04"
 MONTHS = [JANUARY, FEBRUARY, MARCH, APRIL]
@@ -80,6 +80,26 @@ def test_a_source_that_stays_down_fails_the_run_with_its_reason_and_the_rest_is_
     assert "the server answered HTTP 503" in march
     assert four_months.instance.get_materialized_partitions(MAIN) == {"2019-01", "2019-02", "2019-04"}
     assert downloads(four_months) == {"2019-01": 1, "2019-02": 1, "2019-03": 0, "2019-04": 1}
+
+
+def test_a_source_that_never_answered_is_not_tried_again_by_the_step(tmp_path: Path) -> None:
+    with FileServer() as gone:
+        watched = WatchedProject(tmp_path, gone)
+    watched.retries = AT_ONCE
+    outcome = watched.run(RANGE)
+    assert step_events(outcome.result) == ["failure"]
+    headline, cause = outcome.failure.split("\n")
+    assert headline == "4 of 4 months failed:"
+    assert cause.startswith(f"{RANGE}, raw/green_tripdata: {watched.address} can't be reached")
+
+
+def test_a_source_that_stops_answering_is_tried_again_by_the_step(tmp_path: Path) -> None:
+    with FileServer() as server:
+        watched = WatchedProject(tmp_path, server)
+        watched.retries = AT_ONCE
+        watched.publish(JANUARY)
+        assert watched.run(str(JANUARY)).success
+    assert step_events(watched.run(str(FEBRUARY)).result) == ["retry", "retry", "failure"]
 
 
 def test_a_bad_file_is_not_tried_again(four_months: WatchedProject) -> None:

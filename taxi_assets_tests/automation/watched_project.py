@@ -89,7 +89,11 @@ class WatchedProject(Project):
 
     def do(self, request: dg.RunRequest, **settings: object) -> dg.ExecuteInProcessResult:
         """Do in this process what Dagster's daemon does with a request."""
-        job = self.definitions(**settings).resolve_job_def("load_all")
+        job = (
+            self.definitions(**settings).resolve_job_def("load_all")
+            if settings
+            else self.repository.get_job("load_all")
+        )
         return job.execute_in_process(
             instance=self.instance,
             partition_key=request.partition_key,

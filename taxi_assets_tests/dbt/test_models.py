@@ -106,6 +106,21 @@ def test_models_are_materialized_month_by_month_and_tests_are_checks(built: DbtP
     assert graph.get(key).owners
 
 
+def test_the_password_may_be_a_word_that_is_in_the_names_of_models(
+    built: DbtProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As that of docker-compose.yml is, unless another is set."""
+    built.query("CREATE ROLE zones SUPERUSER LOGIN PASSWORD 'zones'")
+    with monkeypatch.context() as patch:
+        patch.setattr(built, "url", f"postgresql://zones:zones@{built.url.partition('@')[2]}")
+        outcome = built.run_selected(dg.AssetSelection.assets(dg.AssetKey(["postgres", "dim_zones"])))
+    built.query("REASSIGN OWNED BY zones TO CURRENT_USER")
+    built.query("DROP ROLE zones")
+
+    assert outcome.success, outcome.error
+    assert outcome.checks("postgres/dim_zones")["unique_dim_zones_location_id"].passed
+
+
 def test_a_dbt_test_that_fails_is_a_failed_check(built: DbtProject) -> None:
     built.query("UPDATE taxi_zones SET locationid = 1 WHERE locationid = 2")
     outcome = built.run_selected(dg.AssetSelection.assets(dg.AssetKey(["postgres", "dim_zones"])))

@@ -6,6 +6,9 @@ import os
 import subprocess
 import sys
 
+import pytest
+
+from taxi_assets import settings
 from taxi_assets.dbt import locations
 from taxi_assets.dbt.manifest import find_manifest
 from taxi_assets.taxis import all_taxis
@@ -49,3 +52,39 @@ def test_without_dbt_the_graph_loads_without_its_models_and_nothing_of_it_is_imp
     done = subprocess.run([sys.executable, "-c", _LOADS], env=environment, capture_output=True, text=True, check=True)
 
     assert done.stdout.splitlines() == ["[]", "False"]
+
+
+@pytest.mark.parametrize(
+    ("value", "staging", "marts"),
+    [
+        (None, ["stg_green_tripdata", "stg_yellow_tripdata"], True),
+        ("yellow,fhv", ["stg_yellow_tripdata"], True),
+        ("fhv,fhvhv", [], False),
+    ],
+)
+def test_models_of_taxis_that_are_not_chosen_are_left_out(
+    value: str | None, staging: list[str], marts: bool, home: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TAXI_TAXIS", raising=False)
+    if value is not None:
+        monkeypatch.setenv("TAXI_TAXIS", value)
+    manifest = find_manifest(locations.PROFILES)
+    assert manifest is not None
+    models = {
+        node["name"]: node["depends_on"]["nodes"]
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model"
+    }
+    assert sorted(name for name in models if name.startswith("stg_")) == staging
+    assert ("fct_trips" in models) is ("dm_monthly_zone_revenue" in models) is marts
+    if marts:
+        assert sorted(models["fct_trips"]) == sorted(
+            ["model.taxi.dim_zones", *(f"model.taxi.{name}" for name in staging)]
+        )
+        tests = {node["name"] for node in manifest["nodes"].values() if node["resource_type"] == "test"}
+        assert {"fct_trips_drops_nothing", "monthly_revenue_adds_up", "monthly_trips_add_up"} <= tests
+
+
+def test_dbt_without_a_choice_takes_the_default_one() -> None:
+    macro = (locations.PROFILES / "macros" / "taxis.sql").read_text("utf-8")
+    assert f'env_var("TAXI_TAXIS", "{",".join(settings.DEFAULT_TAXIS)}")' in macro

@@ -12,6 +12,14 @@ import pytest
 from taxi_assets_tests.deployment.running import Running
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one worker run all tests that need the processes, so that no other starts them once more."""
+    for item in items:
+        if "running" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("deployment"))
+
+
 @pytest.fixture(scope="session")
 def running() -> Iterator[Running]:
     """All processes of ``make up``, healthy when the first test gets them, and none of them left at the end."""
@@ -22,11 +30,12 @@ def running() -> Iterator[Running]:
     try:
         started.up()
         yield started
-        processes = [process for process in started.processes().values() if process]
+        processes = [process for process in [*started.processes().values(), started.supervisor()] if process]
         down = started.command("down")
         assert down.returncode == 0, down.stdout + down.stderr
         assert not [process for process in processes if process.is_running()]
     finally:
+        started.end_supervisor()
         for name, process in started.processes().items():
             if process:
                 started.kill(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -18,7 +19,7 @@ import psycopg
 
 from local_services.machine import Machine
 from local_services.postgres import free_port
-from taxi_assets.taxis import Taxi, all_taxis
+from taxi_assets.taxis import Taxi, chosen_taxis
 from taxi_assets.warehouses import all_warehouses
 from taxi_assets.warehouses.duckdb.warehouse import DuckDBWarehouse
 from taxi_assets_tests.paths import PROJECT
@@ -30,6 +31,16 @@ _BACKFILL = """
 query ($id: String!) {
   partitionBackfillOrError(backfillId: $id) {
     ... on PartitionBackfill { status runs(limit: 50) { id status tags { key value } } }
+  }
+}
+"""
+_NEWEST_BACKFILL = """
+query { partitionBackfillsOrError(limit: 1) { ... on PartitionBackfills { results { id } } } }
+"""
+_MADE = """
+query ($key: AssetKeyInput!) {
+  assetOrError(assetKey: $key) {
+    ... on Asset { assetMaterializations(limit: 100) { runId } }
   }
 }
 """
@@ -89,17 +100,49 @@ class Running:
 
     def command(self, name: str) -> subprocess.CompletedProcess[str]:
         """Run ``make up``, ``make down`` or ``make status`` without make."""
-        ours = ("TAXI_", "DAGSTER_", "GCP_")
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-        return subprocess.run(
+        return self._run("-m", "local_services", name)
+
+    def begin(self, name: str) -> subprocess.Popen[str]:
+        """Start that command without waiting for its end; all that it says is in its ``stdout``."""
+        return subprocess.Popen(
             [sys.executable, "-m", "local_services", name],
             cwd=PROJECT,
-            env={**inherited, **self.settings, "TAXI_HOME": str(self.home)},
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=PROJECT,
+            env=self._environment,
             capture_output=True,
             text=True,
             check=False,
             timeout=300,
         )
+
+    @property
+    def _environment(self) -> Mapping[str, str]:
+        ours = ("TAXI_", "DAGSTER_", "GCP_")
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+        return {**inherited, **self.settings, "TAXI_HOME": str(self.home)}
+
+    def start(self, *names: str) -> None:
+        """Start services in this order, without waiting until they work, as after a restart of the machine."""
+        code = """
+import sys
+from local_services.compose import user_settings
+from local_services.machine import Machine
+from taxi_assets import settings
+services = Machine(settings.home(), user_settings()).services
+for name in sys.argv[1:]:
+    services[name].start()
+"""
+        done = self._run("-c", code, *names)
+        assert done.returncode == 0, done.stderr
 
     def up(self) -> str:
         """Start what does not run, and return what the command said."""
@@ -118,6 +161,14 @@ class Running:
     def processes(self) -> dict[str, psutil.Process | None]:
         """The main process of each service by its name."""
         return {name: service.process.process() for name, service in self.machine.services.items()}
+
+    def supervisor(self) -> psutil.Process | None:
+        """The process that starts services again that have died, if it runs."""
+        return self.machine.supervisor.process()
+
+    def end_supervisor(self) -> None:
+        """From now on a service that dies stays away, until the next ``up``."""
+        self.machine.supervisor.stop(signal.SIGTERM, seconds=30, with_children=False)
 
     def kill(self, name: str) -> None:
         """End a service and all its children without warning, as a power cut would."""
@@ -146,10 +197,10 @@ class Running:
 
     def launch_backfill(self, months: Sequence[str], assets: Sequence[Sequence[str]] | None = None) -> str:
         """Launch a backfill of these assets, or of all of both taxis, and return its id."""
-        keys = assets or [["raw", taxi.table] for taxi in all_taxis().values()] + [
+        keys = assets or [["raw", taxi.table] for taxi in chosen_taxis().values()] + [
             [warehouse.name, table]
             for warehouse in WAREHOUSES
-            for taxi in all_taxis().values()
+            for taxi in chosen_taxis().values()
             for table in (taxi.month_asset, taxi.table)
         ]
         params = {"assetSelection": [{"path": key} for key in keys], "partitionNames": list(months)}
@@ -160,6 +211,16 @@ class Running:
     def backfill(self, backfill_id: str) -> dict[str, Any]:
         """Its status and its runs."""
         return self.ask(_BACKFILL, id=backfill_id)["partitionBackfillOrError"]
+
+    def newest_backfill(self) -> str:
+        """Id of the backfill that was launched last."""
+        (newest,) = self.ask(_NEWEST_BACKFILL)["partitionBackfillsOrError"]["results"]
+        return newest["id"]
+
+    def is_made_by(self, run_id: str, key: str) -> bool:
+        """Whether a run has materialized an asset."""
+        asset = self.ask(_MADE, key={"path": key.split("/")})["assetOrError"]
+        return run_id in {made["runId"] for made in asset.get("assetMaterializations", ())}
 
     def failures(self, backfill_id: str) -> list[str]:
         """Why steps of its runs have failed."""

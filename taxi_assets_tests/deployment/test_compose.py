@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -24,14 +25,17 @@ from taxi_assets_tests.paths import PROJECT
 
 COMPOSE: Mapping[str, Any] = yaml.safe_load(COMPOSE_FILE.read_text())
 SERVICES: Mapping[str, Mapping[str, Any]] = COMPOSE["services"]
-BUILT = [name for name, service in SERVICES.items() if "build" in service]
+BUILDERS = [name for name, service in SERVICES.items() if "build" in service]
+BUILT = [name for name, service in SERVICES.items() if service["image"] == SERVICES["code"]["image"]]
+OVERRIDE = PROJECT / "deploy" / "compose.override.yml"
 USED_VARIABLES = set(re.findall(r"\$\{(\w+)", COMPOSE_FILE.read_text()))
 
 each_service = pytest.mark.parametrize("name", SERVICES)
 
 
-def test_the_file_is_what_the_compose_specification_describes():
-    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(COMPOSE_FILE)]
+@pytest.mark.parametrize("file", [COMPOSE_FILE, OVERRIDE], ids=["compose", "override"])
+def test_the_file_is_what_the_compose_specification_describes(file: Path):
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(file)]
     checked = subprocess.run(command, capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stdout
 
@@ -44,6 +48,42 @@ def test_it_has_the_orchestrator_with_its_database_and_the_data_database_with_pg
 def test_an_image_is_pinned_to_a_version(name: str):
     _, _, tag = SERVICES[name]["image"].partition(":")
     assert re.match(r"\d+\.\d+", tag)
+
+
+def test_the_image_is_built_by_one_service_and_used_by_all_programs_of_dagster():
+    assert BUILDERS == ["code"]
+    assert BUILT == ["code", "webserver", "daemon"]
+
+
+@pytest.mark.parametrize(
+    "folder", re.findall(r"^COPY (?:--\S+ )*(.+) \S+$", (PROJECT / "Dockerfile").read_text(), re.MULTILINE)
+)
+def test_the_image_copies_only_what_is_sent_to_the_builder(folder: str):
+    sent = (PROJECT / ".dockerignore").read_text().splitlines()
+    for path in folder.split():
+        assert (PROJECT / path).exists()
+        assert f"!{path.split('/')[0]}" in sent
+
+
+@each_service
+def test_the_logs_of_a_service_have_a_size_limit(name: str):
+    assert {"max-size", "max-file"} <= set(SERVICES[name]["logging"]["options"])
+
+
+def test_the_example_of_an_override_sets_what_the_project_knows_in_services_that_exist():
+    known = {setting.name for of_subject in SETTINGS.values() for setting in of_subject}
+    for name, fields in yaml.safe_load(OVERRIDE.read_text())["services"].items():
+        assert name in SERVICES
+        assert set(fields["environment"]) <= known
+        targets = [volume["target"] for volume in fields["volumes"]]
+        assert {fields["environment"]["TAXI_SOURCE"], fields["environment"]["GCP_CREDS"]} == set(targets)
+
+
+def test_a_path_of_the_override_that_does_not_exist_is_an_error_and_not_an_empty_folder():
+    (code,) = yaml.safe_load(OVERRIDE.read_text())["services"].values()
+    for volume in code["volumes"]:
+        assert volume["read_only"] is True
+        assert volume["bind"] == {"create_host_path": False}
 
 
 def test_the_image_of_our_own_starts_from_a_pinned_one():
@@ -117,7 +157,13 @@ def test_dagster_s_services_have_settings_that_the_project_knows(name: str):
         known |= set(re.findall(r"env: (\w+)", path.read_text()))
     for path in (PROJECT / "local_services").glob("*.py"):
         known |= set(re.findall(r"environment\[\"(\w+)\"\]", path.read_text()))
-    of_dagster = {"DAGSTER_GRPC_HOST", "DAGSTER_GRPC_PORT", "DAGSTER_WEBSERVER_HOST", "DAGSTER_WEBSERVER_PORT"}
+    of_dagster = {
+        "DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR",
+        "DAGSTER_GRPC_HOST",
+        "DAGSTER_GRPC_PORT",
+        "DAGSTER_WEBSERVER_HOST",
+        "DAGSTER_WEBSERVER_PORT",
+    }
     assert set(SERVICES[name]["environment"]) <= known | of_dagster
 
 
@@ -137,17 +183,27 @@ def test_the_databases_are_owned_by_a_role_that_is_not_the_superuser():
     assert "ALTER ROLE CURRENT_USER PASSWORD NULL" in script
 
 
-def test_pgadmin_knows_the_server_and_its_password():
-    variables = {"TAXI_POSTGRES_PORT": "5555", "TAXI_POSTGRES_PASSWORD": "secret"}
+def test_pgadmin_has_the_entry_of_the_data_database():
+    variables = {"TAXI_POSTGRES_PORT": "5555"}
     (server,) = json.loads(filled_in(COMPOSE["configs"]["servers"]["content"], variables))["Servers"].values()
     data = read_services(variables)["data"]
     assert (server["Host"], server["Port"]) == ("data", data.port) == ("data", 5555)
     assert server["Username"] == data.environment["DATABASE_OWNER"]
     assert server["MaintenanceDB"] == data.environment["DATABASE_NAME"]
-    pgpass = filled_in(COMPOSE["configs"]["pgpass"]["content"], variables).strip().split(":")
-    assert pgpass == ["data", "*", "*", "taxi", data.environment["DATABASE_PASSWORD"]]
-    targets = {each["source"]: each["target"] for each in SERVICES["pgadmin"]["configs"]}
-    assert targets["pgpass"] == SERVICES["pgadmin"]["environment"]["PGPASS_FILE"]
+    assert server["PassFile"] == SERVICES["pgadmin"]["environment"]["PGPASSFILE"]
+    assert SERVICES["pgadmin"]["environment"]["PGADMIN_REPLACE_SERVERS_ON_STARTUP"] == "True"
+
+
+@pytest.mark.parametrize(("password", "written"), [("taxi", "taxi"), ("a:b\\c d'", "a\\:b\\\\c d'")])
+def test_pgadmin_gets_the_password_of_today_at_each_start(tmp_path: Path, password: str, written: str):
+    shell, options, script = SERVICES["pgadmin"]["entrypoint"]
+    assert script.rstrip().endswith("exec /entrypoint.sh")
+    script = script.replace("$$", "$").replace("exec /entrypoint.sh", "exec true")
+    file = tmp_path / "pgpass"
+    file.write_text("data:*:*:taxi:of yesterday\n")
+    settings = {"DATABASE_PASSWORD": password, "PGPASSFILE": str(file), "PATH": os.environ["PATH"]}
+    subprocess.run([shell, options, script], env=settings, check=True)
+    assert file.read_text() == f"data:*:*:taxi:{written}\n"
 
 
 @pytest.mark.parametrize("variable", sorted(USED_VARIABLES))
@@ -195,4 +251,6 @@ def test_dagster_understands_the_instance_settings(tmp_path: Path, monkeypatch: 
     assert type(ref.run_launcher).__name__ == "WatchedRunLauncher"
     assert ref.run_launcher.supports_check_run_worker_health
     assert ref.settings["run_monitoring"]["enabled"]
+    queue = ref.run_coordinator.get_run_queue_config()
+    assert queue.max_user_code_failure_retries * queue.user_code_failure_retry_delay > 24 * 60 * 60
     assert isinstance(ref.run_launcher, dg.DefaultRunLauncher)

@@ -54,10 +54,30 @@ def test_no_secret_is_written_down():
     assert VALUES["global"]["postgresqlSecretName"]
 
 
+def test_the_password_stands_in_one_secret_whose_name_the_chart_does_not_use():
+    assert VALUES["global"]["postgresqlSecretName"] not in ("dagster-postgresql", "taxi-assets-postgresql")
+    assert VALUES["postgresql"]["enabled"] is False
+    deployment = (PROJECT / "docs" / "deployment.md").read_text()
+    assert f"kubectl create secret generic {VALUES['global']['postgresqlSecretName']} " in deployment
+
+
+def test_pods_use_a_service_account_that_google_knows():
+    assert VALUES["serviceAccount"]["create"] is True
+    assert VALUES["serviceAccount"]["name"] == VALUES["global"]["serviceAccountName"]
+    assert "iam.gke.io/gcp-service-account" in VALUES["serviceAccount"]["annotations"]
+
+
 def test_runs_that_are_lost_begin_again_as_elsewhere():
     elsewhere = yaml.safe_load((PROJECT / "deploy" / "dagster.yaml").read_text())
     retries = VALUES["dagsterDaemon"]["runRetries"]
     assert {snake_case(name): value for name, value in retries.items()} == elsewhere["run_retries"]
+
+
+def test_backfills_wait_for_the_code_as_elsewhere():
+    compose = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())
+    variables = {variable["name"]: variable["value"] for variable in VALUES["dagsterDaemon"]["env"]}
+    assert variables.items() <= compose["services"]["daemon"]["environment"].items()
+    assert variables
 
 
 def test_the_image_has_what_the_launcher_needs():

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import pytest
-
-from taxi_assets.taxis import all_taxis
+from taxi_assets.taxis import chosen_taxis
 from taxi_assets_tests.deployment.running import WAREHOUSES, Running, until
 
 MONTHS = ["2020-04", "2020-05", "2020-06"]
 ENDED = {"COMPLETED_SUCCESS", "COMPLETED_FAILED", "COMPLETED", "FAILED", "CANCELED"}
 
-pytestmark = pytest.mark.xdist_group("deployment")
-
 
 def test_materialize_all_on_the_page_of_load_all_is_one_run_of_the_trips(running: Running):
     assets = running.assets_of_job("load_all")
-    tables = {name for taxi in all_taxis().values() for name in (taxi.table, taxi.month_asset)}
-    files = {("raw", taxi.table) for taxi in all_taxis().values()}
+    tables = {name for taxi in chosen_taxis().values() for name in (taxi.table, taxi.month_asset)}
+    files = {("raw", taxi.table) for taxi in chosen_taxis().values()}
     assert {tuple(key) for key in assets} == files | {(each.name, table) for each in WAREHOUSES for table in tables}
 
     backfill = running.launch_backfill(MONTHS, assets)

@@ -169,6 +169,17 @@ def test_values_that_are_not_as_the_footer_says_are_refused(
         land(fed)
 
 
+def test_another_number_of_rows_in_the_footer_is_refused_as_damage(fed: FedProject):
+    path = fed.publish(feed_table(GREEN, AUTUMN, 60), row_group_size=40)
+    # The whole file's number of rows is the only one of them that is sixty.
+    whole = path.read_bytes()
+    assert whole.count(b"\x16\x78\x19") == 1
+    path.write_bytes(whole.replace(b"\x16\x78\x19", b"\x16\x7a\x19"))
+    with pytest.raises(DamagedFileError, match="is damaged: it has 60 rows in its pages but 61 in its footer"):
+        land(fed)
+    assert fed.landed_names() == []
+
+
 def test_a_part_of_the_footer_that_is_damaged_is_refused_or_changes_nothing(fed: FedProject):
     sound = fed.publish(TIPS, **BARE)
     whole = sound.read_bytes()

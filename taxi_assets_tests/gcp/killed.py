@@ -33,11 +33,11 @@ def load_until(folder: Path, emulators: Emulators, names: tuple[str, str], deadl
 
 def load_january(project: GcpProject) -> None:
     """All that happens to a landed month."""
-    landed = project.trip_source().landing_zone().landed(trip_file(GREEN, JANUARY))
+    current = project.trip_source().current(trip_file(GREEN, JANUARY))
     warehouse = project.bigquery(lease_seconds=0.5)
-    warehouse.store_object(GREEN, landed, _LOG)
-    warehouse.create_external_table(GREEN, JANUARY, landed, _LOG)
-    warehouse.load_month(GREEN, JANUARY, landed, _LOG)
+    warehouse.store_object(GREEN, current, _LOG)
+    warehouse.create_external_table(GREEN, JANUARY, current, _LOG)
+    warehouse.load_month(GREEN, JANUARY, current, _LOG)
     warehouse.merge_month(GREEN, JANUARY, _LOG)
 
 

@@ -34,13 +34,15 @@ class GcpProject(Project):
     """A source folder, a landing zone, a bucket, a dataset, and a Dagster instance in memory.
 
     Attributes:
-        emulators: Where the emulators are.
+        emulators: Where the emulators are; empty addresses for the service itself.
+        project: Name of the project in Google Cloud.
         bucket: Name of the bucket.
         dataset: Name of the dataset.
         warehouses: The warehouses that runs know of.
     """
 
     kind = cloud.WAREHOUSE
+    project = PROJECT
 
     def __init__(
         self, folder: Path, emulators: Emulators, *, address: str | None = None, names: tuple[str, str] | None = None
@@ -52,15 +54,16 @@ class GcpProject(Project):
         self.warehouses: Sequence[WarehouseKind] = [cloud.WAREHOUSE]
 
     def objects(self) -> GcsBucket:
-        return GcsBucket(project=PROJECT, bucket=self.bucket, endpoint=self.emulators.storage)
+        return GcsBucket(project=self.project, bucket=self.bucket, endpoint=self.emulators.storage or None)
 
     def bigquery(self, **settings: Any) -> BigQueryWarehouse:
         return BigQueryWarehouse(
             **(
                 {
-                    "project": PROJECT,
+                    "project": self.project,
                     "dataset": self.dataset,
-                    "endpoint": self.emulators.bigquery,
+                    "endpoint": self.emulators.bigquery or None,
+                    "storage_endpoint": self.emulators.bigquery_storage or None,
                     "objects": self.objects(),
                 }
                 | settings
@@ -127,7 +130,7 @@ class GcpProject(Project):
 
     def query(self, statement: str) -> list[tuple[Any, ...]]:
         """What BigQuery answers to a statement in the project's dataset."""
-        config = bigquery.QueryJobConfig(default_dataset=f"{PROJECT}.{self.dataset}")
+        config = bigquery.QueryJobConfig(default_dataset=f"{self.project}.{self.dataset}")
         with self.client() as client:
             return [tuple(row.values()) for row in client.query(statement, job_config=config).result()]
 
@@ -135,7 +138,7 @@ class GcpProject(Project):
     def rows(self, table: str) -> list[dict[str, Any]]:
         with self.client() as client:
             rows = client.query(
-                f"SELECT * FROM `{PROJECT}.{self.dataset}.{table}` ORDER BY file_month, unique_row_id"
+                f"SELECT * FROM `{self.project}.{self.dataset}.{table}` ORDER BY file_month, unique_row_id"
             ).result()
             return [dict(row.items()) for row in rows]
 

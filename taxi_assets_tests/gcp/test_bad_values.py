@@ -6,14 +6,18 @@ import dagster as dg
 import pytest
 from google.api_core.exceptions import BadRequest
 
+from taxi_assets.source.raw_files import trip_file
 from taxi_assets.sql import _environment
 from taxi_assets.trips.columns import NOT_TEXT, ROUNDING_ERROR
 from taxi_assets.trips.values import fault_of
+from taxi_assets.warehouses import bigquery as cloud
+from taxi_assets.warehouses import duckdb as embedded
 from taxi_assets.warehouses.bigquery import statements
 from taxi_assets.warehouses.bigquery.dialect import DIALECT
+from taxi_assets.warehouses.bigquery.warehouse import _explain_refusal
 from taxi_assets_tests.csv_files import csv_bytes, made_trips, put_csv
 from taxi_assets_tests.gcp.project import GcpProject
-from taxi_assets_tests.project import GREEN, JANUARY
+from taxi_assets_tests.project import GREEN, JANUARY, Project
 
 TEXTS = {
     "integer": [
@@ -46,6 +50,9 @@ TEXTS = {
         "2147483647.0000000001",
         "0000000000000000000005",
         "1e1000000000000",
+        "0e999",
+        "0e1000",
+        "5e0001",
     ],
     "decimal": [
         "0",
@@ -78,6 +85,9 @@ TEXTS = {
         "1e-400",
         "-1e-5",
         "1e1000000000000",
+        "0e999",
+        "0e1000",
+        "5e0001",
         "5.0000000000000000001",
         "5.00000000000000000000",
         "1234567890.12345",
@@ -173,6 +183,7 @@ def test_bigquery_itself_names_column_and_value(project: GcpProject):
                 taxi=GREEN,
                 month=JANUARY,
                 header=GREEN.header,
+                types={},
                 filename=GREEN.csv_name(JANUARY),
                 is_parquet=False,
                 labels={},
@@ -205,3 +216,29 @@ def test_zones_that_are_not_right_leave_the_good_ones(project: GcpProject):
     for bad in (good.replace(b"\n5,", b"\n5.5,"), good[: good.index(b"\n101,") + 1]):
         assert not load(bad).success
         assert project.query("SELECT * FROM taxi_zones ORDER BY LocationID") == before
+
+
+@pytest.mark.parametrize("ends", ["LF among CRLF", "LF header over CRLF", "blank lines at the end"])
+def test_mixed_line_ends_load_the_same_rows_as_in_duckdb(project: GcpProject, ends: str):
+    trips = made_trips(GREEN, JANUARY, 20)
+    lines = csv_bytes(GREEN.header, trips).splitlines(keepends=True)
+    if ends == "blank lines at the end":
+        lines.append(b"\r\n\n")
+    else:
+        number = 0 if ends == "LF header over CRLF" else 7
+        lines[number] = lines[number].replace(b"\r\n", b"\n")
+    put_csv(project.source, GREEN, JANUARY, b"".join(lines))
+    project.warehouses = [cloud.WAREHOUSE, embedded.WAREHOUSE]
+    assert project.changes() == [(20, 0, 0)]
+    ids = [row["unique_row_id"] for row in project.rows("green_tripdata")]
+    project.kind = embedded.WAREHOUSE
+    assert project.run(checks=False).success
+    assert ids == [row["unique_row_id"] for row in Project.rows(project, "green_tripdata")]
+
+
+def test_what_bigquery_can_t_read_is_told_with_the_file(project: GcpProject):
+    project.put(made_trips(GREEN, JANUARY, 5))
+    assert project.run(stages=("raw",), checks=False).success
+    with project.trip_source().current(trip_file(GREEN, JANUARY)).unchanged() as landed:
+        error = _explain_refusal(GREEN, landed, "gs://bucket/file.csv.gz", BadRequest("It is not readable."))
+    assert "BigQuery could not read gs://bucket/file.csv.gz into green_tripdata (It is not readable)" in str(error)

@@ -8,6 +8,7 @@ import pytest
 from google.cloud import storage
 
 from emulators.running import READ_ONLY_BUCKET
+from taxi_assets.gcp.locations import can_read
 from taxi_assets_tests.gcp.jobs import JobOutcome, run_job
 
 SECRET = "-----BEGIN PRIVATE KEY-----MIIEvQ"
@@ -50,6 +51,25 @@ def test_missing_permissions_are_named(place, monkeypatch):
 def test_a_bucket_in_another_place_is_named(place, monkeypatch):
     storage.Client(project=place["GCP_PROJECT_ID"]).create_bucket(place["GCP_BUCKET_NAME"], location="EU")
     assert "is in EU, but GCP_LOCATION is US" in table(run_job("gcp_check"))
+
+
+def test_a_bucket_in_a_region_of_the_datasets_multi_region_can_be_read(place):
+    storage.Client(project=place["GCP_PROJECT_ID"]).create_bucket(place["GCP_BUCKET_NAME"], location="US-EAST1")
+    outcome = run_job("gcp_setup")
+    assert outcome.success, outcome.errors
+    assert "exists in US-EAST1" in table(run_job("gcp_check"))
+
+
+@pytest.mark.parametrize(
+    ("dataset", "bucket", "possible"),
+    [
+        *(("US", "us-central1", True), ("US", "NAM4", True), ("us-east1", "US", False), ("US", "EU", False)),
+        *(("EU", "europe-west1", True), ("EU", "EUR4", True), ("EU", "europe-west2", False), ("EU", "eu", True)),
+        ("europe-west3", "EUROPE-WEST3", True),
+    ],
+)
+def test_a_dataset_can_read_a_bucket_where_it_is_or_in_a_region_of_it(dataset: str, bucket: str, possible: bool):
+    assert can_read(dataset, bucket) == possible
 
 
 def test_an_emulator_can_not_be_taken_for_the_real_service(place):

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from taxi_assets_tests.paths import PROJECT
+from taxi_assets_tests.paths import PROJECT, WITHOUT_DBT
 
 
 def run_demo(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -16,7 +16,7 @@ def run_demo(*arguments: str, **variables: str) -> subprocess.CompletedProcess[s
     return subprocess.run(
         [sys.executable, "-m", "emulators.demo", *arguments],
         check=False,
-        env={**clean, **variables},
+        env={**clean, **WITHOUT_DBT, **variables},
         cwd=PROJECT,
         capture_output=True,
         text=True,

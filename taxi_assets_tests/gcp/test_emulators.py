@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import socket
 import subprocess
@@ -11,9 +12,11 @@ import time
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from google.api_core.client_options import ClientOptions
-from google.api_core.exceptions import Conflict, Forbidden, PreconditionFailed
+from google.api_core.exceptions import BadRequest, Conflict, Forbidden, PreconditionFailed
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery, storage
 from google.cloud.storage.exceptions import InvalidResponse
@@ -71,6 +74,18 @@ def test_an_external_table_reads_its_object_whenever_it_is_asked(bucket, bigquer
     bucket.blob("green/a.csv.gz").upload_from_string(gzip.compress(CSV + b"3,1\r\n"))
     rows = bigquery_client.query_and_wait(f"SELECT count(*) FROM `{dataset}.trips_ext`")
     assert [tuple(row) for row in rows] == [(3,)]
+
+
+def test_a_load_of_parquet_converts_nothing(bigquery_client, dataset, emulators):
+    if emulators.bigquery_name != "local-bigquery":
+        pytest.skip("bqemulator converts what it loads")
+    config = bigquery.LoadJobConfig(source_format="PARQUET", schema=[bigquery.SchemaField("fare", "FLOAT64")])
+    for values in (pa.array([1, 2]), pa.array([None, None], pa.int32())):
+        file = io.BytesIO()
+        pq.write_table(pa.table({"fare": values}), file)
+        job = bigquery_client.load_table_from_file(file, f"{dataset}.fares", rewind=True, job_config=config)
+        with pytest.raises(BadRequest, match=r"'fare' has type .* which does not match the target type FLOAT64"):
+            job.result()
 
 
 def test_a_merge_says_how_many_rows_it_inserted_updated_and_deleted(bigquery_client, dataset):

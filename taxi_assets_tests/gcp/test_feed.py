@@ -81,6 +81,7 @@ def test_what_drifts_is_loaded_as_in_duckdb(fed: GcpFedProject):
     table = with_column(table, "payment_type", pa.int8())
     table = with_column(table, "RatecodeID", pa.float64())
     table = with_column(table, "surge_fee", pa.array([1.5] * 60))
+    table = with_column(table, "extra", pa.array([0.5, 838860.8125] * 30, pa.float32()))
     table = with_value(table, "tip_amount", 0.1 + 0.2, row=4)
     fed.publish(with_value(table.drop_columns([FEE]), "payment_type", 0, row=3), taxi=YELLOW)
     load_in_both(fed, AUTUMN, YELLOW)
@@ -104,6 +105,22 @@ def test_a_value_that_would_change_fails_the_month_and_is_named(
     fed.publish(with_value(PLAIN, column, value, row=30))
     failure = fed.run(str(AUTUMN)).failure
     assert words in failure
+    assert "green_tripdata_2022_10" not in fed.tables()
+
+
+def test_a_number_of_32_bits_is_refused_as_in_duckdb(fed: GcpFedProject):
+    fed.publish(with_column(PLAIN, "extra", pa.array([0.5, 0.1] * 30, pa.float32())))
+    assert "row 2, column extra: “0.10000000149011612” has more than four decimals" in fed.run(str(AUTUMN)).failure
+    assert "green_tripdata_2022_10" not in fed.tables()
+
+
+def test_times_in_nanoseconds_are_refused_before_anything_is_sent(fed: GcpFedProject):
+    """DuckDB and PostgreSQL take them; the older INT96 counts nanoseconds too, and BigQuery reads it."""
+    fed.publish(with_column(PLAIN, "lpep_pickup_datetime", pa.timestamp("ns")))
+    assert (
+        "green_tripdata_2022-10.parquet has times in nanoseconds in column lpep_pickup_datetime, which BigQuery does "
+        "not read: nothing was loaded"
+    ) in fed.run(str(AUTUMN)).failure
     assert "green_tripdata_2022_10" not in fed.tables()
 
 

@@ -18,10 +18,12 @@ OLD, NEW = 20, 25
 STEPS = (
     ("the external table is made", ("POST", "CREATE OR REPLACE EXTERNAL TABLE"), OLD),
     ("the month is typed", ("POST", "CREATE OR REPLACE TABLE"), OLD),
-    ("the old month's view is dropped", ("DELETE", "/tables/green_tripdata_2019_01?"), OLD),
-    ("the month gets its name", ("POST", "RENAME TO"), OLD),
+    ("the month is published", ("POST", "COPY `"), OLD),
+    ("the month's view shows it", ("POST", "CREATE OR REPLACE VIEW"), OLD),
+    ("the staging table is dropped", ("DELETE", "/tables/green_tripdata_2019_01_staging"), OLD),
     ("the month is merged", ("POST", "MERGE INTO"), OLD),
-    ("the month becomes a view", ("POST", "CREATE OR REPLACE VIEW"), NEW),
+    ("the month's view shows the main table", ("POST", "a part of green_tripdata"), NEW),
+    ("the loaded table is dropped", ("DELETE", "/tables/green_tripdata_2019_01_loaded"), NEW),
     ("the external table is dropped", ("DELETE", "/tables/green_tripdata_2019_01_ext"), NEW),
 )
 

@@ -292,3 +292,22 @@ def test_a_machine_with_an_older_copy_loads_the_file_that_another_machine_has_la
 def test_an_address_without_a_bucket_is_refused(place, tmp_path):
     with pytest.raises(SettingsError, match="names no bucket"):
         TripSource(landing=str(tmp_path), landing_bucket="gs://").landing_zone()
+
+
+def test_only_what_came_from_an_origin_is_forgotten(here, there, bucket, tmp_path):
+    here.land(FILE, Published(name="sample"), LOG)
+    there.landed(FILE)
+    assert not here.forget(FILE, origin="published")
+    assert object_of(bucket)
+    assert here.forget(FILE, origin="sample")
+    assert bucket.get_blob(f"landing/{FILE.path}") is None
+    assert not (tmp_path / "here" / FILE.path).exists()
+    assert here.known(FILE) is None
+    assert not here.forget(FILE, origin="sample")
+
+
+def test_what_was_noted_of_a_purged_file_is_forgotten_too(here):
+    here.land(FILE, Published(name="sample"), LOG)
+    assert here.purge(FILE)
+    assert here.forget(FILE, origin="sample")
+    assert here.known(FILE) is None

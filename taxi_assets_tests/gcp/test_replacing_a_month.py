@@ -54,7 +54,7 @@ def test_stages_may_be_materialized_one_by_one_and_main_needs_the_month(project:
         ("raw", set()),
         ("object", set()),
         ("external", {"green_tripdata_2019_01_ext"}),
-        ("month", {"green_tripdata_2019_01_ext", "green_tripdata_2019_01"}),
+        ("month", {"green_tripdata_2019_01_ext", "green_tripdata_2019_01", "green_tripdata_2019_01_loaded"}),
         ("main", {"green_tripdata", "green_tripdata_2019_01"}),
     ):
         outcome = project.run(stages=(stage,))
@@ -65,8 +65,12 @@ def test_stages_may_be_materialized_one_by_one_and_main_needs_the_month(project:
 def test_tables_are_kept_on_request(project: GcpProject):
     project.put(made_trips(GREEN, JANUARY, 10))
     assert project.changes(keep_tables=True) == [(10, 0, 0)]
-    assert set(project.tables()) == {"green_tripdata", "green_tripdata_2019_01", "green_tripdata_2019_01_ext"}
-    assert project.tables()["green_tripdata_2019_01"] == "TABLE"
+    assert project.tables() == {
+        "green_tripdata": "TABLE",
+        "green_tripdata_2019_01": "VIEW",
+        "green_tripdata_2019_01_loaded": "TABLE",
+        "green_tripdata_2019_01_ext": "EXTERNAL",
+    }
     assert project.changes() == [(0, 0, 0)]
     assert project.tables() == {"green_tripdata": "TABLE", "green_tripdata_2019_01": "VIEW"}
 
@@ -147,7 +151,14 @@ def test_the_zones_are_replaced_and_checked(project: GcpProject):
 
 
 @pytest.mark.parametrize(
-    "name", ["green_tripdata", "green_tripdata_2019_01", "green_tripdata_2019_01_ext", "green_tripdata_2019_01_staging"]
+    "name",
+    [
+        "green_tripdata",
+        "green_tripdata_2019_01",
+        "green_tripdata_2019_01_ext",
+        "green_tripdata_2019_01_staging",
+        "green_tripdata_2019_01_loaded",
+    ],
 )
 def test_a_table_of_somebody_else_is_left_alone(project: GcpProject, name: str):
     project.put(made_trips(GREEN, JANUARY, 5))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from itertools import pairwise
 from pathlib import Path
@@ -93,14 +94,78 @@ def test_without_settings_an_account_is_asked_for_by_name():
 def test_a_key_is_read_from_a_file_or_from_the_variable_itself(key: dict[str, str], tmp_path: Path):
     path = tmp_path / "key.json"
     path.write_text(json.dumps(key), encoding="utf-8")
-    for given in (str(path), json.dumps(key), f"  {json.dumps(key)}\n"):
+    encoded = base64.encodebytes(path.read_bytes()).decode()
+    for given in (str(path), json.dumps(key), f"  {json.dumps(key)}\n", encoded, encoded.replace("\n", "")):
         credentials = find_credentials(given, endpoint=None)
         assert credentials.service_account_email == key["client_email"]
+
+
+STS = "https://sts.googleapis.com/v1/token"
+AUDIENCE = "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/pool/providers/theirs"
+WORKLOAD = {"type": "external_account", "audience": AUDIENCE, "token_url": STS}
+OF_A_PERSON = {"type": "authorized_user", "client_id": "a", "client_secret": "b", "refresh_token": "c"}
+
+
+@pytest.mark.parametrize(
+    ("given", "kind"),
+    [
+        pytest.param(OF_A_PERSON, "google.oauth2.credentials", id="a person's"),
+        pytest.param(
+            {
+                "type": "impersonated_service_account",
+                "source_credentials": OF_A_PERSON,
+                "service_account_impersonation_url": "https://iamcredentials.googleapis.com/v1/projects/-/"
+                "serviceAccounts/loader@a-project.iam.gserviceaccount.com:generateAccessToken",
+            },
+            "google.auth.impersonated_credentials",
+            id="impersonation",
+        ),
+        pytest.param(
+            {
+                **WORKLOAD,
+                "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+                "credential_source": {"file": "/var/run/token"},
+            },
+            "google.auth.identity_pool",
+            id="workload identity by a file",
+        ),
+        pytest.param(
+            {
+                **WORKLOAD,
+                "subject_token_type": "urn:ietf:params:aws:token-type:aws4_request",
+                "credential_source": {
+                    "environment_id": "aws1",
+                    "regional_cred_verification_url": "https://sts.{region}.amazonaws.com"
+                    "?Action=GetCallerIdentity&Version=2011-06-15",
+                },
+            },
+            "google.auth.aws",
+            id="workload identity of AWS",
+        ),
+        pytest.param(
+            {
+                **WORKLOAD,
+                "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+                "credential_source": {"executable": {"command": "/usr/bin/token", "timeout_millis": 5000}},
+            },
+            "google.auth.pluggable",
+            id="workload identity by a program",
+        ),
+    ],
+)
+def test_a_key_may_have_any_form_of_googles(given: dict[str, object], kind: str):
+    assert type(find_credentials(json.dumps(given), endpoint=None)).__module__ == kind
 
 
 @pytest.mark.parametrize(
     "given",
     [
+        pytest.param(base64.b64encode(b"no key").decode(), id="no JSON in base64"),
+        pytest.param(json.dumps([1]), id="no object"),
+        pytest.param(json.dumps({"type": "external_account", "audience": SECRET}), id="half a workload"),
+        pytest.param(
+            json.dumps({"type": "impersonated_service_account", "secret": SECRET}), id="half an impersonation"
+        ),
         pytest.param("/no/such/file.json", id="no file"),
         pytest.param(f'{{"private_key": "{SECRET}"', id="half a JSON"),
         pytest.param(json.dumps({"private_key": SECRET}), id="no type"),

@@ -15,7 +15,6 @@ from taxi_assets.warehouses.bigquery import statements
 from taxi_assets.warehouses.bigquery.dialect import DIALECT
 from taxi_assets.warehouses.bigquery.statements import render_statement
 from taxi_assets.warehouses.measures import profile_statement
-from taxi_assets.warehouses.trip_tables import staging_table
 
 DATASET = "a-project.a_dataset"
 MONTH = Month(2020, 10)
@@ -23,10 +22,15 @@ LABELS = {"taxi": "any", "month": "2020-10"}
 FIRST_DAY = exp.cast(exp.Literal.string("2020-10-01"), "DATE")
 
 
+def parquet_columns(taxi: Taxi) -> list[tuple[str, str]]:
+    """Names and types of a Parquet file's columns, in the order of the definition."""
+    types = {"integer": "INT64", "decimal": "FLOAT64", "timestamp": "TIMESTAMP", "text": "STRING"}
+    return [(column.name, types[column.kind]) for column in taxi.columns]
+
+
 def all_statements(taxi: Taxi) -> dict[str, str]:
     """Each statement by the name of its template, and the measures of a month, which all warehouses share."""
-    of_csv = {"header": taxi.header, "filename": taxi.csv_name(MONTH), "is_parquet": False}
-    parquet_columns = [("VendorID", "INT64"), ("Airport_fee", "FLOAT64"), (taxi.pickup, "TIMESTAMP")]
+    of_csv = {"header": taxi.header, "types": {}, "filename": taxi.csv_name(MONTH), "is_parquet": False}
     values: dict[str, dict[str, Any]] = {
         "create_external_table": {
             "columns": [(name, "STRING") for name in taxi.header],
@@ -34,16 +38,23 @@ def all_statements(taxi: Taxi) -> dict[str, str]:
             "is_parquet": False,
         },
         "create_external_table of Parquet": {
-            "columns": parquet_columns,
+            "columns": parquet_columns(taxi),
             "uri": "gs://a-bucket/month.parquet",
             "is_parquet": True,
         },
         "create_month_table": of_csv,
-        "create_month_table of Parquet": {**of_csv, "filename": "month.parquet", "is_parquet": True},
-        "rename_table": {"old_name": staging_table(taxi, MONTH), "new_name": taxi.month_table(MONTH)},
+        "create_month_table of Parquet": {
+            **of_csv,
+            "header": tuple(name for name, _ in parquet_columns(taxi)),
+            "types": {name.lower(): type_ for name, type_ in parquet_columns(taxi)},
+            "filename": "month.parquet",
+            "is_parquet": True,
+        },
+        "publish_month": {},
         "create_main_table": {},
         "merge_month": {},
-        "create_month_view": {},
+        "create_month_view": {"is_merged": True},
+        "create_month_view of a loaded month": {"is_merged": False},
         "count_month": {},
         "delete_month": {},
         "read_table": {"name": taxi.table, "columns": taxi.header, "days": [MONTH.first_day]},
@@ -109,8 +120,7 @@ def test_each_table_is_named_with_its_project_and_dataset(taxi: Taxi, name: str)
     tables = [table for table in tree.find_all(exp.Table) if table.name not in common]
     qualified = [table for table in tables if f"{table.catalog}.{table.db}" == DATASET]
     assert qualified
-    # What a table is renamed to is the only name that must not be qualified.
-    assert len(tables) - len(qualified) == (1 if name == "rename_table" else 0)
+    assert qualified == tables
 
 
 @pytest.mark.parametrize("name", ["count_month", "delete_month", "profile_month", "read_table", "create_month_view"])

@@ -89,13 +89,6 @@ class PostgresProject(Project):
         )
         return {"columns": comments, **{name: self.digest(name) for name in self.tables()}}
 
-    def put_zones(self, count: int = 265) -> None:
-        """Put a list of zones in the source."""
-        path = self.source / "misc" / "taxi_zone_lookup.csv"
-        path.parent.mkdir(exist_ok=True)
-        lines = [f'{number},"Borough {number % 5}","Zone {number}","Boro Zone"' for number in range(1, count + 1)]
-        path.write_text("\n".join(['"LocationID","Borough","Zone","service_zone"', *lines, ""]))
-
     def run_zones(self, **settings: Any) -> dg.ExecuteInProcessResult:
         """Materialize the zones, from their file to the server, and check them."""
         keys = [dg.AssetKey(["raw", "taxi_zones"]), self.kind.key("taxi_zones")]

@@ -17,7 +17,8 @@ _KEY_OF_POOLER = b"K\x00\x00\x00\x0c\x7f\xff\xff\xff\x01\x02\x03\x04"
 
 
 class Proxy:
-    """Forwards bytes between clients and a server, until so many bytes came from the clients; then nothing any more.
+    """Forwards bytes between clients and a server, until so many bytes came from the clients; then nothing any more, or
+    only for clients that come later.
 
     As a pooler, it tells clients a key of its own instead of the server's process id, as PgBouncer does.
 
@@ -26,8 +27,9 @@ class Proxy:
         has_stalled: Whether it has stopped forwarding.
     """
 
-    def __init__(self, server: tuple[str, int], *, stalls_after: float, is_pooler: bool) -> None:
+    def __init__(self, server: tuple[str, int], *, stalls_after: float, stalls_new_ones: bool, is_pooler: bool) -> None:
         self._server, self._left, self._is_pooler = server, stalls_after, is_pooler
+        self._stalls_new_ones = stalls_new_ones
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._sockets: list[socket.socket] = []
         self.port: int = self._listener.getsockname()[1]
@@ -48,21 +50,22 @@ class Proxy:
             while True:
                 client, _ = self._listener.accept()
                 self._sockets.append(client)
-                if self.has_stalled.is_set():
+                is_spared = self.has_stalled.is_set() and not self._stalls_new_ones
+                if self.has_stalled.is_set() and not is_spared:
                     continue
                 server = socket.create_connection(self._server)
                 self._sockets.append(server)
-                threading.Thread(target=self._forward, args=(client, server, True), daemon=True).start()
-                threading.Thread(target=self._forward, args=(server, client, False), daemon=True).start()
+                threading.Thread(target=self._forward, args=(client, server, True, is_spared), daemon=True).start()
+                threading.Thread(target=self._forward, args=(server, client, False, is_spared), daemon=True).start()
 
-    def _forward(self, origin: socket.socket, target: socket.socket, counted: bool) -> None:
+    def _forward(self, origin: socket.socket, target: socket.socket, counted: bool, is_spared: bool) -> None:
         with suppress(OSError):
             while piece := origin.recv(_PIECE):
                 if counted:
                     self._left -= len(piece)
                     if self._left < 0:
                         self.has_stalled.set()
-                if self.has_stalled.is_set():
+                if self.has_stalled.is_set() and not is_spared:
                     return
                 if self._is_pooler and not counted:
                     piece = _KEY_MESSAGE.sub(_KEY_OF_POOLER, piece, count=1)
@@ -72,7 +75,9 @@ class Proxy:
 
 
 @contextmanager
-def proxy_before(host: str, port: int, *, stalls_after: float = math.inf, is_pooler: bool = False) -> Iterator[Proxy]:
+def proxy_before(
+    host: str, port: int, *, stalls_after: float = math.inf, stalls_new_ones: bool = True, is_pooler: bool = False
+) -> Iterator[Proxy]:
     """A proxy before a server, for the length of the block."""
-    with Proxy((host, port), stalls_after=stalls_after, is_pooler=is_pooler) as proxy:
+    with Proxy((host, port), stalls_after=stalls_after, stalls_new_ones=stalls_new_ones, is_pooler=is_pooler) as proxy:
         yield proxy

@@ -7,6 +7,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -19,7 +20,9 @@ from psycopg.conninfo import make_conninfo
 from taxi_assets.errors import WarehouseError
 from taxi_assets.months import parse_month_range
 from taxi_assets.taxis import Taxi, get_taxi
+from taxi_assets.warehouses.postgres.locks import exclusive
 from taxi_assets_tests.csv_files import made_trips, put_sample
+from taxi_assets_tests.postgres.brakes import copy_brake, wait_until_braked
 from taxi_assets_tests.postgres.project import PostgresProject, changes
 from taxi_assets_tests.postgres.server import connect
 from taxi_assets_tests.project import GREEN, JANUARY, MARCH, YELLOW, processes
@@ -161,19 +164,21 @@ def test_a_load_of_the_same_month_that_takes_too_long_is_named_in_one_sentence(l
         busy._exclusive(connection, f"{MAIN}_2019_01", logging.getLogger(__name__)),
     ):
         outcome = loaded.run(lock_wait_seconds=0.1)
-        assert "green_tripdata_2019_01 was in use by another load for" in outcome.failure
+        assert "green_tripdata_2019_01 was in use by another load: " in outcome.failure
         assert loaded.run("2019-02").success
     assert loaded.run().success
 
 
 def test_a_reader_sees_whole_months_while_they_are_replaced(loaded: PostgresProject):
-    seen = set()
+    seen, months = set(), set()
     done = threading.Event()
 
     def read() -> None:
         with connect(loaded.url, loaded.schema) as session:
             while not done.is_set():
                 seen.add(session.execute(f"SELECT count(*), sum(tip_amount)::int FROM {MAIN}").fetchall()[0])
+                months.update(session.execute(f"SELECT count(*) FROM {MAIN}_2019_01".encode()).fetchall()[0])
+            months.add("to the end")
 
     reader = threading.Thread(target=read)
     reader.start()
@@ -184,6 +189,8 @@ def test_a_reader_sees_whole_months_while_they_are_replaced(loaded: PostgresProj
     reader.join()
     february = 30
     assert seen <= {(120, 30 + february), *((160 - tip, (100 - tip) * tip + february) for tip in (1, 2, 3))}
+    assert "to the end" in months
+    assert months <= {60, 99, 98, 97, "to the end"}
 
 
 def _wait_until_somebody_waits_for_main(session: psycopg.Connection) -> None:
@@ -205,3 +212,52 @@ def test_a_table_of_an_asset_that_others_use_is_waited_for_no_longer_than_allowe
         assert project.query("SELECT fare FROM fares") == [(1.5,)]
     project.postgres().write("fares", pd.DataFrame({"cents": [150]}), None, description="Fares.", log=log)
     assert project.query("SELECT cents FROM fares") == [(150,)]
+
+
+def wait_until_asked_for_lock(session: psycopg.Connection) -> None:
+    """Wait until a load has asked whether it may have the lock that another one holds."""
+    deadline = time.monotonic() + 20
+    asked = (
+        "SELECT 1 FROM pg_stat_activity"
+        " WHERE application_name = 'taxi_assets' AND query LIKE '%advisory%' AND pid <> pg_backend_pid()"
+    )
+    while not session.execute(asked).fetchone():
+        assert time.monotonic() < deadline, "no load asked for the lock"
+        time.sleep(0.01)
+
+
+def land_corrected_month(project: PostgresProject, rows: int) -> None:
+    """Land another January by a run of its own, as another process does."""
+    project.put(made_trips(GREEN, JANUARY, rows))
+    assert PostgresProject(project.folder, project.url, project.schema).run(stages=("raw",), checks=False).success
+
+
+def test_a_file_that_is_replaced_while_its_load_waits_is_loaded_as_it_is_now(loaded: PostgresProject):
+    loaded.put(made_trips(GREEN, JANUARY, 70))
+    assert loaded.run(stages=("raw",), checks=False).success
+    with ThreadPoolExecutor(1) as pool:
+        with (
+            connect(loaded.url, loaded.schema) as other,
+            exclusive(other, loaded.schema, f"{MAIN}_2019_01", wait_seconds=0, log=logging.getLogger(__name__)),
+        ):
+            load = pool.submit(lambda: loaded.run(stages=("month", "main")))
+            wait_until_asked_for_lock(other)
+            land_corrected_month(loaded, 80)
+        outcome = load.result()
+    assert outcome.success, outcome.error
+    assert loaded.query(f"SELECT count(*) FROM {MAIN}_2019_01") == [(80,)]
+    assert outcome.materialized("postgres/green_tripdata_month")["2019-01"]["dagster/row_count"] == 80
+
+
+def test_a_file_that_is_replaced_while_it_is_loaded_is_loaded_again(loaded: PostgresProject):
+    loaded.put(made_trips(GREEN, JANUARY, 70))
+    assert loaded.run(stages=("raw",), checks=False).success
+    with ThreadPoolExecutor(1) as pool:
+        with copy_brake(loaded) as session:
+            load = pool.submit(lambda: loaded.run(stages=("month", "main")))
+            wait_until_braked(session)
+            land_corrected_month(loaded, 80)
+        outcome = load.result()
+    assert outcome.success, outcome.error
+    assert "green_tripdata_2019-01.csv.gz was replaced while it was read: reading it again" in outcome.log
+    assert loaded.query(f"SELECT count(*) FROM {MAIN}_2019_01") == [(80,)]

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import logging
+import os
+import re
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from psycopg import sql
+from psycopg import OperationalError, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from typing_extensions import override
 
 from taxi_assets.errors import WarehouseUnavailableError
+from taxi_assets.warehouses.postgres.locks import exclusive
 from taxi_assets.warehouses.postgres.warehouse import PostgresWarehouse
 from taxi_assets.warehouses.postgres.watchdog import watched
 from taxi_assets_tests.csv_files import csv_bytes, made_trips, put_csv, put_sample
@@ -242,6 +245,27 @@ def test_a_connection_that_dies_silently_fails_within_seconds_and_the_next_load_
     assert direct.query(f"SELECT count(*) FROM {MAIN}") == [(40_000,)]
 
 
+@pytest.mark.parametrize("bytes_before", [4_000, 6_000, 8_000])
+def test_a_connection_that_alone_is_no_longer_forwarded_fails_within_seconds(
+    loaded: PostgresProject, bytes_before: int
+):
+    """The server still knows it and waits for the statement that the client has sent."""
+    parts = conninfo_to_dict(loaded.url)
+    loaded.put(made_trips(GREEN, JANUARY, NEW_ROWS))
+    before = loaded.everything()
+    with proxy_before(
+        str(parts["host"]), int(parts["port"] or 5432), stalls_after=bytes_before, stalls_new_ones=False
+    ) as proxy:
+        cut_off = PostgresProject(loaded.folder, make_conninfo(loaded.url, port=proxy.port), loaded.schema)
+        with ThreadPoolExecutor(1) as pool:
+            outcome = pool.submit(
+                lambda: cut_off.run(checks=False, check_seconds=0.2, stalled_seconds=2, connect_timeout_seconds=5)
+            ).result(60)
+        assert proxy.has_stalled.is_set()
+    assert "WarehouseUnavailableError" in outcome.error, "it is worth a retry"
+    assert_old_and_then_new(loaded, outcome, before)
+
+
 @pytest.mark.parametrize(
     ("table", "measure"),
     [
@@ -271,6 +295,102 @@ def test_a_check_whose_connection_dies_silently_fails_within_seconds(
         proxy.has_stalled.set()
         with pytest.raises(WarehouseUnavailableError, match="PostgreSQL could not"):
             check.result(20)
+
+
+def test_a_statement_that_gets_no_further_is_given_up_and_says_what_it_waits_for(loaded: PostgresProject):
+    before = loaded.digest(MAIN)
+    loaded.put(made_trips(GREEN, JANUARY, NEW_ROWS))
+    with copy_brake(loaded) as session:
+        outcome = loaded.run(checks=False, check_seconds=0.1, stalled_seconds=1.0)
+        holder = session.info.backend_pid
+    assert re.search(
+        rf"could not load {MAIN}_2019_01 at \S+ \(it got no further with a statement for \d+ s; process \d+ waits for "
+        rf"Lock advisory, held by process {holder}\): the main table is unchanged; run again",
+        outcome.failure,
+    )
+    assert "WarehouseUnavailableError" in outcome.error, "it is worth a retry"
+    assert loaded.digest(MAIN)[0] == before[0]
+    assert loaded.run().success
+
+
+@contextmanager
+def stopped(pids: Iterable[int]) -> Iterator[None]:
+    """Processes that do nothing for the length of the block, and are not dead."""
+    pids = list(pids)
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+
+@pytest.mark.parametrize("which", ["the load's process", "the whole server"])
+def test_a_server_whose_processes_are_stopped_ends_the_load_in_a_sentence(
+    own_server: Server, on_own_server: PostgresProject, which: str
+):
+    project = on_own_server
+    settings = {"check_seconds": 0.1, "stalled_seconds": 1.5, "connect_timeout_seconds": 2}
+    with copy_brake(project) as session, loading(project, **settings) as load:
+        before = project.everything()
+        pids = wait_until_braked(session)
+        if which == "the whole server":
+            pids = [pid for (pid,) in project.query("SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()")]
+            pids.append(int((own_server.folder / "cluster" / "postmaster.pid").read_text().splitlines()[0]))
+        with stopped(pids):
+            outcome = load.result(60)
+    assert "WarehouseUnavailableError" in outcome.error, "it is worth a retry"
+    assert ("did not answer 3 checks" if which == "the whole server" else "got no further") in outcome.failure
+    assert_old_and_then_new(project, outcome, before)
+
+
+def test_what_an_asset_writes_ends_in_a_sentence_if_the_server_falls_silent(loaded: PostgresProject):
+    """Its driver waits for a table when the proxy stops forwarding, and can't be interrupted."""
+    loaded.put_zones()
+    assert loaded.run_zones().success
+    parts = conninfo_to_dict(loaded.url)
+    with (
+        ThreadPoolExecutor(1) as pool,
+        proxy_before(str(parts["host"]), int(parts["port"] or 5432)) as proxy,
+        connect(loaded.url, loaded.schema) as session,
+        session.transaction(),
+    ):
+        session.execute("LOCK TABLE taxi_zones")
+        cut_off = PostgresProject(loaded.folder, make_conninfo(loaded.url, port=proxy.port), loaded.schema)
+        run = pool.submit(lambda: cut_off.run_zones(check_seconds=0.2, connect_timeout_seconds=2))
+        wait_until_locked_out(session, "taxi_zones")
+        proxy.has_stalled.set()
+        result = run.result(60)
+    (event,) = [event for event in result.all_events if event.is_step_failure]
+    assert "it did not answer 3 checks" in event.step_failure_data.user_failure_data.description
+
+
+def test_a_load_that_waits_says_whose_load_it_waits_for(loaded: PostgresProject):
+    url = make_conninfo(loaded.url, application_name="somebody's load")
+    with (
+        connect(url, loaded.schema) as other,
+        exclusive(other, loaded.schema, f"{MAIN}_2019_01", wait_seconds=0, log=logging.getLogger(__name__)),
+    ):
+        outcome = loaded.run(checks=False, lock_wait_seconds=0.2)
+        pid = other.info.backend_pid
+    for text in (outcome.failure, outcome.log):
+        assert re.search(rf"another load: somebody's load of \w+ at \S+ \(pid {pid}, idle for \d+ s\)", text), text
+
+
+@pytest.mark.parametrize("statement", ["BEGIN", "SELECT 1"], ids=["in a transaction", "between two statements"])
+def test_a_session_that_a_dead_client_has_left_is_ended(loaded: PostgresProject, statement: str):
+    loaded.put(made_trips(GREEN, JANUARY, NEW_ROWS))
+    with (
+        connect(loaded.url, loaded.schema) as other,
+        suppress(OperationalError),
+        exclusive(other, loaded.schema, f"{MAIN}_2019_01", wait_seconds=0, log=logging.getLogger(__name__)),
+    ):
+        other.execute(statement)
+        outcome = loaded.run(checks=False, abandoned_seconds=0.5)
+        assert outcome.success, outcome.failure
+        assert "it is ended, because its client is gone" in outcome.log
 
 
 def test_a_load_that_takes_long_is_left_alone(server_url: str, schema: str, tmp_path: Path):
@@ -316,7 +436,7 @@ def test_a_server_that_refuses_another_connection_is_not_taken_for_lost(
     log.setLevel(logging.INFO)
     with restricted.postgres().get_connection() as connection:
         loaded.query(f"ALTER ROLE writer_{loaded.schema} {limit}")
-        with watched(connection, restricted.url, "the server", every_seconds=0.01, log=log):
+        with watched(connection, restricted.url, "the server", every_seconds=0.01, stalled_seconds=60, log=log):
             assert messages.are_enough.wait(20)
             assert connection.execute("SELECT 1").fetchone() == (1,)
     assert all(answer in text for text in messages.texts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,16 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 from typing_extensions import override
 
+from taxi_assets import last_words
 from taxi_assets.build import build_definitions
 from taxi_assets.definitions import defs
 from taxi_assets.errors import SettingsError, WarehouseError
 from taxi_assets.warehouses import configured_warehouses, postgres
+from taxi_assets.warehouses.postgres import connection as connection_module
 from taxi_assets.warehouses.postgres.warehouse import PostgresWarehouse
 from taxi_assets_tests.csv_files import made_trips
 from taxi_assets_tests.postgres.project import PostgresProject
-from taxi_assets_tests.project import GREEN, JANUARY
+from taxi_assets_tests.project import FEBRUARY, GREEN, JANUARY
 
 PASSWORD = "hunter2-very-secret"
 
@@ -29,6 +32,12 @@ PASSWORD = "hunter2-very-secret"
 def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("TAXI_POSTGRES_")]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that does not answer is given up at once."""
+    monkeypatch.setattr(connection_module, "_PATIENCE_SECONDS", 0.0)
 
 
 class ProjectFromEnvironment(PostgresProject):
@@ -162,7 +171,34 @@ def test_only_a_server_that_does_not_answer_is_worth_a_retry(
 ):
     settings |= {f"TAXI_POSTGRES_{part}": value for part, value in wrong.items()}
     error = configure(settings).run().error
-    assert ("WarehouseUnavailableError" in error) == is_transient
+    assert ("WarehouseUnreachableError" in error) == is_transient
+
+
+def test_a_server_that_never_answered_is_given_up_soon_and_all_months_share_that(
+    configure: Configure, settings: dict[str, str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(connection_module, "_PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(connection_module, "_PAUSE_SECONDS", 0.1)
+    project = configure(settings | {"TAXI_POSTGRES_PORT": "1"})
+    project.put(made_trips(GREEN, FEBRUARY, 10), FEBRUARY)
+    outcome = project.run("2019-01...2019-02", checks=False)
+    headline, cause = outcome.failure.split("\n")
+    assert headline == "2 of 2 months failed:"
+    assert cause.startswith("2019-01...2019-02, postgres/green_tripdata_month: PostgreSQL at ")
+    assert outcome.log.count("The technical cause") < 3, "the second month asks nobody"
+
+
+@pytest.mark.parametrize("is_watched", [True, False])
+def test_a_server_that_never_answered_is_waited_for_only_if_nobody_waits_for_the_run(
+    configure: Configure, settings: dict[str, str], monkeypatch: pytest.MonkeyPatch, is_watched: bool
+):
+    program = "dagster" if is_watched else "dagster-daemon"
+    monkeypatch.setattr(sys, "argv", [f"/usr/bin/{program}", "asset", "materialize"])
+    monkeypatch.setattr(last_words, "_sentences", {})
+    project = configure(settings | {"TAXI_POSTGRES_PORT": "1"})
+    project.retries = dg.RetryPolicy(max_retries=1)
+    result = project.run(checks=False).result
+    assert any(event.is_step_up_for_retry for event in result.all_events) != is_watched
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,8 @@ import duckdb
 import pytest
 
 from taxi_assets.months import Month
+from taxi_assets.report.figures import draw
+from taxi_assets.report.summary import summarize
 from taxi_assets_tests.csv_files import made_trips, put_sample
 from taxi_assets_tests.paths import REAL_DATA, needs_real_data
 from taxi_assets_tests.project import FEBRUARY, GREEN, JANUARY, YELLOW, Outcome, Project
@@ -184,7 +186,7 @@ def test_the_problems_are_those_of_the_checks(reported: Project) -> None:
 def test_the_published_counts_stand_beside_the_rows(reported: Project) -> None:
     counts = table(page_of(reported, "2019-01").read_text("utf-8"), "completeness")
     # 2019-01 of the yellow taxis, the last of that month's rows.
-    assert counts["2019-01"] == ["yellow", "4,000", "7,667,792", "-7,663,792"]
+    assert counts["2019-01"] == ["yellow", "4,000", "7,667,792", "\N{MINUS SIGN}7,663,792"]
 
 
 def test_the_plots_are_in_the_metadata_of_each_month(reported: Project, months_reported: Outcome) -> None:
@@ -195,6 +197,7 @@ def test_the_plots_are_in_the_metadata_of_each_month(reported: Project, months_r
     assert (january["trips"], february["trips"]) == (5500, 5500)
     image = january["Trips per day"].rpartition("base64,")[2].rstrip(")")
     assert base64.b64decode(image).startswith(b"\x89PNG")
+    assert max(len(value) for value in january.values() if isinstance(value, str)) < 50_000
     assert january["Trips per day"] != february["Trips per day"]
 
 
@@ -258,6 +261,44 @@ def test_taxis_of_different_months_stand_on_the_same_axis(project: Project) -> N
             assert project.run(str(month), taxi, checks=False).success
     assert materialize(project, ALL_MONTHS).success
     _, drawing = figures(page_of(project, "all_months").read_text("utf-8"))["trips_per_day"]
-    ticks = [text.strip() for text in drawing.itertext() if re.fullmatch(r"\s*(?:\d\d|Feb|2019)\s*", text)]
-    assert ticks
-    assert ticks[: len(ticks) // 2] == ticks[len(ticks) // 2 :]
+    assert dates_of(drawing) == ["Jan 2019", "Feb 2019"] * 2
+
+
+def test_dates_on_an_axis_name_year_and_month_at_equal_distances(project: Project) -> None:
+    last = Month(2020, 3)
+    for month in (JANUARY, last):
+        project.put(made_trips(GREEN, month, 20), month)
+        assert project.run(str(month), checks=False).success
+    assert materialize(project, ALL_MONTHS).success
+    drawings = figures(page_of(project, "all_months").read_text("utf-8"))
+    for name in ("trips_per_day", "revenue_and_tips_per_week", "rows_with_problems_by_month", "published_counts"):
+        assert dates_of(drawings[name][1]) == ["Jan 2019", "Apr 2019", "Jul 2019", "Oct 2019", "Jan 2020"]
+
+
+def dates_of(drawing: ET.Element) -> list[str]:
+    return [text.strip() for text in drawing.itertext() if re.fullmatch(r"\s*[A-Z][a-z]{2} \d{4}\s*", text)]
+
+
+def test_no_curve_or_bar_is_above_the_last_number_of_its_axis(reported: Project) -> None:
+    summary = summarize(reported.warehouse(), "duckdb")
+    for plot in draw(summary):
+        for axes in plot.figure.axes:
+            if plot.name == "hours_by_weekday":
+                continue
+            (x, y), (right, top) = axes.dataLim.min, axes.dataLim.max
+            assert axes.get_xlim()[0] <= x
+            assert right <= axes.get_xlim()[1]
+            is_horizontal = plot.name in ("busiest_zones", "rows_with_problems")
+            ticks, highest = (axes.get_xticks(), right) if is_horizontal else (axes.get_yticks(), top)
+            assert y >= min(axes.get_ylim()), plot.name
+            assert highest <= max(ticks), plot.name
+
+
+def test_months_without_a_page_are_named_until_they_have_one(loaded: Project) -> None:
+    assert materialize(loaded, ALL_MONTHS).success
+    before = page_of(loaded, "all_months").read_text("utf-8")
+    assert "Months without a page of their own: 2019-01...2019-02." in before
+    assert materialize(loaded, MONTH, "2019-01...2019-02").success
+    after = page_of(loaded, "all_months").read_text("utf-8")
+    assert "Months without" not in after
+    assert '<b aria-current="page">all months</b>' in after

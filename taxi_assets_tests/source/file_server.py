@@ -45,6 +45,7 @@ class Fault:
         without_length: Don't state a Content-Length: the body ends where the connection does.
         trickle: Send a byte at a time, with a pause of that many seconds before each.
         endless_headers: Send headers that don't end, a byte at a time, with a pause of that many seconds before each.
+        endless_chunk: Announce a chunk in a frame that doesn't end, a byte at a time, with a pause before each.
         is_silent: Say nothing until the server stops.
         hangs_up: Close the connection without an answer.
         becomes: The file is replaced by this one before the request is answered.
@@ -59,6 +60,7 @@ class Fault:
     without_length: bool = False
     trickle: float | None = None
     endless_headers: float | None = None
+    endless_chunk: float | None = None
     is_silent: bool = False
     hangs_up: bool = False
     becomes: Served | None = None
@@ -142,6 +144,11 @@ def _handler(files: FileServer) -> type[BaseHTTPRequestHandler]:
                 self.close_connection = True
             elif fault.endless_headers is not None:
                 self._trickle(b"HTTP/1.1 200 OK\r\nX-Endless: " + b"x" * 10_000, fault.endless_headers)
+                self.close_connection = True
+            elif fault.endless_chunk is not None:
+                head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                self.wfile.write(head)
+                self._trickle(b"1;" + b"x" * 10_000, fault.endless_chunk)
                 self.close_connection = True
             elif fault.status is not None:
                 self._answer(fault.status, {**fault.headers}, fault.body, fault)

@@ -8,15 +8,25 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
+import httpx2
 import pytest
 
-from taxi_assets.errors import DamagedFileError, NotPublishedError, SettingsError, SourceUnavailableError
+from taxi_assets.errors import (
+    DamagedFileError,
+    NotPublishedError,
+    SettingsError,
+    SourceUnavailableError,
+    SourceUnreachableError,
+)
 from taxi_assets.progress import Progress
 from taxi_assets.source import http as http_module
+from taxi_assets.source.answer_deadline import AnswerDeadline
 from taxi_assets.source.http import HttpOrigin
 from taxi_assets.source.origin import RELEASE_ADDRESS
 from taxi_assets.source.raw_files import FileVersion
@@ -246,25 +256,61 @@ def test_a_server_that_falls_silent_times_out_and_is_tried_again(server, part, f
     assert server.gets[1].headers["Range"] == "bytes=50000-"
 
 
-def test_a_server_that_sends_a_byte_now_and_then_is_given_up(server, part, fetch, monkeypatch):
-    monkeypatch.setattr(http_module, "_SLOW_SECONDS", 0.1)
+IMPATIENT = replace(QUICK, slowness=0.1)
+"""A piece has 0.2 seconds, and a silence two."""
+
+
+def test_a_server_that_sends_a_byte_now_and_then_is_given_up(server, part, fetch):
     server.faults.extend([Fault(trickle=0.01)] * 9)
     with pytest.raises(SourceUnavailableError, match=r"fewer than 64\.0 KiB arrived in 0 s"):
-        fetch()
+        fetch(IMPATIENT)
     assert len(server.gets) == 3
     server.faults.clear()
     fetch()
     assert part.read_bytes() == BODY
 
 
-def test_a_server_whose_headers_come_too_slowly_is_given_up(server, part, fetch, monkeypatch):
-    monkeypatch.setattr(http_module, "_SLOW_SECONDS", 0.1)
+def test_an_answer_that_is_left_after_its_time_is_left_without_a_fault(server):
+    server.faults.append(Fault(trickle=0.01))
+    deadline = AnswerDeadline(0.05, piece_bytes=65_536)
+    with (
+        httpx2.Client(event_hooks={"request": [deadline.watch]}) as client,
+        client.stream("GET", f"{server.address}/{FILE.path}") as response,
+    ):
+        pieces = iter(response.stream)
+        next(pieces)
+        while any(thread.name == "answer deadline" for thread in threading.enumerate()):
+            time.sleep(0.01)
+        pieces.close()
+
+
+def test_a_server_that_sends_the_frame_of_a_chunk_that_never_comes_is_given_up(server, part, fetch):
+    server.faults.extend([Fault(endless_chunk=0.01)] * 9)
+    with pytest.raises(SourceUnavailableError, match=r"fewer than 64\.0 KiB arrived in 0 s"):
+        fetch(IMPATIENT)
+    assert len(server.gets) == 3
+
+
+def test_the_body_of_a_redirect_is_not_waited_for(server, part, fetch):
+    to = {"Location": f"/{FILE.path}"}
+    server.faults.append(Fault(status=302, headers=to, body=b"moved", announce=10_000_000))
+    fetch()
+    assert part.read_bytes() == BODY
+
+
+def test_a_question_that_is_put_once_does_not_wait_for_slow_headers(server):
+    server.head_faults.append(Fault(endless_headers=0.01))
+    with pytest.raises(SourceUnavailableError, match=r"the headers of the answer did not arrive within 0\.3 s"):
+        HttpOrigin(server.address, HttpRetries(timeout_seconds=0.3, attempts=1)).version(FILE)
+
+
+def test_a_server_whose_headers_come_too_slowly_is_given_up(server, part, fetch):
     server.faults.extend([Fault(endless_headers=0.01)] * 3)
-    with pytest.raises(SourceUnavailableError, match=r"the headers of the answer did not arrive within 0\.1 s"):
-        fetch()
+    with pytest.raises(SourceUnavailableError, match=r"the headers of the answer did not arrive within 0\.2 s"):
+        fetch(IMPATIENT)
     assert len(server.gets) == 3
     server.head_faults.append(Fault(endless_headers=0.01))
-    assert HttpOrigin(server.address, QUICK).version(FILE).size == len(BODY)
+    assert HttpOrigin(server.address, IMPATIENT).version(FILE).size == len(BODY)
     fetch()
     assert part.read_bytes() == BODY
 
@@ -468,6 +514,37 @@ def test_a_server_that_is_not_there_is_one_sentence(part):
         HttpOrigin(address, QUICK).fetch(FILE, part, LOG)
     assert raised.value.is_transient
     assert raised.value.__cause__ is not None
+
+
+def test_a_server_that_never_answered_is_given_up_soon_and_all_files_share_that(part, caplog):
+    with FileServer() as gone:
+        address = gone.address
+    # With these retries alone, it would take an hour.
+    patient = HttpRetries(attempts=3600, backoff_limit_seconds=1.0)
+    with pytest.raises(SourceUnreachableError, match="check the network and the address in TAXI_SOURCE") as first:
+        HttpOrigin(address, patient).version(FILE)
+    caplog.clear()
+    with caplog.at_level(logging.WARNING), pytest.raises(SourceUnreachableError) as second:
+        HttpOrigin(address, patient).fetch(FILE, part, LOG)
+    assert str(second.value) == str(first.value)
+    assert FILE.name not in str(first.value), "all files have the same cause"
+    assert caplog.records == [], "nothing was tried again"
+
+
+def test_a_name_that_nobody_knows_is_given_up_soon(part):
+    origin = HttpOrigin("http://no-such-host.invalid", HttpRetries(attempts=3600, backoff_limit_seconds=1.0))
+    with pytest.raises(SourceUnreachableError, match=r"http://no-such-host\.invalid can't be reached: no connection"):
+        origin.fetch(FILE, part, LOG)
+
+
+def test_a_server_that_has_answered_is_waited_for(part):
+    with FileServer() as server:
+        server.files[f"/{FILE.path}"] = Served(BODY)
+        origin = HttpOrigin(server.address, QUICK)
+        origin.version(FILE)
+    with pytest.raises(SourceUnavailableError, match="3 attempts in a row failed") as raised:
+        origin.fetch(FILE, part, LOG)
+    assert not raised.value.has_never_worked
 
 
 def test_secrets_go_to_the_server_and_nowhere_else(server, tmp_path, caplog):

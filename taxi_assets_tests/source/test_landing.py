@@ -326,6 +326,34 @@ def test_a_server_that_announces_too_few_bytes_does_not_pass_off_the_beginning_a
     assert zone.land(FILE, web, LOG).path.read_bytes() == BODY
 
 
+def test_what_came_in_pieces_and_is_refused_is_fetched_again_as_a_whole(zone, web, server, caplog):
+    """The server continues with other bytes, under the right range and version."""
+    server.files[f"/{FILE.path}"].wrong_rest = bytes(len(BODY) - 50_000)
+    server.faults.append(Fault(cut_after=50_000))
+    assert zone.land(FILE, web, LOG).path.read_bytes() == BODY
+    assert [request.headers.get("Range") for request in server.gets] == [None, "bytes=50000-", None]
+    assert "came in several pieces: fetching it again as a whole" in caplog.text
+
+
+def test_what_an_earlier_process_left_and_was_continued_wrongly_is_fetched_again_as_a_whole(zone, web, server):
+    server.faults.extend([Fault(cut_after=50_000), *[Fault(status=503)] * 9])
+    with pytest.raises(SourceUnavailableError):
+        zone.land(FILE, web, LOG)
+    server.faults.clear()
+    server.files[f"/{FILE.path}"].wrong_rest = bytes(len(BODY) - 50_000)
+    assert zone.land(FILE, web, LOG).path.read_bytes() == BODY
+
+
+def test_what_is_damaged_as_a_whole_too_is_refused_after_two_transfers(zone, web, server):
+    body = BODY[:60_000] + bytes(len(BODY) - 60_000)
+    server.files[f"/{FILE.path}"] = Served(body, etag='"v1"')
+    server.faults.append(Fault(cut_after=50_000))
+    with pytest.raises(DamagedFileError) as refused:
+        zone.land(FILE, web, LOG)
+    assert refused.value.refused_version
+    assert [request.headers.get("Range") for request in server.gets] == [None, "bytes=50000-", None]
+
+
 def test_a_broken_connection_leaves_the_old_file_and_a_part_that_is_continued(zone, web, server):
     path = zone.land(FILE, web, LOG).path
     server.files[f"/{FILE.path}"] = Served(NEW_BODY, etag='"v2"')

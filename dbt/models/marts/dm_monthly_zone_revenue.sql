@@ -1,4 +1,4 @@
-{{ config(**kept_by_month()) }}
+{{ config(enabled=taxis_of_fct_trips() != [], **kept_by_month()) }}
 
 select
     file_month,

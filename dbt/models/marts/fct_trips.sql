@@ -1,10 +1,11 @@
-{{ config(**kept_by_month()) }}
+{{ config(enabled=taxis_of_fct_trips() != [], **kept_by_month()) }}
 
--- Both staging models have the same columns in the same order.
+-- All staging models have the same columns in the same order.
 with trips as (
-    select * from {{ ref("stg_green_tripdata") }}
-    union all
-    select * from {{ ref("stg_yellow_tripdata") }}
+    {%- for relation in relations_of_taxis("staging") %}
+    select * from {{ relation }}
+    {{ "union all" if not loop.last }}
+    {%- endfor %}
 )
 
 -- A trip whose zone is not known stays, without the zone's name.

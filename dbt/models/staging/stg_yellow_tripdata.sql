@@ -1,3 +1,5 @@
+{{ config(enabled="yellow" in chosen_taxis()) }}
+
 -- One row for each row of the published files: nothing is left out.
 select
     {{ id_as_text("unique_row_id") }} as unique_row_id,

@@ -12,9 +12,10 @@ from google.cloud import bigquery
 
 from taxi_assets import settings
 from taxi_assets.errors import TaxiAssetsError, WarehouseError
-from taxi_assets.gcp.admin.setup import checked_dataset_name
+from taxi_assets.gcp.admin.setup import checked_dataset_name, expirations
 from taxi_assets.gcp.credentials import find_credentials
 from taxi_assets.gcp.errors import translated_errors
+from taxi_assets.gcp.locations import can_read
 from taxi_assets.gcp.resources import BigQueryDataset, GcsBucket
 
 _BUCKET_PERMISSIONS: Final = (
@@ -31,6 +32,7 @@ class State(StrEnum):
 
     OK = "ok"
     DEFAULT = "default"
+    RISKY = "risky"
     MISSING = "missing"
     WRONG = "wrong"
     EMULATED = "emulated"
@@ -139,7 +141,8 @@ def _try_bucket(resource: GcsBucket) -> Sequence[Finding]:
             return [Finding(subject, State.MISSING, "does not exist: run the job gcp_setup")]
         granted = bucket.test_iam_permissions(list(_BUCKET_PERMISSIONS))
     missing = [permission for permission in _BUCKET_PERMISSIONS if permission not in granted]
-    findings = [_located(subject, bucket.location, resource.location)]
+    is_near = can_read(resource.location, bucket.location)
+    findings = [_located(subject, bucket.location, resource.location, is_right=is_near)]
     if missing:
         findings.append(Finding(f"{subject}, permissions", State.MISSING, ", ".join(missing)))
     else:
@@ -155,9 +158,14 @@ def _try_dataset(resource: BigQueryDataset) -> Sequence[Finding]:
         resource.get_client() as client,
     ):
         try:
-            return [_located(subject, client.get_dataset(name).location, resource.location)]
+            found = client.get_dataset(name)
         except NotFound:
             return [Finding(subject, State.MISSING, "does not exist: run the job gcp_setup")]
+    is_right = found.location.upper() == resource.location.upper()
+    return [
+        _located(subject, found.location, resource.location, is_right=is_right),
+        *(Finding(f"{subject}, expiration", State.RISKY, sentence) for sentence in expirations(found)),
+    ]
 
 
 def _try_query(resource: BigQueryDataset) -> Sequence[Finding]:
@@ -166,7 +174,7 @@ def _try_query(resource: BigQueryDataset) -> Sequence[Finding]:
     return [Finding("a query", State.OK, f"can be run in {resource.location} (tried as a dry run)")]
 
 
-def _located(subject: str, found: str, wanted: str) -> Finding:
-    if found.upper() == wanted.upper():
+def _located(subject: str, found: str, wanted: str, *, is_right: bool) -> Finding:
+    if is_right:
         return Finding(subject, State.OK, f"exists in {found}")
     return Finding(subject, State.WRONG, f"is in {found}, but {settings.GCP_LOCATION} is {wanted}: set it to {found}")

@@ -13,11 +13,13 @@ from google.cloud import bigquery, storage
 from taxi_assets import settings
 from taxi_assets.errors import SettingsError, WarehouseError
 from taxi_assets.gcp.errors import translated_errors
+from taxi_assets.gcp.locations import can_read
 from taxi_assets.gcp.resources import BigQueryDataset, GcsBucket
 from taxi_assets.ownership import COMMENT_PREFIX, MADE_BY, is_ours
 
 _DATASET_NAME: Final = re.compile(r"\w{1,1024}", re.ASCII)
 _DAYS_OF_BROKEN_UPLOADS: Final = 7
+_MILLISECONDS_OF_A_DAY: Final = 86_400_000
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,8 @@ def prepare_bucket(
             if delete_files_after_days is not None:
                 new.add_lifecycle_delete_rule(age=delete_files_after_days)
             found = _create_bucket(client, new, resource.location)
-    _require_location(f"The bucket {name}", found.location, resource.location)
+    if not can_read(resource.location, found.location):
+        raise _wrong_location(f"The bucket {name}", found.location, resource.location)
     log.info(f"The bucket {name} {'was created' if made else 'already exists'} in {found.location}.")
     return Prepared(name, found.location, made=made, ours=is_ours(found.labels))
 
@@ -89,7 +92,10 @@ def prepare_dataset(resource: BigQueryDataset, log: logging.Logger) -> Prepared:
             new.description = f"{COMMENT_PREFIX}New York's taxi trips, by month and taxi."
             # Another program may have created it in between, which is just as good.
             found, made = client.create_dataset(new, exists_ok=True), True
-    _require_location(f"The dataset {resource.place}", found.location, resource.location)
+    if found.location.upper() != resource.location.upper():
+        raise _wrong_location(f"The dataset {resource.place}", found.location, resource.location)
+    for sentence in expirations(found):
+        log.warning(f"The dataset {resource.place} {sentence}")
     log.info(f"The dataset {resource.place} {'was created' if made else 'already exists'} in {found.location}.")
     return Prepared(name, found.location, made=made, ours=is_ours(found.labels))
 
@@ -145,9 +151,26 @@ def _invalid_bucket(name: str) -> SettingsError:
     )
 
 
-def _require_location(what: str, found: str, wanted: str) -> None:
-    if found.upper() != wanted.upper():
-        raise WarehouseError(
-            f"{what} is in {found}, but {settings.GCP_LOCATION} is {wanted}, and BigQuery reads files only in the "
-            f"dataset's location: set {settings.GCP_LOCATION} to {found}, or choose another name."
-        )
+def expirations(dataset: bigquery.Dataset) -> list[str]:
+    """Sentences about the defaults with which a dataset deletes new tables and partitions; their subject is missing.
+
+    Tables of trips are kept all the same, by ``taxi_assets.warehouses.bigquery.expiration``.
+    """
+    defaults = {
+        "tables": dataset.default_table_expiration_ms,
+        "partitions": dataset.default_partition_expiration_ms,
+    }
+    return [
+        f"deletes {what} after {int(milliseconds) / _MILLISECONDS_OF_A_DAY:g} days by default: the tables of trips and "
+        "of dbt's models are kept, but those of other assets are not; remove the default in the console, or link a "
+        "billing account if this is the free sandbox, which deletes every table."
+        for what, milliseconds in defaults.items()
+        if milliseconds
+    ]
+
+
+def _wrong_location(what: str, found: str, wanted: str) -> WarehouseError:
+    return WarehouseError(
+        f"{what} is in {found}, but {settings.GCP_LOCATION} is {wanted}, and BigQuery reads files only in the "
+        f"dataset's location: set {settings.GCP_LOCATION} to {found}, or choose another name."
+    )

@@ -144,5 +144,7 @@ def _delete_bucket(bucket: storage.Bucket, remains: Remains) -> None:
         return
     try:
         bucket.delete()
+    except NotFound:
+        return  # the answer to a first request was lost
     except Conflict:
         remains.goes, remains.because = False, "something was added to it in the meantime, or is being uploaded"

@@ -58,8 +58,8 @@ def _field(column: Column, trips: Trips) -> Field:
         values = trips.other[column.name]
         return _timestamp(values) if column.kind == "timestamp" else [possible_texts(column)[values]]
     values = getattr(trips, column.meaning)
-    if column.meaning == "distance":
-        return _distance(values)
+    if column.meaning in _OF_MEANINGS:
+        return _OF_MEANINGS[column.meaning](values)
     match column.kind:
         case "timestamp":
             return _timestamp(values)
@@ -82,6 +82,15 @@ def _integer(values: Integers) -> Field:
     return [_SMALL[np.maximum(values, -1)]]
 
 
+def _number(values: Integers) -> Field:
+    """A whole number of any size."""
+    missing = values == NOTHING
+    return [
+        _SIGNS[((values < 0) & ~missing).astype(np.int64)],
+        _WHOLE[np.where(missing, -1, np.abs(values))],
+    ]
+
+
 def _flag(values: Integers) -> Field:
     return [_FLAGS[np.maximum(values, -1)]]
 
@@ -99,3 +108,7 @@ def _amount(cents: Integers) -> Field:
         _WHOLE[np.where(missing, -1, whole)],
         _CENTS[np.where(missing, -1, hundredths)],
     ]
+
+
+_OF_MEANINGS: Final = {"distance": _distance, "duration": _number}
+"""Columns whose values have another form than the others of their kind."""

@@ -15,6 +15,7 @@ import numpy as np
 from taxi_assets.errors import NotPublishedError
 from taxi_assets.months import Month
 from taxi_assets.published import published_month
+from taxi_assets.settings import SAMPLE_NAME
 from taxi_assets.source.raw_files import FileVersion, RawFile
 from taxi_assets.source.sample.csv import csv_header, csv_lines
 from taxi_assets.source.sample.draws import Draws
@@ -37,7 +38,7 @@ _CHUNK_ROWS: Final = 32_000  # an even number; small enough for a processor's ca
 class SampleOrigin:
     """Makes the trip files of all published months, and the zones."""
 
-    name = "sample"
+    name = SAMPLE_NAME
     is_release = False
     is_remote = False
 

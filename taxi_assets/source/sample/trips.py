@@ -78,6 +78,11 @@ class Trips:
     total: Integers
     other: dict[str, Integers] = field(default_factory=dict)
 
+    @property
+    def duration(self) -> Integers:
+        """Seconds from the pickup to the dropoff."""
+        return np.where(self.dropoff == NOTHING, NOTHING, self.dropoff - self.pickup)
+
     def all_columns(self) -> Iterator[Integers]:
         """The values of every column."""
         yield from (getattr(self, meaning) for meaning in MEANINGS)

@@ -18,6 +18,7 @@ _TYPE_NAMES: Final[Sequence[tuple[_Test, str]]] = (
     (pa.types.is_large_string, "STRING"),
     (pa.types.is_string_view, "STRING"),
     (pa.types.is_binary, "BYTES"),
+    (pa.types.is_large_binary, "BYTES"),
 )
 
 
@@ -29,6 +30,8 @@ def type_name(type_: pa.DataType, *, null: str, timestamp: str) -> str | None:
         null: The name for a column without a type, whose values are all null.
         timestamp: The name for a timestamp without a time zone; one with a time zone is a TIMESTAMP.
     """
+    if pa.types.is_dictionary(type_):
+        type_ = type_.value_type
     if pa.types.is_null(type_):
         return null
     if pa.types.is_timestamp(type_):

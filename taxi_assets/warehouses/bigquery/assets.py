@@ -46,9 +46,9 @@ def _external_table_spec(taxi: Taxi) -> dg.AssetSpec:
 
 OBJECT: Final = Preparation(
     spec=_object_spec,
-    run=lambda warehouse, taxi, month, landed, log: warehouse.store_object(taxi, landed, log),  # noqa: ARG005 - any month
+    run=lambda warehouse, taxi, month, current, log: warehouse.store_object(taxi, current, log),  # noqa: ARG005 - any month
 )
 EXTERNAL_TABLE: Final = Preparation(
     spec=_external_table_spec,
-    run=lambda warehouse, taxi, month, landed, log: warehouse.create_external_table(taxi, month, landed, log),
+    run=lambda warehouse, taxi, month, current, log: warehouse.create_external_table(taxi, month, current, log),
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from taxi_assets.gcp.credentials import read_key
+from taxi_assets.gcp.credentials import fresh_token, read_key
+from taxi_assets.gcp.errors import translated_errors
 from taxi_assets.warehouses.bigquery.warehouse import BigQueryWarehouse
 
 _TOKEN_URI: Final = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address, and Google's own default
@@ -47,10 +48,15 @@ def _credentials(warehouse: BigQueryWarehouse) -> Mapping[str, str]:
             "DBT_ENV_SECRET_BIGQUERY_CLIENT_SECRET": str(key.get("client_secret", "")),
             "TAXI_DBT_BIGQUERY_TOKEN_URI": token_uri,
         }
-    return {
-        "TAXI_DBT_BIGQUERY_METHOD": "service-account-json",
-        "TAXI_DBT_BIGQUERY_KEY_PROJECT": str(key.get("project_id", "")),
-        "TAXI_DBT_BIGQUERY_KEY_EMAIL": str(key.get("client_email", "")),
-        "DBT_ENV_SECRET_BIGQUERY_PRIVATE_KEY": str(key.get("private_key", "")),
-        "TAXI_DBT_BIGQUERY_TOKEN_URI": token_uri,
-    }
+    if key.get("type") == "service_account":
+        return {
+            "TAXI_DBT_BIGQUERY_METHOD": "service-account-json",
+            "TAXI_DBT_BIGQUERY_KEY_PROJECT": str(key.get("project_id", "")),
+            "TAXI_DBT_BIGQUERY_KEY_EMAIL": str(key.get("client_email", "")),
+            "DBT_ENV_SECRET_BIGQUERY_PRIVATE_KEY": str(key.get("private_key", "")),
+            "TAXI_DBT_BIGQUERY_TOKEN_URI": token_uri,
+        }
+    # dbt takes no other kind of key, but any token.
+    with translated_errors("sign in", warehouse.place):
+        token = fresh_token(warehouse.gcp_credentials)
+    return {"TAXI_DBT_BIGQUERY_METHOD": "oauth-secrets", "DBT_ENV_SECRET_BIGQUERY_TOKEN": token}

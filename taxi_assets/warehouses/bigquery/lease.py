@@ -21,6 +21,7 @@ from taxi_assets.ownership import MADE_BY
 from taxi_assets.waiting import InUse, wait_for
 
 _FOLDER: Final = ".taxi_assets/leases"
+_OWNER: Final = "owner"
 _PAUSE_SECONDS: Final = 1.0
 
 
@@ -59,34 +60,52 @@ class _HeldObject:
 
     def __init__(self, bucket: storage.Bucket, name: str) -> None:
         self._bucket, self._name = bucket, name
-        self._content = uuid.uuid4().hex
+        self._owner = uuid.uuid4().hex
         self._generation = 0
 
-    def put(self) -> None:
-        """Create the object, or renew it if this writer created it.
-
-        Raises:
-            google.api_core.exceptions.PreconditionFailed: Another writer has created or replaced it.
-        """
+    def put(self) -> bool:
+        """Create the object, or renew it, and return whether it is this writer's."""
         blob = self._bucket.blob(self._name)
-        blob.metadata = dict(MADE_BY)
-        blob.upload_from_string(self._content, if_generation_match=self._generation)
+        blob.metadata = {**MADE_BY, _OWNER: self._owner}
+        try:
+            blob.upload_from_string(b"", if_generation_match=self._generation)
+        except PreconditionFailed:
+            return self._recognise()
         self._generation = blob.generation
+        return True
 
     def remove(self) -> None:
-        """Remove the object if this writer created it. A failure is harmless: without renewals the lease expires."""
+        """Remove the object if it is this writer's. A failure is harmless: without renewals the lease expires."""
         with suppress(GoogleAPICallError):
-            self._bucket.blob(self._name).delete(if_generation_match=self._generation)
+            if not self._remove(self._generation) and self._recognise():
+                self._remove(self._generation)
 
     def others(self) -> int | None:
         """Generation of another writer's object; None if there is none."""
         blob = self._bucket.get_blob(self._name)
-        return None if blob is None else int(blob.generation)
+        return None if blob is None or self._is_own(blob) else int(blob.generation)
 
     def remove_others(self, generation: int) -> None:
         """Remove another writer's object, unless it has changed."""
-        with suppress(NotFound, PreconditionFailed):
+        self._remove(generation)
+
+    def _remove(self, generation: int) -> bool:
+        try:
             self._bucket.blob(self._name).delete(if_generation_match=generation)
+        except (NotFound, PreconditionFailed):
+            return False
+        return True
+
+    def _recognise(self) -> bool:
+        """Whether the object is this writer's after all: its request was carried out, but the answer was lost."""
+        blob = self._bucket.get_blob(self._name)
+        if blob is None or not self._is_own(blob):
+            return False
+        self._generation = int(blob.generation)
+        return True
+
+    def _is_own(self, blob: storage.Blob) -> bool:
+        return (blob.metadata or {}).get(_OWNER) == self._owner
 
 
 def _take(held: _HeldObject, name: str, lasting_seconds: float, wait_seconds: float, log: logging.Logger) -> None:
@@ -95,16 +114,19 @@ def _take(held: _HeldObject, name: str, lasting_seconds: float, wait_seconds: fl
 
     def put() -> None:
         nonlocal seen, seen_since
-        try:
-            held.put()
-        except PreconditionFailed as error:
-            others, now = held.others(), time.monotonic()
-            if others != seen:
-                seen, seen_since = others, now
-            if others is not None and now - seen_since > lasting_seconds:
-                log.info(f"Another load of {name} has not renewed its lease and counts as dead: continuing without it")
-                held.remove_others(others)
-            raise InUse("another load") from error
+        # Whoever has seen another's object looks before writing: a look costs less.
+        others = None if seen is None else held.others()
+        if others is None:
+            if held.put():
+                return
+            others = held.others()
+        now = time.monotonic()
+        if others != seen:
+            seen, seen_since = others, now
+        if others is not None and now - seen_since > lasting_seconds:
+            log.info(f"Another load of {name} has not renewed its lease and counts as dead: continuing without it")
+            held.remove_others(others)
+        raise InUse("another load")
 
     wait_for(
         put, what=name, log=log, pause_seconds=min(_PAUSE_SECONDS, lasting_seconds / 4), timeout_seconds=wait_seconds
@@ -114,9 +136,8 @@ def _take(held: _HeldObject, name: str, lasting_seconds: float, wait_seconds: fl
 def _renew(held: _HeldObject, released: threading.Event, every_seconds: float, log: logging.Logger) -> None:
     while not released.wait(every_seconds):
         try:
-            held.put()
-        except PreconditionFailed:
-            log.warning("Another load has taken over the lease, because this load did not renew it in time")
-            return
+            if not held.put():
+                log.warning("Another load has taken over the lease, because this load did not renew it in time")
+                return
         except Exception as error:  # the next attempt may succeed, and the lease outlasts some attempts
             log.warning(f"The lease could not be renewed ({type(error).__name__}): trying again")

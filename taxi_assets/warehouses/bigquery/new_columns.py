@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
+from typing import Protocol
 
 from google.api_core.exceptions import PreconditionFailed
 from google.cloud import bigquery
@@ -12,13 +13,20 @@ from taxi_assets.months import Month
 from taxi_assets.taxis import Column, Taxi
 from taxi_assets.warehouses.bigquery.catalog import find_own
 from taxi_assets.warehouses.bigquery.dialect import DIALECT
+from taxi_assets.warehouses.bigquery.statements import loaded_table
 from taxi_assets.warehouses.trip_tables import missing_columns
 
 
+class MakeView(Protocol):
+    """Replaces the view of a month, as one of the main table or of the month's loaded table."""
+
+    def __call__(self, month: Month, *, is_merged: bool) -> object: ...  # noqa: D102
+
+
 def add_new_columns(
-    client: bigquery.Client, dataset: str, taxi: Taxi, month: Month | None, make_view: Callable[[Month], object]
+    client: bigquery.Client, dataset: str, taxi: Taxi, month: Month | None, make_view: MakeView
 ) -> None:
-    """Add the new columns that may be empty to the main table, and to the tables and views of its months.
+    """Add the new columns that may be empty to the main table, and to the loaded tables and the views of its months.
 
     They are null for the trips that are loaded already. If there are no new columns, at most two tables are looked up.
 
@@ -26,7 +34,7 @@ def add_new_columns(
         client: The client.
         dataset: Project and dataset.
         taxi: The taxi.
-        month: The month that is used, whose own table or view is looked up too; None for no month.
+        month: The month that is used, whose own view is looked up too; None for no month.
         make_view: Replaces the view of a month.
 
     Raises:
@@ -38,13 +46,13 @@ def add_new_columns(
         _add_columns(client, main, taxi)
     months = _months_there(client, dataset, taxi) if is_new else [month] if month is not None else []
     for there in months:
-        table = find_own(client, dataset, taxi.month_table(there))
-        if table is None or not _missing_columns(taxi, table):
+        view = find_own(client, dataset, taxi.month_table(there))
+        if view is None or view.table_type != "VIEW" or not _missing_columns(taxi, view):
             continue
-        if table.table_type == "VIEW":
-            make_view(there)
-        else:
-            _add_columns(client, table, taxi)
+        loaded = find_own(client, dataset, loaded_table(taxi, there))
+        if loaded is not None:
+            _add_columns(client, loaded, taxi)
+        make_view(there, is_merged=loaded is None)
 
 
 def _missing_columns(taxi: Taxi, table: bigquery.Table) -> Sequence[Column]:

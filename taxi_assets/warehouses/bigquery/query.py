@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeVar
 
 import dagster as dg
-from google.api_core.exceptions import GoogleAPICallError
+from google.api_core.exceptions import GoogleAPICallError, GoogleAPIError
 from google.api_core.retry import Retry
 from google.cloud import bigquery
 from google.cloud.bigquery import DEFAULT_RETRY
 from google.cloud.bigquery.job.query import DmlStats
 
 from taxi_assets.errors import WarehouseError
-from taxi_assets.gcp.errors import message_of
+from taxi_assets.gcp.errors import message_of, reasons_of
+
+T = TypeVar("T")
+_Job = bigquery.QueryJob | bigquery.LoadJob
 
 _TRANSIENT: Final = frozenset(
     {
         "rateLimitExceeded",
+        "resourcesExceeded",
         "backendError",
         "internalError",
         "jobBackendError",
@@ -25,7 +29,11 @@ _TRANSIENT: Final = frozenset(
         "jobRateLimitExceeded",
     }
 )
-_CONFLICT: Final = "Could not serialize access"
+_CONFLICTS: Final = (
+    "Could not serialize access",
+    "Transaction is aborted due to concurrent update",
+    "Too many DML statements outstanding",
+)
 _REQUEST_SECONDS: Final = 120.0
 _JOB_SECONDS: Final = 600.0
 
@@ -34,12 +42,49 @@ def _is_worth_another_job(error: Exception) -> bool:
     """Whether the same statement may succeed as a new job: after an overload, or a conflict with other statements."""
     if not isinstance(error, GoogleAPICallError):
         return False
-    reasons = {item.get("reason") for item in error.errors or [] if isinstance(item, dict)}
-    return bool(reasons & _TRANSIENT) or _CONFLICT in message_of(error)
+    return bool(reasons_of(error) & _TRANSIENT) or any(words in message_of(error) for words in _CONFLICTS)
 
 
 _REQUEST_RETRY: Final = DEFAULT_RETRY.with_timeout(_REQUEST_SECONDS)
-_JOB_RETRY: Final = Retry(predicate=_is_worth_another_job, initial=1.0, maximum=30.0, timeout=_JOB_SECONDS)
+
+
+def run_jobs(job: Callable[[], T], *, seconds: float = _JOB_SECONDS) -> T:
+    """Run a job until it is done, and again as a new job after an overload or a conflict.
+
+    Args:
+        job: Starts the job, waits for it and returns its outcome. It must be safe to run it twice.
+        seconds: How long all attempts may take together, without the last one.
+
+    Raises:
+        google.api_core.exceptions.RetryError: There was no time for another attempt.
+        google.api_core.exceptions.GoogleAPICallError: BigQuery refused the job.
+    """
+    return Retry(predicate=_is_worth_another_job, initial=1.0, maximum=30.0, timeout=seconds)(job)()
+
+
+def wait_until_done(job: _Job) -> None:
+    """Wait until a job is done. Whether it failed is the job's to say: an answer can report an error after a success.
+
+    Raises:
+        google.api_core.exceptions.GoogleAPICallError: The job failed.
+    """
+    try:
+        if isinstance(job, bigquery.QueryJob):
+            # The library's own job_retry begins a new deadline whenever it asks for the result, so it would never end.
+            job.result(retry=_REQUEST_RETRY, job_retry=None)
+        else:
+            job.result(retry=_REQUEST_RETRY)
+    except GoogleAPICallError as error:
+        if not (_is_worth_another_job(error) and _has_succeeded(job)):
+            raise
+
+
+def _has_succeeded(job: _Job) -> bool:
+    try:
+        job.reload(retry=_REQUEST_RETRY)
+    except GoogleAPIError:
+        return False
+    return job.state == "DONE" and job.error_result is None
 
 
 def run_statement(
@@ -54,14 +99,19 @@ def run_statement(
         maximum_bytes_billed: Most bytes that it may bill; None for no limit.
 
     Raises:
+        google.api_core.exceptions.RetryError: It was in conflict with other statements for too long.
         google.api_core.exceptions.GoogleAPICallError: BigQuery refused the statement.
     """
     config = bigquery.QueryJobConfig(labels=dict(labels))
     if maximum_bytes_billed:
         config.maximum_bytes_billed = maximum_bytes_billed
-    job = client.query(statement, job_config=config, retry=_REQUEST_RETRY, job_retry=_JOB_RETRY)
-    job.result(retry=_REQUEST_RETRY, job_retry=_JOB_RETRY)
-    return job
+
+    def run() -> bigquery.QueryJob:
+        job = client.query(statement, job_config=config, retry=_REQUEST_RETRY, job_retry=None)
+        wait_until_done(job)
+        return job
+
+    return run_jobs(run)
 
 
 def changed_rows(job: bigquery.QueryJob) -> DmlStats:

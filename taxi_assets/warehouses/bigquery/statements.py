@@ -34,6 +34,7 @@ def render_statement(template: str, dataset: str, **values: Any) -> str:
         table=table,
         external_table=external_table,
         staging_table=staging_table,
+        loaded_table=loaded_table,
         columns_of=lambda taxi: table_columns(taxi, DIALECT),
         names_of=lambda taxi: column_names(taxi, DIALECT),
         value_names_of=lambda taxi: column_names(taxi, DIALECT, without=KEY),
@@ -56,6 +57,11 @@ def external_asset(taxi: Taxi) -> str:
 def external_table(taxi: Taxi, month: Month) -> str:
     """Name of the external table over one month's raw file."""
     return f"{taxi.month_table(month)}_ext"
+
+
+def loaded_table(taxi: Taxi, month: Month) -> str:
+    """Name of a month's complete table until the month is merged; the month's own name is a view of it."""
+    return f"{taxi.month_table(month)}_loaded"
 
 
 def _cluster(taxi: Taxi) -> list[str]:

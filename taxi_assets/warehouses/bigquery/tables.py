@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import reduce
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
+from google.api_core.exceptions import Forbidden, GoogleAPICallError, NotFound
 from google.cloud import bigquery
 
 from taxi_assets.errors import WarehouseError
@@ -23,9 +27,15 @@ from taxi_assets.warehouses.bigquery.arrow_types import type_name
 from taxi_assets.warehouses.bigquery.catalog import find
 from taxi_assets.warehouses.bigquery.connection import BigQueryConnection
 from taxi_assets.warehouses.bigquery.dialect import DIALECT
+from taxi_assets.warehouses.bigquery.query import run_jobs, wait_until_done
 from taxi_assets.warehouses.bigquery.statements import external_asset, external_table, render_statement
 from taxi_assets.warehouses.rows import FetchedRows, arrow_stream
 from taxi_assets.warehouses.trip_tables import column_names, common_select_list, months_are_needed
+
+if TYPE_CHECKING:
+    from google.cloud.bigquery_storage import BigQueryReadClient
+
+_log = logging.getLogger(__name__)
 
 _INCOMING_LASTS: Final = timedelta(days=1)
 
@@ -75,11 +85,28 @@ def _fetched(
     columns = pa.schema([pa.field(field.name, _ARROW_TYPES.get(field.field_type, pa.string())) for field in fields])
 
     def batches() -> Iterator[pa.RecordBatch]:
-        with dataset.connection(f"read {table}") as client:
-            for batch in dataset.run_sql(client, statement).result().to_arrow_iterable():
+        with dataset.connection(f"read {table}") as client, dataset.get_read_client() as reader:
+            for batch in _arrow_batches(dataset.run_sql(client, statement), reader):
                 yield batch.cast(columns)
 
     return FetchedRows(columns, batches)
+
+
+def _arrow_batches(job: bigquery.QueryJob, reader: BigQueryReadClient | None) -> Iterator[pa.RecordBatch]:
+    """The rows of a job by the Storage Read API, or as JSON where that API is not there or may not be used."""
+    batches = iter(job.result().to_arrow_iterable(bqstorage_client=reader))
+    try:
+        # The API is asked when the first batch is.
+        first = list(islice(batches, 1))
+    except Forbidden:
+        if reader is None:
+            raise
+        _log.info(
+            "Reading rows as JSON, which is slower: enable the API bigquerystorage.googleapis.com, and grant the "
+            "account the role BigQuery Read Session User."
+        )
+        first, batches = [], iter(job.result().to_arrow_iterable())
+    yield from chain(first, batches)
 
 
 _ARROW_TYPES: Final = {
@@ -117,10 +144,11 @@ def write_rows(
     The rows go through a file on this machine, in bounded memory.
 
     Raises:
-        WarehouseError: The rows are not a table, or their months are not known.
+        WarehouseError: The rows are not a table, their months are not known, or BigQuery has no type for a column or
+            can't hold one of its values.
         google.api_core.exceptions.GoogleAPICallError: BigQuery refused the rows.
     """
-    stream = arrow_stream(table, rows, months)
+    stream = _as_declared(table, arrow_stream(table, rows, months))
     # Each writer has an incoming table of its own, which expires if the writer is killed.
     incoming = f"{table}_incoming_{uuid.uuid4().hex[:8]}"
     with spill_folder() as folder:
@@ -141,17 +169,32 @@ def _load(dataset: BigQueryConnection, client: bigquery.Client, incoming: str, p
     made = bigquery.Table(f"{dataset.place}.{incoming}", schema=_fields(schema))
     made.description = f"{COMMENT_PREFIX}Rows that are about to be written to a table."
     made.expires = datetime.now(tz=UTC) + _INCOMING_LASTS
-    client.create_table(made)
+    # The table is there already if the answer to a first request was lost.
+    client.create_table(made, exists_ok=True)
     config = bigquery.LoadJobConfig(
         source_format=bigquery.SourceFormat.PARQUET,
-        write_disposition=bigquery.WriteDisposition.WRITE_APPEND,
+        # A second job replaces the rows of the first.
+        write_disposition=bigquery.WriteDisposition.WRITE_TRUNCATE,
         schema=_fields(schema),
         labels=dict(dataset.run_labels()),
     )
-    with path.open("rb") as stream:
-        job = client.load_table_from_file(stream, made.reference, job_config=config)
-    job.result()
-    return int(job.output_rows or 0)
+
+    def load() -> bigquery.LoadJob:
+        job_id = f"taxi_assets_{uuid.uuid4()}"
+        try:
+            with path.open("rb") as stream:
+                job = client.load_table_from_file(stream, made.reference, job_config=config, job_id=job_id)
+        except GoogleAPICallError:
+            # If the answer to a first request was lost, the job is there, and the second request was refused.
+            with suppress(NotFound):
+                job = cast("bigquery.LoadJob", client.get_job(job_id))
+                wait_until_done(job)
+                return job
+            raise
+        wait_until_done(job)
+        return job
+
+    return int(run_jobs(load).output_rows or 0)
 
 
 def _put(
@@ -170,6 +213,32 @@ def _put(
         dataset.run(client, "replace_table", **values, description=description)
     else:
         dataset.run(client, "replace_months", **values, days=[month.first_day for month in months])
+
+
+def _as_declared(table: str, stream: pa.RecordBatchReader) -> pa.RecordBatchReader:
+    """The rows with the types that their columns get in BigQuery, which does not convert types as it loads a file.
+
+    pandas measures times in nanoseconds and gives a column without values no type at all, for example.
+    """
+    declared = pa.schema([pa.field(field.name, _ARROW_TYPES[_type_name(field)]) for field in stream.schema])
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for batch in stream:
+            yield pa.RecordBatch.from_arrays(
+                [_cast(table, *column) for column in zip(batch.columns, declared, strict=True)], schema=declared
+            )
+
+    return pa.RecordBatchReader.from_batches(declared, batches())
+
+
+def _cast(table: str, values: pa.Array, field: pa.Field) -> pa.Array:
+    try:
+        return values.cast(field.type)
+    except pa.ArrowInvalid as error:
+        raise WarehouseError(
+            f"The column {field.name} of the rows for {table} has a value that BigQuery can't hold unchanged "
+            f"({error}): round or convert the column first; nothing was written."
+        ) from error
 
 
 def _fields(schema: pa.Schema) -> list[bigquery.SchemaField]:

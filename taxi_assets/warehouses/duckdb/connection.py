@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import duckdb
 
-from taxi_assets.errors import TaxiAssetsError, WarehouseError, WarehouseUnavailableError
+from taxi_assets.errors import DamagedFileError, TaxiAssetsError, WarehouseError, WarehouseUnavailableError
 from taxi_assets.files import keep_new_files_private, make_private_folder
 from taxi_assets.interruptions import interruptions
 from taxi_assets.ownership import COMMENT_PREFIX
@@ -142,6 +142,8 @@ def _require_own_database(connection: duckdb.DuckDBPyConnection, path: Path) -> 
 
 def could_not_write(error: BaseException) -> bool:
     """Whether DuckDB failed because a file could not be written, be the error DuckDB's or one that explains it."""
+    if isinstance(error, DamagedFileError):
+        return False  # DuckDB has the same class of errors for a raw file that it can't read
     return any(
         isinstance(each, duckdb.IOException)
         or (isinstance(each, duckdb.Error) and any(words in str(each) for words in _NO_ROOM))

@@ -15,7 +15,8 @@ import duckdb
 from taxi_assets.errors import LandingError, NotLandedError, WarehouseBusyError, WarehouseError
 from taxi_assets.files import flush_to_disk
 from taxi_assets.months import Month, last_ended_month, months_from
-from taxi_assets.source.raw_files import LandedFile, feed_file, trip_file, zones_file
+from taxi_assets.source.current_file import CurrentFile
+from taxi_assets.source.raw_files import RawFile, feed_file, trip_file, zones_file
 from taxi_assets.source.resource import TripSource
 from taxi_assets.taxis import Taxi, all_taxis
 from taxi_assets.warehouses.duckdb.warehouse import DuckDBWarehouse
@@ -63,7 +64,7 @@ def rebuild(warehouse: DuckDBWarehouse, source: TripSource, log: logging.Logger)
         rows = 0
         try:
             for number, (taxi, month, file) in enumerate(landed, start=1):
-                rows += _load(target, taxi, month, file, log)
+                rows += _load(target, taxi, month, source.current(file), log)
                 log.info(f"{taxi.name} {month}: {number:,} of {len(landed):,} months, {rows:,} rows")
             _load_zones(target, source, log)
             with target.get_connection() as connection:
@@ -77,20 +78,21 @@ def rebuild(warehouse: DuckDBWarehouse, source: TripSource, log: logging.Logger)
     return Rebuilt(len(landed), rows, left_out, other_tables, kept)
 
 
-def _landed_months(source: TripSource) -> tuple[Sequence[tuple[Taxi, Month, LandedFile]], Sequence[str]]:
+def _landed_months(source: TripSource) -> tuple[Sequence[tuple[Taxi, Month, RawFile]], Sequence[str]]:
     """Every month whose raw file is in the landing zone, from whatever source, and those that were purged."""
     zone, last = source.landing_zone(), last_ended_month(datetime.now(UTC))
-    found: list[tuple[Taxi, Month, LandedFile]] = []
+    found: list[tuple[Taxi, Month, RawFile]] = []
     left_out = []
     for taxi in all_taxis().values():
-        for month in months_from(taxi.first_month, last):
+        for month in months_from(taxi.first_feed_month, last):
             # If a month has landed from two sources, the file that the source has now comes first.
             wanted = source.trip_file(taxi, month)
             files = [wanted, *(file for file in (trip_file(taxi, month), feed_file(taxi, month)) if file != wanted)]
             noted = [file for file in files if zone.known(file) is not None]
             for file in noted:
                 with suppress(NotLandedError):
-                    found.append((taxi, month, zone.landed(file)))
+                    zone.landed(file)
+                    found.append((taxi, month, file))
                     break
             else:
                 left_out += [f"{taxi.name} {month}"] if noted else []
@@ -128,8 +130,10 @@ def _tables(connection: duckdb.DuckDBPyConnection) -> set[str]:
     return {name for (name,) in rows.fetchall()}
 
 
-def _load(target: DuckDBWarehouse, taxi: Taxi, month: Month, file: LandedFile, log: logging.Logger) -> int:
-    target.load_month(taxi, month, file, log)
+def _load(target: DuckDBWarehouse, taxi: Taxi, month: Month, current: CurrentFile, log: logging.Logger) -> int:
+    current.read_by(lambda current: target.load_month(taxi, month, current, log), log)
+    file = current.last
+    assert file is not None  # noqa: S101
     merge = target.merge_month(taxi, month, log)
     profile = target.profile_month(taxi, month, "main", log)
     if not merge.rows == profile.rows == file.rows or profile.repeated_ids:
@@ -141,12 +145,11 @@ def _load(target: DuckDBWarehouse, taxi: Taxi, month: Month, file: LandedFile, l
 
 
 def _load_zones(target: DuckDBWarehouse, source: TripSource, log: logging.Logger) -> None:
+    current = source.current(zones_file())
     try:
-        zones = source.landing_zone().landed(zones_file())
+        current.read_by(lambda current: target.replace_zones(current, log), log)
     except NotLandedError:
         log.warning("The taxi zones have not landed here, so they are not in the new file: materialize them.")
-        return
-    target.replace_zones(zones, log)
 
 
 def _put_in_place(new: Path, path: Path, found: tuple[int, int, int] | None) -> Path | None:

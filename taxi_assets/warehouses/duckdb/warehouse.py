@@ -19,7 +19,7 @@ from pydantic import Field
 
 from taxi_assets.errors import TaxiAssetsError
 from taxi_assets.months import Month
-from taxi_assets.source.raw_files import LandedFile
+from taxi_assets.source.current_file import CurrentFile
 from taxi_assets.sql import identifier, render
 from taxi_assets.taxis import Taxi, taxi_of_main_table, taxi_of_month_asset
 from taxi_assets.transactions import transaction
@@ -53,6 +53,7 @@ from taxi_assets.warehouses.trip_tables import (
     no_such_table,
     nothing_to_remove,
     require_columns,
+    require_meant_rows,
     staging_table,
     table_columns,
 )
@@ -123,7 +124,7 @@ class DuckDBWarehouse(DuckDBResource):
             finally:
                 _sessions.pop(key).close()
 
-    def load_month(self, taxi: Taxi, month: Month, landed: LandedFile, log: logging.Logger) -> MonthLoad:
+    def load_month(self, taxi: Taxi, month: Month, current: CurrentFile, log: logging.Logger) -> MonthLoad:
         """See :class:`taxi_assets.warehouses.kind.TripsWarehouse`."""
         table, staging = taxi.month_table(month), staging_table(taxi, month)
         with ExitStack() as stack, self._exclusive(f"load {table}", log) as connection:
@@ -133,7 +134,8 @@ class DuckDBWarehouse(DuckDBResource):
             drop_own(connection, staging)
             # Only now, so that a load that waited for the file in vain does not wait for it again.
             stack.enter_context(self._dropped_after_failure(staging, log))
-            rows = stage_month(connection, taxi, month, landed, table=staging)
+            with current.unchanged() as landed:
+                rows = stage_month(connection, taxi, month, landed, table=staging)
             with transaction(connection):
                 drop_own(connection, table)
                 connection.execute(f"ALTER TABLE {identifier(staging)} RENAME TO {identifier(table)}")
@@ -175,24 +177,28 @@ class DuckDBWarehouse(DuckDBResource):
             result = connection.execute(profile_statement(taxi, DIALECT, month, identifier(table)))
             return read_profile(taxi, DIALECT, single_row(result))
 
-    def remove_month(self, taxi: Taxi, month: Month, log: logging.Logger) -> int:
+    def remove_month(self, taxi: Taxi, month: Month, log: logging.Logger, *, rows: int | None = None) -> int:
         """See :class:`taxi_assets.warehouses.kind.TripsWarehouse`."""
         month_table = taxi.month_table(month)
         with self._exclusive(f"remove {month_table}", log) as connection, transaction(connection):
             if kind_of(connection, month_table) is None:
                 raise nothing_to_remove(str(self.path), taxi, month)
+            has_main = kind_of(connection, taxi.table) is not None
+            found = _rows_of_month(connection, taxi, month) if has_main else 0
+            require_meant_rows(str(self.path), taxi, month, found=found, meant=rows)
             drop_own(connection, month_table)
-            if kind_of(connection, taxi.table) is None:
+            if not has_main:
                 return 0
             require_own_table(connection, taxi.table)
             statement = f'DELETE FROM {identifier(taxi.table)} WHERE "file_month" = $file_month'
             return int(single_row(connection.execute(statement, {"file_month": month.first_day}))[0])
 
-    def replace_zones(self, landed: LandedFile, log: logging.Logger) -> int:
+    def replace_zones(self, current: CurrentFile, log: logging.Logger) -> int:
         """See :class:`taxi_assets.warehouses.kind.TripsWarehouse`."""
         with self._exclusive(f"load {ZONES_TABLE}", log) as connection, transaction(connection):
             drop_own(connection, ZONES_TABLE)
-            rows = stage_zones(connection, landed, table=ZONES_TABLE)
+            with current.unchanged() as landed:
+                rows = stage_zones(connection, landed, table=ZONES_TABLE)
             comment(connection, "TABLE", ZONES_TABLE, ZONES_DESCRIPTION)
         return rows
 

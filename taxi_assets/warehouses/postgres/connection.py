@@ -1,5 +1,6 @@
 """The PostgreSQL server as a Dagster resource: settings, connections, and errors as sentences for people."""
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, Final
@@ -17,7 +18,10 @@ from taxi_assets.errors import (
     WarehouseBusyError,
     WarehouseError,
     WarehouseUnavailableError,
+    WarehouseUnreachableError,
 )
+from taxi_assets.reachability import known_address
+from taxi_assets.warehouses.postgres.watchdog import within
 
 _REMEDIES: Final = {
     errors.DiskFull.sqlstate: "make room on the server's disk, then run again",
@@ -57,6 +61,14 @@ _NOTICE_A_LOST_CLIENT: Final = {
 }
 """The server's settings by which it notices that a client is lost, and releases the lock of its load."""
 
+_PATIENCE_SECONDS: Final = 6.0
+"""How long a server that has never answered is tried: longer than a server takes to start again."""
+
+_PAUSE_SECONDS: Final = 1.0
+
+_ANSWER: Final = "FATAL:"
+"""What a server says before its reason, in most languages. Without it, none was reached."""
+
 _CONTESTED: Final = ("40", "55P03")
 """Prefixes of the SQLSTATEs for a conflict with another session: a deadlock, or a lock that is not available."""
 
@@ -75,6 +87,9 @@ class PostgresResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     connect_timeout_seconds: int = Field(default=10, description="Seconds to wait for a connection.")
     check_seconds: float = Field(
         default=30.0, gt=0, description="Seconds between two checks whether the server still knows a connection."
+    )
+    stalled_seconds: float = Field(
+        default=900.0, gt=0, description="Seconds without any progress after which a statement is given up."
     )
 
     def conninfo(self) -> str:
@@ -124,25 +139,46 @@ class PostgresResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             SettingsError: A setting is missing or can't be read.
             WarehouseError: The server can't be reached or refuses the user.
         """
-        try:
-            connection = psycopg.connect(self.conninfo(), autocommit=True)
-        except psycopg.OperationalError as error:
-            raise self._cannot_connect(error) from error
-        with connection:
-            connection.execute(sql.SQL("SET search_path TO {}").format(sql.Identifier(self.schema_name)))
-            _let_server_notice_a_lost_client(connection)
+        with self._connect() as connection:
+            with within(connection, self.connect_timeout_seconds):
+                connection.execute(sql.SQL("SET search_path TO {}").format(sql.Identifier(self.schema_name)))
+                _let_server_notice_a_lost_client(connection)
             yield connection
 
-    def _cannot_connect(self, error: psycopg.OperationalError) -> WarehouseError:
-        cause = " ".join(str(error).split())
-        problem = WarehouseError
+    def _connect(self) -> psycopg.Connection[Any]:
+        """A connection. A server that has never answered in this process is tried for some seconds.
+
+        Raises:
+            WarehouseError: See ``get_connection``.
+        """
+        server = known_address(self.place, _PATIENCE_SECONDS)
+        while True:
+            if (reason := server.news()) is not None:
+                raise self._cannot_connect(reason, WarehouseUnreachableError)
+            try:
+                connection = psycopg.connect(self.conninfo(), autocommit=True)
+            except psycopg.OperationalError as error:
+                cause = " ".join(str(error).split())
+                if _ANSWER in cause:
+                    server.answered()
+                if server.has_answered:
+                    raise self._cannot_connect(cause, WarehouseUnavailableError) from error
+                if server.is_given_up(cause):
+                    raise self._cannot_connect(cause, WarehouseUnreachableError) from error
+            else:
+                server.answered()
+                return connection
+            time.sleep(_PAUSE_SECONDS)
+
+    def _cannot_connect(self, cause: str, transient: type[WarehouseUnavailableError]) -> WarehouseError:
+        problem: type[WarehouseError] = WarehouseError
         if "authentication failed" in cause or "no password supplied" in cause:
             remedy = f"check user and password in {self._set_by('user', 'password')}"
         elif "does not exist" in cause:
             remedy = f"check the names of database and user in {self._set_by('database', 'user')}, or create them"
         else:
             remedy = f"start the server, or check host and port in {self._set_by('host', 'port')}"
-            problem = WarehouseUnavailableError
+            problem = transient
         return problem(f"PostgreSQL at {self.place} can't be connected to ({cause}): {remedy}.")
 
     def _set_by(self, *fields: str) -> str:

@@ -23,7 +23,7 @@ def prepare_dbt(warehouse: PostgresWarehouse) -> Mapping[str, str]:
         "TAXI_DBT_POSTGRES_PORT": given.pop("port", "5432"),
         "TAXI_DBT_POSTGRES_DATABASE": given.pop("dbname", ""),
         "TAXI_DBT_POSTGRES_USER": given.pop("user", ""),
-        "DBT_ENV_SECRET_POSTGRES_PASSWORD": given.pop("password", ""),
+        "TAXI_DBT_POSTGRES_PASSWORD": given.pop("password", ""),
         "TAXI_DBT_POSTGRES_SCHEMA": warehouse.schema_name,
     }
     variables = {

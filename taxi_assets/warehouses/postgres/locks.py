@@ -15,19 +15,31 @@ from taxi_assets.waiting import InUse, wait_for
 from taxi_assets.warehouses.postgres.catalog import Connection
 
 ABANDONED_SECONDS: Final = 300.0
-"""Seconds without a row after which a load that waits for its client counts as abandoned."""
+"""Seconds without a sign of its client after which a load that waits for it counts as abandoned."""
 
 _KEY: Final = "hashtextextended(current_database() || '.' || %s || '.' || %s, 0)"
-_COPYING_HOLDER: Final = f"""
-    SELECT pg_locks.pid, pg_stat_progress_copy.tuples_processed
+_WAITING_HOLDER: Final = f"""
+    SELECT pg_locks.pid, coalesce(tuples_processed, 0), query_start
     FROM pg_locks
     JOIN pg_stat_activity USING (pid)
-    JOIN pg_stat_progress_copy USING (pid)
+    LEFT JOIN pg_stat_progress_copy USING (pid)
     WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND wait_event = 'ClientRead'
+        AND (tuples_processed IS NOT NULL OR state LIKE 'idle%%')
         AND pg_locks.database = (SELECT oid FROM pg_database WHERE datname = current_database())
         AND (classid::bigint << 32 | objid::bigint) = {_KEY}
 """
-"""The session that holds the lock while it waits for more rows of a COPY, and how many it has received."""
+"""The session that holds the lock while it waits for rows or for another statement of its client."""
+
+_HOLDER: Final = f"""
+    SELECT pid, usename, coalesce(nullif(application_name, ''), 'a session'), host(client_addr),
+        coalesce(state, 'in an unknown state'), extract(epoch FROM now() - coalesce(state_change, query_start))::int
+    FROM pg_locks
+    JOIN pg_stat_activity USING (pid)
+    WHERE locktype = 'advisory' AND granted AND objsubid = 1
+        AND pg_locks.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND (classid::bigint << 32 | objid::bigint) = {_KEY}
+"""
+"""The session that holds the lock, and since when it has been in its state."""
 
 _ATTEMPT: Final = "1s"
 _PAUSE_SECONDS: Final = 0.2
@@ -57,7 +69,7 @@ def exclusive(
         row = connection.execute(f"SELECT pg_try_advisory_lock({_KEY})", key).fetchone()
         if not (row and row[0]):
             holder.end_if_abandoned()
-            raise InUse("another load")
+            raise InUse(holder.in_words)
 
     _wait_for(lock, what=name, wait_seconds=wait_seconds, log=log)
     try:
@@ -70,8 +82,8 @@ def exclusive(
 class _Holder:
     """The session that holds a lock for which this one waits.
 
-    If a proxy has cut off a client, its session stays in its COPY for ever, because the server does not see a broken
-    connection. Such a session is ended after it has received no row for ``abandoned_seconds``.
+    If a proxy has cut off a client, its session stays as it is for ever, because the server does not see a
+    broken connection. Such a session is ended after it has received nothing for ``abandoned_seconds``.
     """
 
     def __init__(
@@ -79,19 +91,28 @@ class _Holder:
     ) -> None:
         self._connection, self._key, self._log = connection, key, log
         self._abandoned_seconds = abandoned_seconds
-        self._seen: tuple[int, int] | None = None
+        self._seen: tuple[object, ...] | None = None
         self._seen_since = time.monotonic()
 
+    def in_words(self) -> str:
+        """The session as part of a sentence, so that a user can find its client or end it."""
+        row = self._connection.execute(_HOLDER, self._key).fetchone()
+        if row is None:
+            return "another load"
+        pid, user, program, address, state, seconds = row
+        since = f", {state} for {seconds} s" if seconds is not None else ""
+        return f"another load: {program} of {user} at {address or 'the server'} (pid {pid}{since})"
+
     def end_if_abandoned(self) -> None:
-        """End the session if it has received no row for too long, and if this user is allowed to."""
-        row = self._connection.execute(_COPYING_HOLDER, self._key).fetchone()
+        """End the session if it has received nothing for too long, and if this user is allowed to."""
+        row = self._connection.execute(_WAITING_HOLDER, self._key).fetchone()
         now = time.monotonic()
         if row != self._seen or row is None:
             self._seen, self._seen_since = row, now
         elif now - self._seen_since > self._abandoned_seconds:
-            pid, rows = row
+            pid, rows, _ = row
             self._log.warning(
-                f"The load that holds the lock (pid {pid}) has received no row for {self._abandoned_seconds:.0f} s "
+                f"The load that holds the lock (pid {pid}) has received nothing for {self._abandoned_seconds:.0f} s "
                 f"after {rows:,} rows: it is ended, because its client is gone"
             )
             with suppress(psycopg.errors.InsufficientPrivilege):

@@ -10,7 +10,7 @@ import pyarrow as pa
 from psycopg import sql
 
 from taxi_assets.months import Month
-from taxi_assets.source.raw_files import LandedFile
+from taxi_assets.source.current_file import CurrentFile
 from taxi_assets.spill import spill_folder
 from taxi_assets.sql import render
 from taxi_assets.taxis import Taxi
@@ -50,7 +50,7 @@ def _filling_table(taxi: Taxi, month: Month) -> str:
 
 
 def fill_month_table(
-    connection: Connection, taxi: Taxi, month: Month, landed: LandedFile, name: str, *, memory_limit: str
+    connection: Connection, taxi: Taxi, month: Month, current: CurrentFile, name: str, *, memory_limit: str
 ) -> int:
     """Create a table of that name with the file's rows, each with its final id, in one transaction.
 
@@ -59,6 +59,9 @@ def fill_month_table(
 
     Returns:
         The number of rows.
+
+    Raises:
+        FileReplacedError: The file was replaced while it was read; the transaction was rolled back.
     """
     filling, model = _filling_table(taxi, month), _model_table(taxi, month)
     with spill_folder() as spill:
@@ -69,9 +72,10 @@ def fill_month_table(
         }
         with duckdb.connect(config=config) as source, connection.transaction():
             source.execute("SET enable_progress_bar = false")
-            trips = TripsReader(source, taxi, landed)
             _create_table_like(connection, sql.Identifier(filling), sql.Identifier("pg_temp", model), "INCLUDING ALL")
-            rows = copy_batches(connection, filling, trips.schema, trips, options="FORMAT binary, FREEZE")
+            with current.unchanged() as landed:
+                trips = TripsReader(source, taxi, landed)
+                rows = copy_batches(connection, filling, trips.schema, trips, options="FORMAT binary, FREEZE")
             catalog.comment_on_table(connection, filling, f"{taxi.title} trips of {month}, {rows:,} rows.")
             _number_repeated_ids(connection, taxi, filling, trips.repeated_ids())
             _index(connection, filling)
@@ -81,7 +85,7 @@ def fill_month_table(
     return rows
 
 
-def create_model_table(connection: Connection, taxi: Taxi, month: Month, landed: LandedFile) -> None:
+def create_model_table(connection: Connection, taxi: Taxi, month: Month, filename: str) -> None:
     """Create an empty table that could become a partition of the main table: the same columns, only this month's rows.
 
     A table that is created ``LIKE`` the main table locks the main table until the transaction ends. For the table that
@@ -97,7 +101,7 @@ def create_model_table(connection: Connection, taxi: Taxi, month: Month, landed:
             sql.SQL(
                 "ALTER TABLE {} ADD CHECK (file_month = {month}),"
                 " ALTER filename SET DEFAULT {filename}, ALTER file_month SET DEFAULT {month}"
-            ).format(model, month=sql.Literal(month.first_day), filename=sql.Literal(landed.filename))
+            ).format(model, month=sql.Literal(month.first_day), filename=sql.Literal(filename))
         )
 
 

@@ -16,7 +16,7 @@ from psycopg import sql
 from pydantic import Field
 
 from taxi_assets.months import Month
-from taxi_assets.source.raw_files import LandedFile
+from taxi_assets.source.current_file import CurrentFile
 from taxi_assets.sql import identifier, render
 from taxi_assets.taxis import Taxi, taxi_of_main_table, taxi_of_month_asset
 from taxi_assets.trips.zones import stage_zones
@@ -41,7 +41,7 @@ from taxi_assets.warehouses.postgres.month_table import (
 )
 from taxi_assets.warehouses.postgres.new_columns import add_new_columns
 from taxi_assets.warehouses.postgres.tables import read_query, table_query, trips_query, write_rows
-from taxi_assets.warehouses.postgres.watchdog import watched
+from taxi_assets.warehouses.postgres.watchdog import watched, while_connected
 from taxi_assets.warehouses.trip_tables import (
     KEY,
     column_names,
@@ -51,6 +51,7 @@ from taxi_assets.warehouses.trip_tables import (
     no_such_table,
     nothing_to_remove,
     require_columns,
+    require_meant_rows,
     staging_table,
     table_columns,
 )
@@ -69,7 +70,7 @@ class PostgresWarehouse(PostgresResource):
     abandoned_seconds: float = Field(
         default=ABANDONED_SECONDS,
         gt=0,
-        description="Seconds without a row after which another load, whose client seems to be lost, is ended.",
+        description="Seconds without a sign of its client after which another load is ended.",
     )
     memory_limit: str = Field(
         default="256MiB", description="Memory that DuckDB may use while it reads a month, before it spills to disk."
@@ -79,7 +80,7 @@ class PostgresWarehouse(PostgresResource):
         """See :class:`taxi_assets.warehouses.kind.TripsWarehouse`: opening a connection is cheap here."""
         return nullcontext()
 
-    def load_month(self, taxi: Taxi, month: Month, landed: LandedFile, log: logging.Logger) -> MonthLoad:
+    def load_month(self, taxi: Taxi, month: Month, current: CurrentFile, log: logging.Logger) -> MonthLoad:
         """See :class:`taxi_assets.warehouses.kind.TripsWarehouse`."""
         table, staging = taxi.month_table(month), staging_table(taxi, month)
         with self._exclusive_month(taxi, month, f"load {table}", log) as connection:
@@ -89,10 +90,10 @@ class PostgresWarehouse(PostgresResource):
             if catalog.kind_of(connection, table):
                 catalog.require_own_table(connection, table)
             drop_left_overs(connection, taxi, month)
-            create_model_table(connection, taxi, month, landed)
+            create_model_table(connection, taxi, month, current.file.filename)
             # The name is free only if the month is not in the main table yet.
             name = staging if catalog.kind_of(connection, table) == "partition" else table
-            rows = fill_month_table(connection, taxi, month, landed, name, memory_limit=self.memory_limit)
+            rows = fill_month_table(connection, taxi, month, current, name, memory_limit=self.memory_limit)
             return MonthLoad(rows, seconds=time.monotonic() - start)
 
     def merge_month(self, taxi: Taxi, month: Month, log: logging.Logger) -> MonthMerge:
@@ -133,31 +134,32 @@ class PostgresWarehouse(PostgresResource):
             (row,) = connection.execute(statement.encode()).fetchall()
             return read_profile(taxi, DIALECT, row)
 
-    def remove_month(self, taxi: Taxi, month: Month, log: logging.Logger) -> int:
+    def remove_month(self, taxi: Taxi, month: Month, log: logging.Logger, *, rows: int | None = None) -> int:
         """See :class:`taxi_assets.warehouses.kind.TripsWarehouse`."""
         month_table = taxi.month_table(month)
         with self._exclusive_month(taxi, month, f"remove {month_table}", log) as connection:
             kind = catalog.kind_of(connection, month_table)
             if kind is None:
                 raise nothing_to_remove(self._title, taxi, month)
+            found = count(connection, month_table) if kind == "partition" else 0
+            require_meant_rows(self._title, taxi, month, found=found, meant=rows)
             drop_left_overs(connection, taxi, month)
             if kind != "partition":
                 catalog.drop_own(connection, month_table)
                 return 0
             catalog.require_own_table(connection, month_table)
-            rows = count(connection, month_table)
             self._change_main(
                 connection, taxi, "ACCESS EXCLUSIVE", lambda: drop_partition(connection, taxi, month), log
             )
-            return rows
+            return found
 
-    def replace_zones(self, landed: LandedFile, log: logging.Logger) -> int:
+    def replace_zones(self, current: CurrentFile, log: logging.Logger) -> int:
         """See :class:`taxi_assets.warehouses.kind.TripsWarehouse`."""
-        with duckdb.connect() as source:
+        with duckdb.connect() as source, current.unchanged() as landed:
             stage_zones(source, landed, table=ZONES_TABLE)
             names = ", ".join(f"{identifier(c.name)} AS {DIALECT.column(c.name)}" for c in ZONES_COLUMNS)
             rows = source.table(ZONES_TABLE).select(names).to_arrow_table()
-        return self.write(ZONES_TABLE, rows, None, description=ZONES_DESCRIPTION, log=log)
+            return self.write(ZONES_TABLE, rows, None, description=ZONES_DESCRIPTION, log=log)
 
     def count_zones(self, log: logging.Logger) -> tuple[int, int]:
         """See :class:`taxi_assets.warehouses.kind.TripsWarehouse`."""
@@ -189,22 +191,26 @@ class PostgresWarehouse(PostgresResource):
     ) -> int:
         """See :class:`taxi_assets.warehouses.io_manager.Tables`.
 
-        The connection that holds the lock is watched. The one that sends the rows is not, because its driver does not
-        give its socket away: only the keepalives notice that it is lost.
+        The connection that holds the lock is watched. The one that sends the rows can't be, because its driver does not
+        give its socket away: if only that one is lost, the keepalives alone notice it.
         """
         with self._connection(f"write {table}", log) as connection, self._exclusive(connection, table, log):
             self._create_schema(connection, log)
             catalog.require_own_table(connection, table)
             exists = catalog.kind_of(connection, table) is not None
-            return write_rows(
-                self.conninfo(),
-                self.schema_name,
-                table,
-                rows=rows,
-                months=months,
-                description=description,
-                exists=exists,
-                lock_wait_seconds=self.lock_wait_seconds,
+            return while_connected(
+                connection,
+                lambda: write_rows(
+                    self.conninfo(),
+                    self.schema_name,
+                    table,
+                    rows=rows,
+                    months=months,
+                    description=description,
+                    exists=exists,
+                    lock_wait_seconds=self.lock_wait_seconds,
+                ),
+                every_seconds=self.check_seconds,
             )
 
     @property
@@ -226,7 +232,14 @@ class PostgresWarehouse(PostgresResource):
         with (
             self.translated_errors(action),
             self.get_connection() as connection,
-            watched(connection, self.conninfo(), self.place, every_seconds=self.check_seconds, log=log),
+            watched(
+                connection,
+                self.conninfo(),
+                self.place,
+                every_seconds=self.check_seconds,
+                stalled_seconds=self.stalled_seconds,
+                log=log,
+            ),
         ):
             yield connection
 

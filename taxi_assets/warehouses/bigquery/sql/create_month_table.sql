@@ -15,7 +15,7 @@ AS
 WITH `texts` AS (
     SELECT
 {% for column in taxi.columns %}
-        {% if column.name not in header %}CAST(NULL AS STRING){% elif is_parquet %}{{ text_in_parquet(column.kind, column.name | identifier) }}{% else %}{{ text_in_csv(column.name | identifier) }}{% endif %} AS {{ column.name | identifier }}{{ "," if not loop.last }}
+        {% if column.name not in header %}CAST(NULL AS STRING){% elif is_parquet %}{{ text_in_parquet(column.kind, types.get(column.name | lower), column.name | identifier) }}{% else %}{{ text_in_csv(column.name | identifier) }}{% endif %} AS {{ column.name | identifier }}{{ "," if not loop.last }}
 {% endfor %}
     FROM {{ table(external_table(taxi, month)) }}
 ),

@@ -1,7 +1,7 @@
--- Makes the month's partition of the main table equal to the monthly table. Every clause contains the month as a
+-- Makes the month's partition of the main table equal to the loaded table. Every clause contains the month as a
 -- constant, so that BigQuery reads and bills only this partition, however many there are.
 MERGE INTO {{ table(taxi.table) }} AS `main`
-USING {{ table(taxi.month_table(month)) }} AS `month`
+USING {{ table(loaded_table(taxi, month)) }} AS `month`
 ON `main`.`file_month` = {{ day(month.first_day) }}
     AND `main`.`unique_row_id` = `month`.`unique_row_id`
 WHEN MATCHED

@@ -5,9 +5,12 @@
 NULLIF({{ field }}, '')
 {%- endmacro %}
 
-{# The text of a value of a Parquet file. A date and time is read as DATETIME or as TIMESTAMP in UTC. #}
-{% macro text_in_parquet(kind, value) %}
-{% if kind == "timestamp" %}
+{# The text of a value of a Parquet file, by the type of its column there. A TIMESTAMP is read in UTC, whatever the default
+time zone of the project is. #}
+{% macro text_in_parquet(kind, type, value) %}
+{% if type == "TIMESTAMP" %}
+CAST(DATETIME({{ value }}, 'UTC') AS STRING)
+{%- elif kind == "timestamp" %}
 CAST(CAST({{ value }} AS DATETIME) AS STRING)
 {%- else %}
 CAST({{ value }} AS STRING)
@@ -73,8 +76,9 @@ CAST({{ value }} AS STRING)
 {%- endif %}
 {% endmacro %}
 
+{# An exponent of more than three digits is out of range, even that of a zero. #}
 {% macro is_number(text) %}
-REGEXP_CONTAINS({{ text }}, r'^ *[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)? *$')
+REGEXP_CONTAINS({{ text }}, r'^ *[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?0*[0-9]{1,3})? *$')
 {%- endmacro %}
 
 {% macro float64(text) %}
