@@ -20,7 +20,7 @@ from taxi_assets.warehouses.postgres import month_table as measured
 from taxi_assets.warehouses.postgres.copying import TripsReader
 from taxi_assets.warehouses.postgres.warehouse import PostgresWarehouse
 
-_PARTS: Final = {"copy_batches": "copy", "_number_repeated_ids": "number", "_index": "index"}
+_PARTS: Final = {"copy_batches": "copy", "_add_held_back": "number", "_index": "index"}
 """Functions that the module of the monthly table calls to fill it, and the names of their seconds in the report."""
 
 _log = logging.getLogger(__name__)

@@ -61,6 +61,25 @@ def managers(project: PostgresProject) -> Managers:
     }
 
 
+@pytest.mark.parametrize("later_is_first", [False, True], ids=["in order", "the other way round"])
+def test_trips_that_share_an_id_are_numbered_in_the_order_of_all_columns(
+    project: PostgresProject, later_is_first: bool
+):
+    trips = made_trips(GREEN, JANUARY, 60)
+    tips = sorted([f"{number}.5" for number in range(10, 50)], reverse=later_is_first)
+    # More rows than are read at once lie between the first and the last, and some agree in all columns.
+    alike = [{**trips[7], "tip_amount": tip} for tip in [*tips, *tips[:20]]]
+    others = [{**trip, "trip_distance": f"{number}.25"} for number in range(500) for trip in trips]
+    project.put([*alike[:30], *others, *alike[30:]])
+    load_in_both(project, "2019-01", checks=False)
+    here, there = (
+        handed_out(managers(project), warehouse, GREEN.table, pd.DataFrame, partition_key="2019-01")
+        for warehouse in BOTH
+    )
+    assert here == there
+    assert len(there[1]) == 30_060
+
+
 @pytest.mark.parametrize("wanted", TYPES)
 @pytest.mark.parametrize("name", [GREEN.table, GREEN.month_asset], ids=["main", "monthly"])
 def test_assets_get_the_same_from_both(in_both: PostgresProject, wanted: type, name: str):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final, LiteralString
 
 import duckdb
@@ -22,7 +23,7 @@ from taxi_assets.source.raw_files import LandedFile
 from taxi_assets.taxis import Taxi
 from taxi_assets.trips.diagnosis import explain_refusal
 from taxi_assets.trips.reading import require_all_rows, require_strict_rows, select_statement
-from taxi_assets.warehouses.postgres.noted_ids import ID_TYPE, NotedIds, as_ids
+from taxi_assets.warehouses.postgres.seen_ids import ID_TYPE, SeenIds, as_ids
 
 _BATCH_ROWS: Final = 20_000
 
@@ -30,11 +31,15 @@ _BATCH_ROWS: Final = 20_000
 class TripsReader:
     """The trips of a landed file as Arrow batches, which can be read once.
 
+    Trips whose ids may be repeats of earlier ones are held back in a file until all others were read.
+
     Attributes:
         schema: The columns: ``unique_row_id`` (sixteen bytes), then the taxi's own, with names in lower case.
+        held_rows: How many trips were held back so far.
     """
 
-    def __init__(self, source: duckdb.DuckDBPyConnection, taxi: Taxi, landed: LandedFile) -> None:
+    def __init__(self, source: duckdb.DuckDBPyConnection, taxi: Taxi, landed: LandedFile, *, spill: Path) -> None:
+        """Prepare to read; ``spill`` is a folder for the trips that are held back."""
         require_strict_rows(landed, taxi)
         self._taxi, self._landed = taxi, landed
         statement, values = select_statement(taxi, landed)
@@ -44,28 +49,40 @@ class TripsReader:
         self.schema = pa.schema(
             [(name.lower(), type_) for name, type_ in zip(columns.names, [ID_TYPE, *columns.types[1:]], strict=True)]
         )
-        self._ids = NotedIds(source.cursor())
+        self._held = spill / "held_back.arrow"
+        self.held_rows = 0
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
-        """Yield every row of the file, and record its id.
+        """Yield the rows of the file whose ids were certainly not read before, and hold the others back.
 
         Raises:
             UnexpectedContentError: A row has too few or too many fields, or a value is not of its column's kind.
         """
         rows = 0
-        with self._translated_errors():
-            for batch in self._reader:
-                numbers, *values = batch.columns
+        seen = SeenIds(self._landed.rows)
+        with (
+            self._translated_errors(),
+            pa.OSFile(str(self._held), "wb") as file,
+            pa.ipc.new_stream(file, self.schema) as held,
+        ):
+            for read in self._reader:
+                numbers, *values = read.columns
                 # Arrow reads DuckDB's sixteen bytes as a number.
                 ids = as_ids(len(numbers), numbers.buffers()[1], offset=numbers.offset)
-                self._ids.note(ids)
+                batch = pa.RecordBatch.from_arrays([ids, *values], schema=self.schema)
                 rows += len(ids)
-                yield pa.RecordBatch.from_arrays([ids, *values], schema=self.schema)
+                is_held = seen.add(ids)
+                if is_held.any():
+                    held.write_batch(batch.filter(pa.array(is_held)))
+                    self.held_rows += int(is_held.sum())
+                    batch = batch.filter(pa.array(~is_held))
+                yield batch
         require_all_rows(self._landed, rows)
 
-    def repeated_ids(self) -> pa.Array:
-        """The ids that more than one trip has, sixteen bytes each. Call it after all trips have been read."""
-        return self._ids.repeated()
+    def held_back(self) -> Iterator[pa.RecordBatch]:
+        """Yield the trips that were held back. Call it after all others have been read."""
+        with pa.OSFile(str(self._held), "rb") as file, pa.ipc.open_stream(file) as batches:
+            yield from batches
 
     @contextmanager
     def _translated_errors(self) -> Iterator[None]:

@@ -6,7 +6,6 @@ import re
 from typing import Final, LiteralString
 
 import duckdb
-import pyarrow as pa
 from psycopg import sql
 
 from taxi_assets.months import Month
@@ -18,7 +17,7 @@ from taxi_assets.warehouses.postgres import catalog
 from taxi_assets.warehouses.postgres.catalog import Connection
 from taxi_assets.warehouses.postgres.copying import TripsReader, copy_batches
 from taxi_assets.warehouses.postgres.dialect import DIALECT
-from taxi_assets.warehouses.trip_tables import KEY, staging_table
+from taxi_assets.warehouses.trip_tables import KEY, column_names, staging_table
 
 _NOTED_ROWS: Final = re.compile(r"([\d,]+) rows\.$")
 
@@ -74,10 +73,10 @@ def fill_month_table(
             source.execute("SET enable_progress_bar = false")
             _create_table_like(connection, sql.Identifier(filling), sql.Identifier("pg_temp", model), "INCLUDING ALL")
             with current.unchanged() as landed:
-                trips = TripsReader(source, taxi, landed)
+                trips = TripsReader(source, taxi, landed, spill=spill)
                 rows = copy_batches(connection, filling, trips.schema, trips, options="FORMAT binary, FREEZE")
+            rows += _add_held_back(connection, taxi, filling, trips)
             catalog.comment_on_table(connection, filling, f"{taxi.title} trips of {month}, {rows:,} rows.")
-            _number_repeated_ids(connection, taxi, filling, trips.repeated_ids())
             _index(connection, filling)
             catalog.drop_own(connection, name)
             rename(connection, filling, name)
@@ -112,15 +111,17 @@ def _create_table_like(
     connection.execute(statement.format(table, model))
 
 
-def _number_repeated_ids(connection: Connection, taxi: Taxi, table: str, repeated: pa.Array) -> None:
-    """Give different ids to trips that agree in all values of the id."""
-    if not len(repeated):
-        return
-    connection.execute("CREATE TEMPORARY TABLE repeated_ids (unique_row_id uuid) ON COMMIT DROP")
-    batch = pa.RecordBatch.from_arrays([repeated], names=["unique_row_id"])
-    copy_batches(connection, "repeated_ids", batch.schema, [batch])
-    statement = render(__package__, "number_repeated_ids.sql", taxi=taxi, table=table, dialect=DIALECT)
+def _add_held_back(connection: Connection, taxi: Taxi, table: str, trips: TripsReader) -> int:
+    """Add the trips whose ids may be repeats, give different ids to repeats, and return how many trips were added."""
+    if not trips.held_rows:
+        return 0
+    made = sql.SQL("CREATE TEMPORARY TABLE held_back (LIKE {} INCLUDING DEFAULTS) ON COMMIT DROP")
+    connection.execute(made.format(sql.Identifier(table)))
+    rows = copy_batches(connection, "held_back", trips.schema, trips.held_back())
+    columns = column_names(taxi, DIALECT, without=("unique_row_id",))
+    statement = render(__package__, "add_held_back.sql", taxi=taxi, table=table, columns=columns, dialect=DIALECT)
     connection.execute(statement.encode())
+    return rows
 
 
 def _index(connection: Connection, table: str) -> None:
