@@ -181,6 +181,12 @@ def test_the_sample_has_such_months_with_oddities_and_repeated_trips(taxi: Taxi,
     assert summary.total.trips == 4_000
 
 
+def test_the_samples_services_are_those_that_there_are(project: Project) -> None:
+    trips = read_trips(put_sample(project.source, FHVHV, OCTOBER, 2_000))
+    services = Counter(trip["hvfhs_license_num"] for trip in trips)
+    assert [name for name, _ in services.most_common()] == ["HV0003", "HV0005", "HV0004", "HV0002"]
+
+
 def test_published_months_of_the_feed_are_compared_with_their_counts(fed: FedProject) -> None:
     fed.publish(feed_table(FHV, JANUARY, 30), JANUARY, FHV)
     assert fed.run(str(JANUARY), FHV, checks=False).success

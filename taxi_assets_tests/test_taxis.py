@@ -158,6 +158,7 @@ def test_columns_are_found_in_any_case_and_keep_the_spelling_of_their_definition
         ('meaning = "pickup"\nrequired = true', 'meaning = "pickup"', "pickup_datetime means pickup, so it needs req"),
         ("minimum = 1\n", "minimum = 1\nbelow_minimum_in_feed = 3\n", "a share of rows between 0 and 1, such as 0.03"),
         ('name = "SR_Flag"', 'name = "SR_Flag"\nbelow_minimum_in_feed = 0.1', "so it needs a minimum"),
+        ('name = "SR_Flag"', 'name = "SR_Flag"\nexamples = ["1"]', "SR_Flag has examples, so its kind must be text"),
         ('name = "SR_Flag"', 'name = "SR_Flag"\nonly_in_feed = true', "columns with only_in_feed must come after all"),
         ('name = "SR_Flag"', 'name = "pulocationid"', "there is more than one column pulocationid."),
         ('name = "SR_Flag"', 'name = "FileName"', "FileName is the name of a column that is added to every table."),

@@ -112,6 +112,8 @@ def _faults_of_column(column: Column) -> Iterator[str]:
         yield f"{column.name} has below_minimum_in_feed = {share}: it is a share of rows between 0 and 1, such as 0.03"
     if share is not None and column.minimum is None:
         yield f"{column.name} has below_minimum_in_feed, so it needs a minimum"
+    if column.examples and column.kind != "text":
+        yield f"{column.name} has examples, so its kind must be text"
     if column.only_in_feed and column.required:
         yield f"{column.name} can't be both only_in_feed and required"
 

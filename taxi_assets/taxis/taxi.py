@@ -60,6 +60,7 @@ class Column:
             check warns; None for the share that holds for all kinds of implausible values.
         only_in_feed: Whether the column is missing from the release and may be missing from a file of the feed. It is
             null for trips of such a file.
+        examples: Texts for the sample, the most frequent one first; without any, text is like a base's licence number.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Column:
     maximum: Decimal | None = None
     below_minimum_in_feed: Decimal | None = None
     only_in_feed: bool = False
+    examples: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

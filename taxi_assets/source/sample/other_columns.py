@@ -49,6 +49,8 @@ def possible_texts(column: Column) -> Text:
 
 
 def _texts(column: Column) -> list[str]:
+    if column.examples:
+        return list(column.examples)
     is_flag = column.name.lower().endswith("flag")
     if column.kind == "text":
         return ["N", "Y"] if is_flag else [f"B{code:05d}" for code in range(1, _CODES + 1)]
