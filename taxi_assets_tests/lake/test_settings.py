@@ -10,7 +10,7 @@ import pytest
 from taxi_assets.build import build_definitions
 from taxi_assets.warehouses import configured_warehouses, lake
 from taxi_assets_tests.csv_files import made_trips
-from taxi_assets_tests.lake.project import LakeProject
+from taxi_assets_tests.lake.project import LOG, LakeProject
 from taxi_assets_tests.project import GREEN, JANUARY
 
 
@@ -50,6 +50,7 @@ def test_an_address_that_is_no_folder_is_refused_in_one_sentence(project: LakePr
 def test_a_folder_whose_name_has_wildcards_is_a_folder(project: LakeProject) -> None:
     project.root = project.home / "what*is[this]?"
     project.put(made_trips(GREEN, JANUARY, 5))
-    assert project.run().success
+    assert project.load() == (5, 0, 0)
+    assert project.lake().profile_month(GREEN, JANUARY, "main", LOG).rows == 5
     assert len(project.lake().read(GREEN.table, None).fetchall()) == 5
     assert len(project.lake().read(GREEN.month_asset, [JANUARY]).fetchall()) == 5
