@@ -108,6 +108,12 @@ POSTGRES_SCHEMA: Final = Setting(
     "TAXI_POSTGRES_SCHEMA", "`public`", "schema of the tables, which is created if it is missing"
 )
 
+LAKE: Final = Setting(
+    "TAXI_LAKE",
+    "none",
+    "folder for the trips as Parquet files by month, or `yes` for `$TAXI_HOME/lake`; adds the lake to the graph",
+)
+
 GCP_PROJECT: Final = Setting("GCP_PROJECT_ID", "none", "project in Google Cloud; adds BigQuery to the graph")
 GCP_LOCATION: Final = Setting("GCP_LOCATION", "`US`", "location of the bucket, the dataset and the jobs")
 GCP_BUCKET: Final = Setting("GCP_BUCKET_NAME", "none", "bucket that raw files are kept in, required with a project")
@@ -176,6 +182,7 @@ SETTINGS: Final[Mapping[str, tuple[Setting, ...]]] = {
         POSTGRES_SSLMODE,
         POSTGRES_SCHEMA,
     ),
+    "Lake": (LAKE,),
     "Google Cloud": (
         GCP_PROJECT,
         GCP_LOCATION,
@@ -209,6 +216,8 @@ CONTINUING_SOURCES: Final = frozenset({FEED_NAME, RELEASE_AND_FEED_NAME})
 """``TAXI_SOURCE`` for a source that gets a new month every month."""
 
 DEFAULT_TAXIS: Final = ("green", "yellow")
+_YES: Final = frozenset({"yes", "true", "1"})
+_NO: Final = frozenset({"", "no", "false", "0"})
 DEFAULT_GCP_LOCATION: Final = "US"
 DEFAULT_MAXIMUM_BYTES_BILLED: Final = 100 * 1024**3
 
@@ -344,6 +353,17 @@ def postgres_fields() -> Mapping[str, Any]:
     return {field: _env_var(setting.name) for field, setting in variables.items() if setting.read()}
 
 
+def lake_is_configured() -> bool:
+    """Whether a setting says that there is a lake."""
+    return LAKE.read().lower() not in _NO
+
+
+def lake() -> str:
+    """The folder of the lake, as it is set."""
+    value = LAKE.read()
+    return str(home() / "lake") if value.lower() in _YES else value
+
+
 def gcp_is_configured() -> bool:
     """Whether a setting names the project in Google Cloud."""
     return bool(GCP_PROJECT.read())
@@ -416,10 +436,9 @@ def dbt_warehouses() -> Sequence[str] | None:
 
 def _yes_or_no(setting: Setting, *, default: bool) -> bool:
     value = setting.read()
-    words = {"": default, "yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
-    if value.lower() not in words:
+    if value.lower() not in _YES | _NO:
         raise SettingsError(f"{setting} is “{value}”: set it to yes or no.")
-    return words[value.lower()]
+    return value.lower() in _YES if value else default
 
 
 def _positive_number(setting: Setting) -> int | None:
