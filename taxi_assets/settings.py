@@ -7,6 +7,7 @@ hold a password are passed on by the variable's name (``dg.EnvVar``), so that th
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -144,6 +145,16 @@ DBT_GIT_URL: Final = Setting(
 )
 DBT_GIT_BRANCH: Final = Setting("TAXI_DBT_GIT_BRANCH", "its default branch", "branch of that repository")
 DBT_GIT_FOLDER: Final = Setting("TAXI_DBT_GIT_FOLDER", "its top folder", "folder of the dbt project in that repository")
+DBT_VARS: Final = Setting("TAXI_DBT_VARS", "none", 'variables for the dbt project, as JSON: `{"is_test_run": false}`')
+DBT_DATABASE: Final = Setting(
+    "DBT_DATABASE", "that of the main tables", "database of the sources in the course's dbt project of 2025"
+)
+DBT_SCHEMA: Final = Setting(
+    "DBT_SCHEMA", "that of the main tables", "schema or dataset of the sources in the course's dbt project of 2025"
+)
+DBT_WAREHOUSES: Final = Setting(
+    "TAXI_DBT_WAREHOUSES", "all that are set", "warehouses that dbt works in, such as `duckdb,bigquery`"
+)
 
 DAGSTER_HOME: Final = Setting("DAGSTER_HOME", "`$TAXI_HOME/dagster` under `make`", "folder of Dagster's own state")
 
@@ -184,7 +195,7 @@ SETTINGS: Final[Mapping[str, tuple[Setting, ...]]] = {
         BIGQUERY_EMULATOR,
         BIGQUERY_STORAGE_EMULATOR,
     ),
-    "dbt": (DBT, DBT_GIT_URL, DBT_GIT_BRANCH, DBT_GIT_FOLDER),
+    "dbt": (DBT, DBT_GIT_URL, DBT_GIT_BRANCH, DBT_GIT_FOLDER, DBT_VARS, DBT_DATABASE, DBT_SCHEMA, DBT_WAREHOUSES),
     "Getting started": (PRODUCTS,),
 }
 """All settings by subject."""
@@ -400,6 +411,27 @@ def dbt_executable() -> Path:
     """The dbt command."""
     value = DBT.read()
     return Path(value).expanduser().absolute() if value else PROJECT_FOLDER / ".venv-dbt" / "bin" / "dbt"
+
+
+def dbt_variables() -> Mapping[str, Any]:
+    """The variables of the dbt project.
+
+    Raises:
+        SettingsError: TAXI_DBT_VARS is not a JSON object.
+    """
+    value = DBT_VARS.read()
+    try:
+        variables = json.loads(value or "{}")
+    except ValueError:
+        variables = None
+    if not isinstance(variables, dict):
+        raise SettingsError(f'{DBT_VARS} is “{value}”: write it as a JSON object, such as {{"is_test_run": false}}.')
+    return variables
+
+
+def dbt_warehouses() -> Sequence[str] | None:
+    """The names of the warehouses that dbt works in; None for all that it can."""
+    return [name for word in DBT_WAREHOUSES.read().split(",") if (name := word.strip())] or None
 
 
 def _yes_or_no(setting: Setting, *, default: bool) -> bool:
