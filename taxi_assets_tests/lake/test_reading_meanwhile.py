@@ -52,7 +52,7 @@ def _keep_reading(table: Path, read: Callable[[str], Seen], pipe: Connection) ->
     """In a child process: read again and again until told to stop, and tell what was seen."""
     seen = [read(str(table.resolve()))]
     pipe.send("reading")
-    while not pipe.poll(0.01):
+    while not pipe.poll(0.05):
         seen.append(read(str(table.resolve())))
     pipe.send(seen)
 

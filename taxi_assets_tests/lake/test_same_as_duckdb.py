@@ -54,7 +54,7 @@ def in_both(tmp_path_factory: pytest.TempPathFactory) -> LakeProject:
     """Two of the sample's months, oddities included, in both warehouses; tests leave them alone."""
     project = LakeProject(tmp_path_factory.mktemp("both"))
     for month in (JANUARY, FEBRUARY):
-        put_sample(project.source, GREEN, month, 2_000)
+        put_sample(project.source, GREEN, month, 500)
         load_without_dagster(project, GREEN, month)
     return project
 
@@ -79,7 +79,7 @@ def test_assets_get_the_same_from_both(
 ) -> None:
     here, there = (handed_out(managers(in_both), warehouse, name, wanted, **partition) for warehouse in BOTH)
     assert here == there
-    assert len(there[1]) == (4_000 if "tags" in partition else 2_000)
+    assert len(there[1]) == (1_000 if "tags" in partition else 500)
 
 
 def test_a_relation_stays_what_it_was_and_holds_up_nobody(loaded: LakeProject) -> None:
@@ -91,9 +91,8 @@ def test_a_relation_stays_what_it_was_and_holds_up_nobody(loaded: LakeProject) -
     assert loaded.lake().read(GREEN.table, None).aggregate("count(*)").fetchall() == [(130,)]
 
 
-@pytest.mark.parametrize("month", [JANUARY, None], ids=["a month", "all months"])
-def test_the_report_says_the_same_of_both(in_both: LakeProject, month: Month | None) -> None:
-    assert summarize(in_both.lake(), "lake", month) == summarize(in_both.warehouse(), "duckdb", month)
+def test_the_report_says_the_same_of_both(in_both: LakeProject) -> None:
+    assert summarize(in_both.lake(), "lake", None) == summarize(in_both.warehouse(), "duckdb", None)
 
 
 def test_a_table_or_month_that_is_missing_is_named_in_one_sentence(in_both: LakeProject) -> None:
@@ -136,17 +135,16 @@ def test_all_checks_of_duckdb_are_made_of_the_lake_too_and_the_two_are_compared(
 
 
 @needs_real_data
-@pytest.mark.parametrize(("taxi", "month"), [(GREEN, "2020-10"), (YELLOW, "2019-02")], ids=["green", "yellow"])
-def test_real_months_are_measured_alike(project: LakeProject, taxi, month: str) -> None:
+def test_a_real_month_is_measured_alike(project: LakeProject) -> None:
     project.address = str(REAL_DATA / "source")
-    load_without_dagster(project, taxi, Month.parse(month))
+    load_without_dagster(project, YELLOW, FEBRUARY)
     for role in ("month", "main"):
-        here = project.warehouse().profile_month(taxi, Month.parse(month), role, LOG)
-        assert here.rows > 0
-        assert project.lake().profile_month(taxi, Month.parse(month), role, LOG) == here
+        here = project.warehouse().profile_month(YELLOW, FEBRUARY, role, LOG)
+        assert here.rows == 10_000
+        assert project.lake().profile_month(YELLOW, FEBRUARY, role, LOG) == here
 
 
-@pytest.mark.parametrize("kind", [pd.DataFrame, pa.Table, pa.RecordBatchReader, duckdb.DuckDBPyRelation])
+@pytest.mark.parametrize("kind", [pd.DataFrame, duckdb.DuckDBPyRelation])
 def test_what_an_asset_returns_replaces_its_table(project: LakeProject, kind: type) -> None:
     returned = [pa.table({"number": [1, 2, 3], "text": ["a", None, "c"]}), pa.table({"text": [2.5], "new": [3]})]
 
@@ -155,8 +153,6 @@ def test_what_an_asset_returns_replaces_its_table(project: LakeProject, kind: ty
         rows = returned.pop(0)
         return {
             pd.DataFrame: rows.to_pandas,
-            pa.Table: lambda: rows,
-            pa.RecordBatchReader: rows.to_reader,
             duckdb.DuckDBPyRelation: lambda: duckdb.connect().from_arrow(rows),
         }[kind]()
 
