@@ -42,22 +42,25 @@ def require_own_table(connection: duckdb.DuckDBPyConnection, name: str) -> None:
     Raises:
         WarehouseError: It belongs to another program.
     """
-    text = single_row(
-        connection.execute(
-            """
-            SELECT any_value("comment") FROM (
-                SELECT "comment" FROM duckdb_tables() WHERE "table_name" = $name
-                UNION ALL
-                SELECT "comment" FROM duckdb_views() WHERE "view_name" = $name
-            )
-            """,
-            {"name": name},
-        )
-    )[0]
-    if not (text or "").startswith(COMMENT_PREFIX):
+    if not comment_on(connection, name).startswith(COMMENT_PREFIX):
         raise WarehouseError(
             f"There is a table {name} that this project did not create: nothing was changed; rename it, then run again."
         )
+
+
+def comment_on(connection: duckdb.DuckDBPyConnection, name: str) -> str:
+    """The comment on a table or view; empty if it has none."""
+    result = connection.execute(
+        """
+        SELECT coalesce(any_value("comment"), '') FROM (
+            SELECT "comment" FROM duckdb_tables() WHERE "table_name" = $name
+            UNION ALL
+            SELECT "comment" FROM duckdb_views() WHERE "view_name" = $name
+        )
+        """,
+        {"name": name},
+    )
+    return str(single_row(result)[0])
 
 
 def comment(
