@@ -39,10 +39,10 @@ def test_a_month_that_is_as_its_file_is_not_loaded_again(loaded: PostgresProject
     ids=["a number", "a text", "a row less", "a row more", "a column"],
 )
 def test_a_month_that_was_changed_by_hand_is_loaded_again(loaded: PostgresProject, change: str):
-    right = loaded.rows("green_tripdata")
+    right = loaded.rows("green_tripdata_2019_01")
     loaded.query(change)
     assert was_loaded(loaded.run())
-    assert loaded.rows("green_tripdata") == right
+    assert loaded.rows("green_tripdata_2019_01") == right
     assert not was_loaded(loaded.run())
 
 
