@@ -18,7 +18,7 @@ from taxi_assets_tests.killing import Loads, moments
 from taxi_assets_tests.project import FEBRUARY, GREEN, JANUARY, Project, processes
 
 ROWS = 40_000
-MOMENTS = 30
+MOMENTS = 18
 PARTS = 3  # tests that share the moments, so that they can run in parallel
 
 
