@@ -7,6 +7,7 @@ hold a password are passed on by the variable's name (``dg.EnvVar``), so that th
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -107,6 +108,12 @@ POSTGRES_SCHEMA: Final = Setting(
     "TAXI_POSTGRES_SCHEMA", "`public`", "schema of the tables, which is created if it is missing"
 )
 
+LAKE: Final = Setting(
+    "TAXI_LAKE",
+    "none",
+    "folder for the trips as Parquet files by month, or `yes` for `$TAXI_HOME/lake`; adds the lake to the graph",
+)
+
 GCP_PROJECT: Final = Setting("GCP_PROJECT_ID", "none", "project in Google Cloud; adds BigQuery to the graph")
 GCP_LOCATION: Final = Setting("GCP_LOCATION", "`US`", "location of the bucket, the dataset and the jobs")
 GCP_BUCKET: Final = Setting("GCP_BUCKET_NAME", "none", "bucket that raw files are kept in, required with a project")
@@ -138,6 +145,16 @@ DBT_GIT_URL: Final = Setting(
 )
 DBT_GIT_BRANCH: Final = Setting("TAXI_DBT_GIT_BRANCH", "its default branch", "branch of that repository")
 DBT_GIT_FOLDER: Final = Setting("TAXI_DBT_GIT_FOLDER", "its top folder", "folder of the dbt project in that repository")
+DBT_VARS: Final = Setting("TAXI_DBT_VARS", "none", 'variables for the dbt project, as JSON: `{"is_test_run": false}`')
+DBT_DATABASE: Final = Setting(
+    "DBT_DATABASE", "that of the main tables", "database of the sources in the course's dbt project of 2025"
+)
+DBT_SCHEMA: Final = Setting(
+    "DBT_SCHEMA", "that of the main tables", "schema or dataset of the sources in the course's dbt project of 2025"
+)
+DBT_WAREHOUSES: Final = Setting(
+    "TAXI_DBT_WAREHOUSES", "all that are set", "warehouses that dbt works in, such as `duckdb,bigquery`"
+)
 
 DAGSTER_HOME: Final = Setting("DAGSTER_HOME", "`$TAXI_HOME/dagster` under `make`", "folder of Dagster's own state")
 
@@ -165,6 +182,7 @@ SETTINGS: Final[Mapping[str, tuple[Setting, ...]]] = {
         POSTGRES_SSLMODE,
         POSTGRES_SCHEMA,
     ),
+    "Lake": (LAKE,),
     "Google Cloud": (
         GCP_PROJECT,
         GCP_LOCATION,
@@ -177,7 +195,7 @@ SETTINGS: Final[Mapping[str, tuple[Setting, ...]]] = {
         BIGQUERY_EMULATOR,
         BIGQUERY_STORAGE_EMULATOR,
     ),
-    "dbt": (DBT, DBT_GIT_URL, DBT_GIT_BRANCH, DBT_GIT_FOLDER),
+    "dbt": (DBT, DBT_GIT_URL, DBT_GIT_BRANCH, DBT_GIT_FOLDER, DBT_VARS, DBT_DATABASE, DBT_SCHEMA, DBT_WAREHOUSES),
     "Getting started": (PRODUCTS,),
 }
 """All settings by subject."""
@@ -198,6 +216,8 @@ CONTINUING_SOURCES: Final = frozenset({FEED_NAME, RELEASE_AND_FEED_NAME})
 """``TAXI_SOURCE`` for a source that gets a new month every month."""
 
 DEFAULT_TAXIS: Final = ("green", "yellow")
+_YES: Final = frozenset({"yes", "true", "1"})
+_NO: Final = frozenset({"", "no", "false", "0"})
 DEFAULT_GCP_LOCATION: Final = "US"
 DEFAULT_MAXIMUM_BYTES_BILLED: Final = 100 * 1024**3
 
@@ -333,6 +353,17 @@ def postgres_fields() -> Mapping[str, Any]:
     return {field: _env_var(setting.name) for field, setting in variables.items() if setting.read()}
 
 
+def lake_is_configured() -> bool:
+    """Whether a setting says that there is a lake."""
+    return LAKE.read().lower() not in _NO
+
+
+def lake() -> str:
+    """The folder of the lake, as it is set."""
+    value = LAKE.read()
+    return str(home() / "lake") if value.lower() in _YES else value
+
+
 def gcp_is_configured() -> bool:
     """Whether a setting names the project in Google Cloud."""
     return bool(GCP_PROJECT.read())
@@ -382,12 +413,32 @@ def dbt_executable() -> Path:
     return Path(value).expanduser().absolute() if value else PROJECT_FOLDER / ".venv-dbt" / "bin" / "dbt"
 
 
+def dbt_variables() -> Mapping[str, Any]:
+    """The variables of the dbt project.
+
+    Raises:
+        SettingsError: TAXI_DBT_VARS is not a JSON object.
+    """
+    value = DBT_VARS.read()
+    try:
+        variables = json.loads(value or "{}")
+    except ValueError:
+        variables = None
+    if not isinstance(variables, dict):
+        raise SettingsError(f'{DBT_VARS} is “{value}”: write it as a JSON object, such as {{"is_test_run": false}}.')
+    return variables
+
+
+def dbt_warehouses() -> Sequence[str] | None:
+    """The names of the warehouses that dbt works in; None for all that it can."""
+    return [name for word in DBT_WAREHOUSES.read().split(",") if (name := word.strip())] or None
+
+
 def _yes_or_no(setting: Setting, *, default: bool) -> bool:
     value = setting.read()
-    words = {"": default, "yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
-    if value.lower() not in words:
+    if value.lower() not in _YES | _NO:
         raise SettingsError(f"{setting} is “{value}”: set it to yes or no.")
-    return words[value.lower()]
+    return value.lower() in _YES if value else default
 
 
 def _positive_number(setting: Setting) -> int | None:

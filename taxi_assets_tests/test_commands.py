@@ -144,7 +144,7 @@ def test_the_demo_says_once_which_months_of_the_sample_remain(demonstrated, tmp_
     with file.open("wb") as target:
         write_trips(get_taxi("green"), Month(2019, 3), target, rows=500)
     said = demo(folder, "--source", str(tmp_path / "mirror"), "--months", "2019-03", "--taxi", "green").stdout
-    assert said.count("DuckDB has months of the sample (green 2019-01") == 1
+    assert said.count("Months of the sample are in DuckDB (green 2019-01") == 1
 
 
 COMMANDS = {

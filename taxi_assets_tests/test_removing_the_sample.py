@@ -41,7 +41,9 @@ def load_january(project: Project, taxi=GREEN):
 
 def test_the_first_months_of_another_source_say_what_becomes_of_the_sample(mixed: Project) -> None:
     log = load_january(mixed).log
-    assert "DuckDB has months of the sample (green 2019-02): each stays until it is loaded from another source" in log
+    assert (
+        "Months of the sample are in DuckDB (green 2019-02): each stays until it is loaded from another source" in log
+    )
     assert "remove_sample_months, or make remove-sample" in log
 
 

@@ -48,23 +48,27 @@ def follow_by_month(
         all_needed: Whether the asset can be made only if each of the tables exists.
         after: Assets without partitions that must be there before.
     """
-    condition = follow_as_a_whole(tables, after=after) & ~_any(_matches(table, _BLOCKED) for table in tables)
-    return reduce(and_, (_matches(table, Exists()) for table in tables if all_needed), condition)
+    condition = follow_as_a_whole(tables, all_needed=all_needed, after=after)
+    return condition & ~_any(_matches(table, _BLOCKED) for table in tables)
 
 
-def follow_as_a_whole(tables: Sequence[dg.AssetKey], *, after: Iterable[dg.AssetKey] = ()) -> Condition:
+def follow_as_a_whole(
+    tables: Sequence[dg.AssetKey], *, all_needed: bool = False, after: Iterable[dg.AssetKey] = ()
+) -> Condition:
     """An asset without partitions is made again when a table has changed since, in any month without a failed check.
 
     It waits until none of the tables is being loaded.
 
     Args:
         tables: The tables that the asset is made from, directly or not.
+        all_needed: Whether the asset can be made only if each of the tables exists.
         after: Other assets without partitions that must be there before.
     """
     changed = _any(_matches(table, ChangedSince() & ~_BLOCKED) for table in tables)
     in_progress = _any(_matches(table, _IN_PROGRESS) for table in tables)
     ready = (_matches(key, Exists() & ~_IN_PROGRESS) for key in after)
-    return reduce(and_, ready, changed & ~in_progress & ~_IN_PROGRESS)
+    needed = (_matches(table, Exists()) for table in tables if all_needed)
+    return reduce(and_, (*ready, *needed), changed & ~in_progress & ~_IN_PROGRESS)
 
 
 def make_once(tables: Sequence[dg.AssetKey]) -> Condition:

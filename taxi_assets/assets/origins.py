@@ -53,7 +53,7 @@ def sample_in_words(
     if not named:
         return ""
     return (
-        f"{warehouse.title} has months of the sample ({'; '.join(named)}): each stays until it is loaded from "
+        f"Months of the sample are in {warehouse.title} ({'; '.join(named)}): each stays until it is loaded from "
         "another source; to remove all that are left, run the job remove_sample_months, or make remove-sample."
     )
 

@@ -5,12 +5,12 @@ from typing import Any, Final
 
 import dagster as dg
 
-from taxi_assets.assets.following import Condition, follow_as_a_whole, follow_by_month
+from taxi_assets.assets.following import Condition, follow_as_a_whole, follow_by_month, make_once
 from taxi_assets.dagster_errors import as_dagster_failures
 from taxi_assets.dbt import locations
 from taxi_assets.dbt.command import failure_of, install_packages, running_dbt
 from taxi_assets.dbt.git import GitSource
-from taxi_assets.dbt.manifest import find_manifest
+from taxi_assets.dbt.manifest import find_manifest, is_kept_by_month
 from taxi_assets.dbt.translator import ModelTranslator
 from taxi_assets.partitions import months_of_run, months_partitions, runs_of_a_range
 from taxi_assets.taxis import Taxi, taxi_of_main_table
@@ -24,21 +24,28 @@ _KINDS_OF_ASSETS: Final = ("model", "seed", "snapshot")
 
 
 def model_assets(warehouse: WarehouseKind, manifest: Manifest) -> Sequence[dg.AssetsDefinition]:
-    """A step for the models that come after the taxis' main tables, by month, and one for the others."""
+    """A step for the models that come after the taxis' main tables, by month, and one for the others.
+
+    A project that does not know which months to build has a single step, which builds everything anew.
+    """
     models = [name for name, node in manifest["nodes"].items() if _is_asset(node)]
-    by_month = _after_main_tables(manifest)
+    by_month = _after_main_tables(manifest) if is_kept_by_month(manifest) else ()
     references = [name for name in models if name not in by_month]
-    translator = ModelTranslator(warehouse)
-    zones = warehouse.key(ZONES_TABLE)
-    follow_trips = follow_by_month(
-        [warehouse.key(taxi.table) for taxi in _taxis_of(manifest)],
-        all_needed=True,
-        after=[zones, *(translator.get_asset_key(manifest["nodes"][name]) for name in references)],
-    )
-    groups = {
-        "models": ([name for name in models if name in by_month], months_partitions(), follow_trips),
-        "references": (references, None, follow_as_a_whole([zones])),
-    }
+    tables = [warehouse.key(taxi.table) for taxi in _taxis_of(manifest)]
+    zones = [warehouse.key(ZONES_TABLE)] if _reads_zones(manifest) else []
+    groups: Mapping[str, tuple[Sequence[str], dg.PartitionsDefinition[str] | None, Condition | None]]
+    if not is_kept_by_month(manifest):
+        follow_all = follow_as_a_whole([*tables, *zones], all_needed=True) if tables or zones else None
+        groups = {"models": (models, None, follow_all)}
+    else:
+        translator = ModelTranslator(warehouse)
+        after = [*zones, *(translator.get_asset_key(manifest["nodes"][name]) for name in references)]
+        follow_trips = follow_by_month(tables, all_needed=True, after=after) if tables else None
+        follow_zones = follow_as_a_whole(zones) if zones else make_once(tables) if tables else None
+        groups = {
+            "models": ([name for name in models if name in by_month], months_partitions(), follow_trips),
+            "references": (references, None, follow_zones),
+        }
     return [
         _step(warehouse, manifest, f"dbt_{warehouse.name}_{kind}", models_of_kind, months=months, following=following)
         for kind, (models_of_kind, months, following) in groups.items()
@@ -53,7 +60,7 @@ def _step(
     models: Sequence[str],
     *,
     months: dg.PartitionsDefinition[str] | None,
-    following: Condition,
+    following: Condition | None,
 ) -> dg.AssetsDefinition:
     translator = ModelTranslator(warehouse)
     specs = {
@@ -86,7 +93,9 @@ def _step(
         ]
         with as_dagster_failures():
             months_to_build = months_of_run(context) if months else []
-            arguments = ["build", "--indirect-selection", "empty", "--select", *selected]
+            # A model that keeps what it has, and adds what is new, would miss months that are corrected or come late.
+            anew = [] if is_kept_by_month(manifest) else ["--full-refresh"]
+            arguments = ["build", *anew, "--indirect-selection", "empty", "--select", *selected]
             with running_dbt(
                 warehouse,
                 getattr(context.resources, warehouse.name),
@@ -134,6 +143,14 @@ def _taxis_of(manifest: Manifest) -> Sequence[Taxi]:
         if manifest["child_map"].get(name)
     )
     return list(dict.fromkeys(taxi for taxi in found if taxi))
+
+
+def _reads_zones(manifest: Manifest) -> bool:
+    """Whether any model reads the zones."""
+    return any(
+        source["identifier"] == ZONES_TABLE and manifest["child_map"].get(name)
+        for name, source in manifest["sources"].items()
+    )
 
 
 def _is_asset(node: Mapping[str, Any]) -> bool:

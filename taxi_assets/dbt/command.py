@@ -7,7 +7,7 @@ import logging
 import os
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from packaging.version import Version
 
 from taxi_assets import settings
 from taxi_assets.dbt import locations
+from taxi_assets.dbt.tables import OWN_DATABASE, sources_used
 from taxi_assets.errors import DbtError
 from taxi_assets.files import make_private_folder
 from taxi_assets.months import Month
@@ -27,6 +28,13 @@ _RESULTS: Final = "run_results.json"
 _FAILED: Final = ("error", "fail", "runtime error", "partial success")
 _SHOWN_REASONS: Final = 5
 _UNKNOWN_VERSION: Final = "1.11.0"
+_PARSED_FOR: Final = {
+    "DBT_TARGET": "duckdb",
+    "TAXI_DBT_DUCKDB_PATH": ":memory:",
+    settings.DBT_DATABASE.name: OWN_DATABASE,
+    settings.DBT_SCHEMA.name: "main",
+}
+"""What a project is read with for the graph: dbt connects to nothing, and the embedded warehouse needs no settings."""
 
 
 @contextmanager
@@ -59,27 +67,32 @@ def running_dbt(
     Raises:
         TaxiAssetsError: The warehouse can't be reached, or dbt can't be started.
     """
-    if warehouse.prepare_dbt is None:
+    if warehouse.prepare_dbt is None or warehouse.show_to_dbt is None:
         raise DbtError(f"dbt can't work in {warehouse.title}: choose another warehouse.")
+    project = locations.project_folder()
     target = locations.state_folder() / warehouse.name
-    with _exclusive(target, warehouse.title, context.log):
+    with _exclusive(target, warehouse.title, context.log), ExitStack() as stack:
         environment = {
             **os.environ,
             **_own_environment(),
-            **warehouse.prepare_dbt(resource),
+            **_without_the_users_own(warehouse.prepare_dbt(resource)),
             "DBT_TARGET": warehouse.name,
             "DBT_TARGET_PATH": str(target),
             "DBT_LOG_PATH": str(target),
             "DBT_LOG_FORMAT": "json",
         }
+        if project != locations.PROFILES:
+            # The names of a project from git may depend on the warehouse.
+            known = manifest if warehouse.name == _PARSED_FOR["DBT_TARGET"] else None
+            tables = sources_used(known or _parse(project, target, environment))
+            environment |= stack.enter_context(warehouse.show_to_dbt(resource, tables, target))
         (target / _RESULTS).unlink(missing_ok=True)
-        variables = ["--vars", json.dumps({"months": [str(month) for month in months]})] if months else []
         invocation = DbtCliInvocation.run(
-            args=[str(settings.dbt_executable()), *arguments, *variables],
+            args=[str(settings.dbt_executable()), *arguments, *_variables(months)],
             env=environment,
             manifest=manifest,
             dagster_dbt_translator=translator,
-            project_dir=locations.project_folder(),
+            project_dir=project,
             target_path=target,
             raise_on_error=False,
             context=context,
@@ -124,13 +137,33 @@ def _reported_errors(invocation: DbtCliInvocation) -> Sequence[str]:
     return [" ".join(errors.split()) or "it gave no reason"]
 
 
-def parse(project: Path, target: Path) -> None:
-    """Have dbt read a project and write ``manifest.json`` into the folder ``target``.
+def _variables(months: Sequence[Month] = ()) -> Sequence[str]:
+    """The option of dbt's command line for its variables."""
+    variables = {**settings.dbt_variables(), **({"months": [str(month) for month in months]} if months else {})}
+    return ["--vars", json.dumps(variables)] if variables else []
+
+
+def _without_the_users_own(prepared: Mapping[str, str]) -> Mapping[str, str]:
+    """What a warehouse sets, but for the names of sources if the user has set them."""
+    users_own = {setting.name for setting in (settings.DBT_DATABASE, settings.DBT_SCHEMA) if setting.read()}
+    return {name: value for name, value in prepared.items() if name not in users_own}
+
+
+def parse(project: Path, target: Path) -> Mapping[str, Any]:
+    """The manifest of a project, which dbt reads and writes into the folder ``target``.
 
     Raises:
         DbtError: dbt can't be started or can't read the project.
     """
-    _run(["parse", "--quiet"], project, target, "read the dbt project", "correct it, then reload the definitions")
+    return _parse(project, target, _PARSED_FOR)
+
+
+def _parse(project: Path, target: Path, environment: Mapping[str, str]) -> Mapping[str, Any]:
+    arguments = ["parse", "--quiet", *_variables()]
+    remedy = "correct it, then reload the definitions"
+    _run(arguments, project, target, environment, action="read the dbt project", remedy=remedy)
+    manifest: Mapping[str, Any] = json.loads((target / "manifest.json").read_bytes())
+    return manifest
 
 
 def install_packages(project: Path, target: Path) -> None:
@@ -140,16 +173,17 @@ def install_packages(project: Path, target: Path) -> None:
         DbtError: A package can't be installed.
     """
     if any((project / name).is_file() for name in ("packages.yml", "dependencies.yml")):
-        _run(["deps"], project, target, "install the packages of", "check its packages.yml and the network")
+        remedy = "check its packages.yml and the network"
+        _run(["deps", *_variables()], project, target, _PARSED_FOR, action="install the packages of", remedy=remedy)
 
 
-def _run(arguments: Sequence[str], project: Path, target: Path, action: str, remedy: str) -> None:
+def _run(
+    arguments: Sequence[str], project: Path, target: Path, environment: Mapping[str, str], *, action: str, remedy: str
+) -> None:
     environment = {
         **os.environ,
         **_own_environment(),
-        # dbt connects to nothing here, and the embedded warehouse needs no settings.
-        "DBT_TARGET": "duckdb",
-        "TAXI_DBT_DUCKDB_PATH": ":memory:",
+        **_without_the_users_own(environment),
         "DBT_TARGET_PATH": str(target),
         "DBT_LOG_PATH": str(target),
         "DBT_LOG_FORMAT": "text",

@@ -6,13 +6,16 @@ from collections.abc import Sequence
 
 import dagster as dg
 
+from taxi_assets import settings
 from taxi_assets.dbt import locations
+from taxi_assets.errors import SettingsError
+from taxi_assets.warehouses import all_warehouses
 from taxi_assets.warehouses.kind import WarehouseKind
 
 
 def dbt_definitions(warehouses: Sequence[WarehouseKind]) -> dg.Definitions:
     """The models of those warehouses that dbt can work in; empty where dbt is not installed."""
-    usable = [warehouse for warehouse in warehouses if warehouse.prepare_dbt]
+    usable = _chosen([warehouse for warehouse in warehouses if warehouse.prepare_dbt])
     if not usable or not locations.is_installed():
         return dg.Definitions()
     # These import dagster-dbt, which commands without dbt need not wait for.
@@ -29,3 +32,17 @@ def dbt_definitions(warehouses: Sequence[WarehouseKind]) -> dg.Definitions:
         ],
         jobs=[dbt_command_job(usable, manifest)],
     )
+
+
+def _chosen(usable: Sequence[WarehouseKind]) -> Sequence[WarehouseKind]:
+    """Those warehouses that a setting names, if it does."""
+    names = settings.dbt_warehouses()
+    if names is None:
+        return usable
+    known = {warehouse.name for warehouse in all_warehouses() if warehouse.prepare_dbt}
+    if unknown := [name for name in names if name not in known]:
+        raise SettingsError(
+            f"{settings.DBT_WAREHOUSES} names {', '.join(unknown)}, where dbt can't work: choose from "
+            f"{', '.join(sorted(known))}."
+        )
+    return [warehouse for warehouse in usable if warehouse.name in names]

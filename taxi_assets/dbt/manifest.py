@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -22,6 +23,11 @@ from taxi_assets.taxis import chosen_taxis
 _log = logging.getLogger(__name__)
 
 _NOT_THE_PROJECT: Final = frozenset({".git", "target", "logs", "__pycache__", ".user.yml"})
+_BY_MONTH: Final = "kept by month"
+"""Our own entry in the stored manifest."""
+
+_READS_MONTHS: Final = re.compile(r"""var\(\s*["']months["']""")
+
 _NOT_NEEDED: Final = ("macros", "docs", "disabled")
 """Parts that the graph does not need; dbt's own macros are nine tenths of the file."""
 
@@ -45,19 +51,33 @@ def find_manifest(project: Path) -> Mapping[str, Any] | None:
 def _write(project: Path, kept: Path) -> None:
     target = kept.with_suffix("")
     try:
-        parse(project, target)
-        manifest = json.loads((target / "manifest.json").read_bytes())
+        manifest = parse(project, target)
     finally:
         shutil.rmtree(target, ignore_errors=True)
-    write_whole(kept, json.dumps({**manifest, **{name: {} for name in _NOT_NEEDED}}))
+    by_month = {_BY_MONTH: _reads_months(manifest)}
+    write_whole(kept, json.dumps({**manifest, **{name: {} for name in _NOT_NEEDED}, **by_month}))
+
+
+def is_kept_by_month(manifest: Mapping[str, Any]) -> bool:
+    """Whether a project's models can be built for some months only: it reads the variable ``months``."""
+    return bool(manifest.get(_BY_MONTH))
+
+
+def _reads_months(manifest: Mapping[str, Any]) -> bool:
+    texts = (
+        *(macro["macro_sql"] for macro in manifest["macros"].values()),
+        *(node.get("raw_code") or "" for node in manifest["nodes"].values()),
+    )
+    return any(_READS_MONTHS.search(text) for text in texts)
 
 
 def _fingerprint(project: Path) -> str:
-    """A digest of the project's files, of the taxis, and of the dbt that reads them."""
-    digest = hashlib.sha256(str(settings.dbt_executable()).encode())
+    """A digest of the project's files, of the taxis and variables, and of the dbt that reads them."""
+    digest = hashlib.sha256(f"{_BY_MONTH} {settings.dbt_executable()}".encode())
     digest.update(str(settings.dbt_executable().stat().st_mtime_ns).encode())
     # Models are left out whose taxis are not chosen.
     digest.update(",".join(chosen_taxis()).encode())
+    digest.update(json.dumps(settings.dbt_variables(), sort_keys=True).encode())
     for path in _files(project):
         digest.update(path.relative_to(project).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:32]

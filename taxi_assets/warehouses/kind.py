@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import dagster as dg
@@ -143,6 +144,43 @@ class Preparation:
 
 
 @dataclass(frozen=True)
+class SourceTable:
+    """A main table, or the zones, by the name that a dbt project has for it.
+
+    Attributes:
+        database: The database, or the project in Google Cloud; empty for that of the warehouse.
+        schema: The schema, or the dataset.
+        table: The table, which has the same name in the warehouse.
+    """
+
+    database: str
+    schema: str
+    table: str
+
+    def __str__(self) -> str:
+        return f"{self.database}.{self.schema}.{self.table}"
+
+
+class ShowToDbt(Protocol):
+    """Lets a dbt project from git find the main tables under its own names, for the duration of a dbt command."""
+
+    def __call__(
+        self, resource: Any, tables: Sequence[SourceTable], folder: Path, /
+    ) -> AbstractContextManager[Mapping[str, str]]:
+        """Provide them, and yield more environment variables for dbt's profile.
+
+        Args:
+            resource: The connected resource.
+            tables: The tables that the project reads.
+            folder: A folder for files that dbt needs, of this warehouse alone.
+
+        Raises:
+            DbtError: A table can't have that name here.
+            WarehouseError: The warehouse can't be reached or can't provide it.
+        """
+
+
+@dataclass(frozen=True)
 class WarehouseKind:
     """A kind of warehouse: what the asset graph needs before a run is connected to it.
 
@@ -157,7 +195,10 @@ class WarehouseKind:
         jobs: Jobs of its own, beside those that all warehouses share.
         is_default: Whether it stores what an asset of the user returns that does not name an I/O manager.
         prepare_dbt: Makes sure that its resource can be reached, and returns the environment variables for dbt's
-            profile of the same name; None if dbt can't work in it.
+            profile of the same name; None if dbt can't work in it. ``DBT_DATABASE`` and ``DBT_SCHEMA`` among them say
+            where the main tables are.
+        show_to_dbt: Provides the main tables under the names that a dbt project from git has for them; None if dbt
+            can't work in it.
     """
 
     name: str
@@ -169,6 +210,7 @@ class WarehouseKind:
     jobs: Callable[[], Sequence[dg.JobDefinition]] = tuple
     is_default: bool = False
     prepare_dbt: Callable[[Any], Mapping[str, str]] | None = None
+    show_to_dbt: ShowToDbt | None = None
 
     @property
     def io_manager_key(self) -> str:

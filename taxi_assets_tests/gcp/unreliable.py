@@ -23,6 +23,7 @@ class Fault:
         path: A pattern of their paths.
         is_done: Whether the request is carried out before its answer is lost or replaced.
         error: The error that is answered, as Google's services write it; without one, the connection ends.
+        answer: What is answered instead of an error.
         times: How often.
         after: What the body of an earlier request must contain.
         change: What becomes of the request's body on its way; the answer is then the server's.
@@ -32,6 +33,7 @@ class Fault:
     path: str
     is_done: bool = True
     error: Mapping[str, Any] | None = None
+    answer: Mapping[str, Any] | None = None
     times: int = 1
     after: bytes = b""
     change: Callable[[bytes], bytes] | None = None
@@ -92,9 +94,10 @@ def unreliable(address: str) -> Iterator[Unreliable]:
             else:
                 if fault.is_done:
                     self.ask(body)
-                if fault.error:
-                    answer = json.dumps(fault.error).encode()
-                    self.give(fault.error["error"]["code"], {"Content-Type": "application/json"}, answer)
+                if fault.error or fault.answer:
+                    status = fault.error["error"]["code"] if fault.error else 200
+                    answer = json.dumps(fault.error or fault.answer).encode()
+                    self.give(status, {"Content-Type": "application/json"}, answer)
                 self.close_connection = True
 
         def give(self, status: int, headers: Mapping[str, str], answer: bytes) -> None:
@@ -110,7 +113,9 @@ def unreliable(address: str) -> Iterator[Unreliable]:
         def ask(self, body: bytes) -> tuple[int, Mapping[str, str], bytes]:
             connection = http.client.HTTPConnection(str(behind.hostname), behind.port, timeout=60)
             try:
-                headers = {name: value for name, value in self.headers.items() if name.lower() != "connection"}
+                # The length is that of the body that is sent on.
+                left_out = ("connection", "content-length")
+                headers = {name: value for name, value in self.headers.items() if name.lower() not in left_out}
                 connection.request(self.command, self.path, body, headers)
                 response = connection.getresponse()
                 return response.status, dict(response.getheaders()), response.read()

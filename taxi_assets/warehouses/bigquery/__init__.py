@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any, Final
 
 import dagster as dg
@@ -10,7 +12,7 @@ import dagster as dg
 from taxi_assets import settings
 from taxi_assets.warehouses.bigquery.assets import EXTERNAL_TABLE, OBJECT
 from taxi_assets.warehouses.bigquery.dialect import DIALECT
-from taxi_assets.warehouses.kind import WarehouseKind
+from taxi_assets.warehouses.kind import SourceTable, WarehouseKind
 
 
 def _resources() -> Mapping[str, Any]:
@@ -42,6 +44,14 @@ def _prepare_dbt(resource: Any) -> Mapping[str, str]:
     return prepare_dbt(resource)
 
 
+def _show_to_dbt(
+    resource: Any, tables: Sequence[SourceTable], folder: Path
+) -> AbstractContextManager[Mapping[str, str]]:
+    from taxi_assets.warehouses.bigquery.dbt import show_to_dbt  # noqa: PLC0415
+
+    return show_to_dbt(resource, tables, folder)
+
+
 WAREHOUSE: Final = WarehouseKind(
     name="bigquery",
     title="BigQuery",
@@ -51,4 +61,5 @@ WAREHOUSE: Final = WarehouseKind(
     preparations=(OBJECT, EXTERNAL_TABLE),
     jobs=_jobs,
     prepare_dbt=_prepare_dbt,
+    show_to_dbt=_show_to_dbt,
 )

@@ -1,13 +1,19 @@
-"""How dbt reaches the dataset."""
+"""How dbt reaches the dataset, and whether it finds the main tables there."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
+from google.api_core.exceptions import NotFound
+
+from taxi_assets.errors import DbtError
 from taxi_assets.gcp.credentials import fresh_token, read_key
 from taxi_assets.gcp.errors import translated_errors
 from taxi_assets.warehouses.bigquery.warehouse import BigQueryWarehouse
+from taxi_assets.warehouses.kind import SourceTable
 
 _TOKEN_URI: Final = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address, and Google's own default
 
@@ -20,9 +26,36 @@ def prepare_dbt(warehouse: BigQueryWarehouse) -> Mapping[str, str]:
         "TAXI_DBT_BIGQUERY_PROJECT": str(warehouse.project),
         "TAXI_DBT_BIGQUERY_DATASET": warehouse.dataset_name,
         "TAXI_DBT_BIGQUERY_LOCATION": warehouse.location,
+        "DBT_DATABASE": str(warehouse.project),
+        "DBT_SCHEMA": warehouse.dataset_name,
         "TAXI_DBT_BIGQUERY_MAXIMUM_BYTES": str(warehouse.maximum_bytes_billed or 0),
         **_credentials(warehouse),
     }
+
+
+@contextmanager
+def show_to_dbt(
+    warehouse: BigQueryWarehouse,
+    tables: Sequence[SourceTable],
+    folder: Path,  # noqa: ARG001 - no files are needed here
+) -> Iterator[Mapping[str, str]]:
+    """See :class:`taxi_assets.warehouses.kind.ShowToDbt`.
+
+    Nothing is created in other datasets. A table of that name that somebody else has put there is used.
+    """
+    with warehouse.connection("show dbt the main tables") as client:
+        for table in tables:
+            if f"{table.database}.{table.schema}" == warehouse.place:
+                continue
+            try:
+                client.get_table(str(table))
+            except NotFound:
+                raise DbtError(
+                    f"The dbt project reads {table}, which does not exist, and the trips are in {warehouse.place}: set "
+                    f"GCP_PROJECT_ID to {table.database} and GCP_DATASET to {table.schema}, or the variables that the "
+                    "dbt project reads to those."
+                ) from None
+    yield {}
 
 
 def _credentials(warehouse: BigQueryWarehouse) -> Mapping[str, str]:

@@ -14,6 +14,7 @@ from google.cloud.bigquery.job.query import DmlStats
 
 from taxi_assets.errors import WarehouseError
 from taxi_assets.gcp.errors import message_of, reasons_of
+from taxi_assets.warehouses.bigquery.unfinished_jobs import end_job
 
 T = TypeVar("T")
 _Job = bigquery.QueryJob | bigquery.LoadJob
@@ -65,9 +66,19 @@ def run_jobs(job: Callable[[], T], *, seconds: float = _JOB_SECONDS) -> T:
 def wait_until_done(job: _Job) -> None:
     """Wait until a job is done. Whether it failed is the job's to say: an answer can report an error after a success.
 
+    If the waiting ends before the job does, the job is ended, so that it changes nothing later.
+
     Raises:
         google.api_core.exceptions.GoogleAPICallError: The job failed.
     """
+    try:
+        _wait(job)
+    except BaseException:
+        end_job(job)
+        raise
+
+
+def _wait(job: _Job) -> None:
     try:
         if isinstance(job, bigquery.QueryJob):
             # The library's own job_retry begins a new deadline whenever it asks for the result, so it would never end.

@@ -43,6 +43,7 @@ from taxi_assets.warehouses.bigquery.query import changed_rows, job_facts
 from taxi_assets.warehouses.bigquery.raw_columns import raw_columns
 from taxi_assets.warehouses.bigquery.statements import REFUSAL, external_table, loaded_table
 from taxi_assets.warehouses.bigquery.tables import read_rows, tables_to_read, write_rows
+from taxi_assets.warehouses.bigquery.unfinished_jobs import end_jobs
 from taxi_assets.warehouses.kind import MonthLoad, MonthMerge, TableRole
 from taxi_assets.warehouses.measures import MonthProfile, profile_statement, read_profile
 from taxi_assets.warehouses.trip_tables import (
@@ -61,6 +62,7 @@ _REFUSED_VALUE: Final = re.compile(re.escape(REFUSAL) + r"(?P<column>.+?): “(?
 _log = logging.getLogger(__name__)
 # A run has several months in progress, and only one of them creates the main table.
 _creating: Final = threading.Lock()
+_PARTING_SECONDS: Final = 10.0
 
 
 class BigQueryWarehouse(BigQueryConnection):
@@ -256,12 +258,17 @@ class BigQueryWarehouse(BigQueryConnection):
     def _exclusive_month(self, taxi: Taxi, month: Month, action: str, log: logging.Logger) -> Iterator[bigquery.Client]:
         """A client that alone writes this month; loads of other months do not wait."""
         with self.connection(action) as client:
+            name = f"{self.place}.{taxi.month_table(month)}"
+            labels = {key: value for key, value in self._labels(taxi, month).items() if key != "run"}
+            end_left_over = partial(end_jobs, client, self.place, labels, table=name, log=log)
             held = lease(
                 self._bucket(),
-                f"{self.place}.{taxi.month_table(month)}",
+                name,
                 lasting_seconds=self.lease_seconds,
                 wait_seconds=self.lock_wait_seconds,
                 log=log,
+                after_dead_holder=partial(end_left_over, all_accounts=True, wait_seconds=self.lock_wait_seconds),
+                after_failure=partial(end_left_over, all_accounts=False, wait_seconds=_PARTING_SECONDS),
             )
             with held:
                 yield client

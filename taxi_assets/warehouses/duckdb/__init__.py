@@ -8,7 +8,7 @@ from typing import Any, Final
 import dagster as dg
 
 from taxi_assets import settings
-from taxi_assets.warehouses.duckdb.dbt import prepare_dbt
+from taxi_assets.warehouses.duckdb.dbt import prepare_dbt, show_to_dbt
 from taxi_assets.warehouses.duckdb.dialect import DIALECT
 from taxi_assets.warehouses.duckdb.io_manager import DuckDBIOManager
 from taxi_assets.warehouses.duckdb.jobs import rebuild_duckdb
@@ -34,4 +34,5 @@ WAREHOUSE: Final = WarehouseKind(
     is_default=True,
     jobs=_jobs,
     prepare_dbt=prepare_dbt,
+    show_to_dbt=show_to_dbt,
 )

@@ -17,7 +17,7 @@ def kind_of(connection: duckdb.DuckDBPyConnection, name: str) -> str | None:
         """
         SELECT replace("table_type", 'BASE ', '')
         FROM information_schema."tables"
-        WHERE "table_schema" = current_schema() AND "table_name" = $name
+        WHERE "table_catalog" = current_database() AND "table_schema" = current_schema() AND "table_name" = $name
         """,
         {"name": name},
     ).fetchall()
@@ -53,10 +53,11 @@ def comment_on(connection: duckdb.DuckDBPyConnection, name: str) -> str:
     result = connection.execute(
         """
         SELECT coalesce(any_value("comment"), '') FROM (
-            SELECT "comment" FROM duckdb_tables() WHERE "table_name" = $name
+            SELECT "database_name", "schema_name", "table_name", "comment" FROM duckdb_tables()
             UNION ALL
-            SELECT "comment" FROM duckdb_views() WHERE "view_name" = $name
+            SELECT "database_name", "schema_name", "view_name", "comment" FROM duckdb_views()
         )
+        WHERE "database_name" = current_database() AND "schema_name" = current_schema() AND "table_name" = $name
         """,
         {"name": name},
     )
@@ -74,7 +75,12 @@ def comment(
 def column_types(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:
     """Type of each column of a table, as DuckDB spells it."""
     rows = connection.execute(
-        'SELECT "column_name", "data_type" FROM duckdb_columns() WHERE "table_name" = $table', {"table": table}
+        """
+        SELECT "column_name", "data_type"
+        FROM duckdb_columns()
+        WHERE "database_name" = current_database() AND "schema_name" = current_schema() AND "table_name" = $table
+        """,
+        {"table": table},
     ).fetchall()
     return dict(rows)
 

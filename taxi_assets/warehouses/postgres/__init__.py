@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any, Final
 
 from taxi_assets import settings
-from taxi_assets.warehouses.kind import WarehouseKind
+from taxi_assets.warehouses.kind import SourceTable, WarehouseKind
 from taxi_assets.warehouses.postgres.dialect import DIALECT
 
 
@@ -25,6 +27,14 @@ def _prepare_dbt(resource: Any) -> Mapping[str, str]:
     return prepare_dbt(resource)
 
 
+def _show_to_dbt(
+    resource: Any, tables: Sequence[SourceTable], folder: Path
+) -> AbstractContextManager[Mapping[str, str]]:
+    from taxi_assets.warehouses.postgres.dbt import show_to_dbt  # noqa: PLC0415
+
+    return show_to_dbt(resource, tables, folder)
+
+
 WAREHOUSE: Final = WarehouseKind(
     name="postgres",
     title="PostgreSQL",
@@ -32,4 +42,5 @@ WAREHOUSE: Final = WarehouseKind(
     is_configured=settings.postgres_is_configured,
     resources=_resources,
     prepare_dbt=_prepare_dbt,
+    show_to_dbt=_show_to_dbt,
 )

@@ -1,0 +1,1 @@
+"""The lake: a folder of Parquet files, one per month."""
