@@ -371,3 +371,18 @@ def test_a_load_that_others_took_for_dead_does_not_end_their_jobs(january: GcpPr
         job.reload()
         assert job.state == "RUNNING"
     assert leases(january) == [lease_name(january)]
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_a_load_that_fails_drops_the_staging_table_unless_others_took_it_for_dead(
+    january: GcpProject, monkeypatch: pytest.MonkeyPatch, *, is_lost: bool
+):
+    def fail(*_: object) -> None:
+        if is_lost:
+            leave_a_lease(january)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(BigQueryWarehouse, "_publish", fail)
+    with pytest.raises(KeyboardInterrupt):
+        load(january)
+    assert ("green_tripdata_2019_01_staging" in january.tables()) == is_lost

@@ -9,8 +9,8 @@
 
 Programs that read Parquet list a folder, and then open each file by its name, some of them several times. So neither
 may change: where another file had taken a file's name, DuckDB and Polars read it with the wrong footer, and Spark left
-out rows without a word. A reader that resolves the link has a folder that stays as it is. One that does not may fail,
-because a file that it has listed is gone, but it never reads two versions of a month, a part of one, or none.
+out rows without a word. A reader that resolves the link has a folder that stays as it is. One that does not may miss a
+file that it has listed, if the file's month is replaced at that moment; but it never reads two files as one.
 
 A file is the same in all versions that have it, by hard links. So a version costs some entries of folders, however
 large the table is.
