@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 EMULATORS := .venv-emulators
 DBT := .venv-dbt
 ZETASQL := .venv-zetasql
+SPARK := .venv-spark
 
 # Settings of `make demo` and `make dev`, for example: make demo SOURCE=release MONTHS=2019-01...2019-03
 SOURCE ?= sample
@@ -18,7 +19,7 @@ SEED ?= 1
 CASES ?=
 
 # A misspelt variable would be ignored.
-KNOWN := SOURCE MONTHS TAXIS PORT SEED CASES PYTHON VENV EMULATORS DBT ZETASQL SHELL
+KNOWN := SOURCE MONTHS TAXIS PORT SEED CASES PYTHON VENV EMULATORS DBT ZETASQL SPARK SHELL
 KNOWN_PREFIXES := TAXI_ DAGSTER_ GCP_ STORAGE_ BIGQUERY_ GOOGLE_ PIP_ UV_
 GIVEN := $(foreach word,$(MAKEOVERRIDES),$(if $(findstring =,$(word)),$(firstword $(subst =, ,$(word)))))
 UNKNOWN := $(filter-out $(KNOWN) $(addsuffix %,$(KNOWN_PREFIXES)),$(GIVEN))
@@ -123,6 +124,10 @@ quick: $(VENV)/.installed-dev ## run the tests that need no servers and no other
 test-zetasql: $(VENV)/.installed-dev $(ZETASQL)/.installed ## let Google's own SQL engine judge and compute BigQuery's statements (three minutes)
 	@$(BIN)/python -m pytest taxi_assets_tests/zetasql
 
+.PHONY: test-spark
+test-spark: $(VENV)/.installed-dev $(SPARK)/.installed ## let Spark read the lake while months are replaced (needs Java; installs some 500 MB, once)
+	@$(BIN)/python -m pytest taxi_assets_tests/lake/test_spark.py
+
 .PHONY: test-gcp
 test-gcp: $(VENV)/.installed-dev $(EMULATORS)/.installed ## load a small month in the project that TAXI_TEST_GCP_PROJECT names, and delete all of it
 	@[ -n "$(TAXI_TEST_GCP_PROJECT)" ] || { echo "TAXI_TEST_GCP_PROJECT is not set: export TAXI_TEST_GCP_PROJECT=my-project, whose account pays some cents at most"; exit 1; }
@@ -154,7 +159,7 @@ dagster-home: $(VENV)/.installed ## print the folder of Dagster's state, for DAG
 
 .PHONY: clean
 clean: ## delete the virtual environments and caches, but no data
-	rm -rf $(VENV) $(EMULATORS) $(DBT) $(ZETASQL) .mypy_cache .ruff_cache .pytest_cache *.egg-info
+	rm -rf $(VENV) $(EMULATORS) $(DBT) $(ZETASQL) $(SPARK) .mypy_cache .ruff_cache .pytest_cache *.egg-info
 
 # The environment's own Python installs into it, if it runs; so PYTHON has to be named only once.
 INSTALL = $$($(BIN)/python -m environments.versions 2>/dev/null && echo $(BIN)/python || echo "$(PYTHON)") -m environments
@@ -194,3 +199,7 @@ $(ZETASQL)/.installed: taxi_assets_tests/zetasql/constraints.txt
 	--what "ZetaSQL (some 200 MB, once; it is compiled for a minute)" zetasql && \
 	$(ZETASQL)/bin/python taxi_assets_tests/zetasql/engine.py </dev/null && touch $@; } || \
 	echo "The tests with ZetaSQL are skipped"
+
+$(SPARK)/.installed: taxi_assets_tests/lake/constraints.txt
+	@$(INSTALL) $(SPARK) --constraint $< $(if $(PYTHON_IS_GIVEN),--python "$(PYTHON)") --what "Spark (some 500 MB, once)" pyspark
+	@touch $@

@@ -197,6 +197,8 @@ def test_make_install_leaves_nothing_to_install_for_any_other_target():
     )
     installed = set(rules.pop("install").split()) | {"$(VENV)/.installed"}
     assert {"demo", "up", "test", "check", "dbt"} <= set(rules)
+    # Spark is large, and of no use without Java.
+    assert set(rules.pop("test-spark").split()) - installed == {"$(SPARK)/.installed"}
     assert set(" ".join(rules.values()).split()) <= installed
 
 

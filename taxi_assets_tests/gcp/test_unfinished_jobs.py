@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 
 import pytest
 from google.api_core.exceptions import GoogleAPICallError
@@ -22,9 +24,10 @@ from taxi_assets.warehouses.bigquery.lease import lease
 from taxi_assets.warehouses.bigquery.query import run_statement, wait_until_done
 from taxi_assets.warehouses.bigquery.warehouse import BigQueryWarehouse
 from taxi_assets_tests.csv_files import made_trips
+from taxi_assets_tests.gcp.killed import load_until
 from taxi_assets_tests.gcp.project import PROJECT, GcpProject
 from taxi_assets_tests.gcp.unreliable import Fault, Unreliable, google_error, unreliable
-from taxi_assets_tests.project import FEBRUARY, GREEN, JANUARY
+from taxi_assets_tests.project import FEBRUARY, GREEN, JANUARY, processes
 
 LOG = logging.getLogger(__name__)
 TAKES_MINUTES = (
@@ -103,6 +106,12 @@ def until(is_so: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
+def found_running(project: GcpProject) -> list[bigquery.QueryJob]:
+    with project.client() as client:
+        jobs = client.list_jobs(state_filter="running")
+        return [job for job in jobs if f".{project.dataset}." in job.query and TAKES_MINUTES in job.query]
+
+
 def lease_name(project: GcpProject) -> str:
     return f".taxi_assets/leases/{PROJECT}.{project.dataset}.green_tripdata_2019_01"
 
@@ -142,6 +151,31 @@ def test_a_job_of_a_killed_load_is_over_before_the_next_writer_of_the_month_goes
         assert f"Cancelling the job {job.job_id}" in caplog.text
     assert not [name for name in january.tables() if "staging" in name]
     assert leases(january) == []
+
+
+def slowly(body: bytes) -> bytes:
+    """The job that types a month, with a statement that takes minutes."""
+    job = json.loads(body)
+    job["configuration"]["query"]["query"] += f"\nWHERE ({TAKES_MINUTES}) > 0"
+    return json.dumps(job).encode()
+
+
+def test_the_statement_of_a_load_whose_process_is_killed_is_over_before_the_next_load(
+    january: GcpProject, proxy: Unreliable
+):
+    proxy.faults.append(Fault("POST", "/jobs", change=slowly, after=b"CREATE OR REPLACE TABLE"))
+    emulators = replace(january.emulators, bigquery=proxy.address)
+    arguments = (january.folder, emulators, (january.bucket, january.dataset), ("NONE", ""))
+    child = processes("taxi_assets_tests.gcp.killed").Process(target=load_until, args=arguments)
+    child.start()
+    until(lambda: bool(found_running(january)))
+    child.kill()
+    child.join()
+    (job,) = found_running(january)
+    assert leases(january) == [lease_name(january)]
+    load(january)
+    with january.client() as client:
+        assert was_cancelled(client.get_job(job.job_id))
 
 
 def test_no_job_is_cancelled_that_another_month_a_reader_or_another_dataset_has(january: GcpProject):
@@ -250,11 +284,6 @@ def interrupted(when: Callable[[], bool]) -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def found_running(project: GcpProject) -> list[bigquery.QueryJob]:
-    with project.client() as client:
-        return [job for job in client.list_jobs(state_filter="running") if f".{project.dataset}." in job.query]
-
-
 def test_a_statement_that_is_interrupted_is_cancelled(project: GcpProject, proxy: Unreliable):
     statement = deletes_rows(project)
     jobs: list[bigquery.QueryJob] = []
@@ -342,3 +371,18 @@ def test_a_load_that_others_took_for_dead_does_not_end_their_jobs(january: GcpPr
         job.reload()
         assert job.state == "RUNNING"
     assert leases(january) == [lease_name(january)]
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_a_load_that_fails_drops_the_staging_table_unless_others_took_it_for_dead(
+    january: GcpProject, monkeypatch: pytest.MonkeyPatch, *, is_lost: bool
+):
+    def fail(*_: object) -> None:
+        if is_lost:
+            leave_a_lease(january)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(BigQueryWarehouse, "_publish", fail)
+    with pytest.raises(KeyboardInterrupt):
+        load(january)
+    assert ("green_tripdata_2019_01_staging" in january.tables()) == is_lost

@@ -113,7 +113,9 @@ def unreliable(address: str) -> Iterator[Unreliable]:
         def ask(self, body: bytes) -> tuple[int, Mapping[str, str], bytes]:
             connection = http.client.HTTPConnection(str(behind.hostname), behind.port, timeout=60)
             try:
-                headers = {name: value for name, value in self.headers.items() if name.lower() != "connection"}
+                # The length is that of the body that is sent on.
+                left_out = ("connection", "content-length")
+                headers = {name: value for name, value in self.headers.items() if name.lower() not in left_out}
                 connection.request(self.command, self.path, body, headers)
                 response = connection.getresponse()
                 return response.status, dict(response.getheaders()), response.read()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,20 @@ import duckdb
 from typing_extensions import override
 
 from taxi_assets.build import build_definitions
+from taxi_assets.months import Month
+from taxi_assets.source.raw_files import trip_file
 from taxi_assets.taxis import Taxi
 from taxi_assets.warehouses import duckdb as embedded
 from taxi_assets.warehouses import lake
 from taxi_assets.warehouses.kind import WarehouseKind
 from taxi_assets.warehouses.lake.io_manager import LakeIOManager
 from taxi_assets.warehouses.lake.warehouse import LakeWarehouse
-from taxi_assets_tests.project import Project
+from taxi_assets_tests.project import GREEN, JANUARY, Project
+
+LOG = logging.getLogger(__name__)
+
+Changes = tuple[int, int, int]
+"""Rows inserted, updated and deleted."""
 
 
 class LakeProject(Project):
@@ -45,6 +53,18 @@ class LakeProject(Project):
             resources["duckdb"] = self.warehouse()
         return build_definitions(warehouses=self.warehouses, resources=resources, retries=self.retries)
 
+    def load(self, month: Month = JANUARY, taxi: Taxi = GREEN, *, merge: bool = True, **settings: Any) -> Changes:
+        """Land, load and merge a month as a run does, without Dagster; return the rows inserted, updated, deleted."""
+        lake, source = self.lake(**settings), self.trip_source()
+        source.land(trip_file(taxi, month), LOG)
+        lake.load_month(taxi, month, source.current(trip_file(taxi, month)), LOG)
+        return self.merge(month, taxi, **settings) if merge else (0, 0, 0)
+
+    def merge(self, month: Month = JANUARY, taxi: Taxi = GREEN, **settings: Any) -> Changes:
+        """Merge a loaded month; return the rows inserted, updated, deleted."""
+        merged = self.lake(**settings).merge_month(taxi, month, LOG)
+        return merged.inserted, merged.updated, merged.deleted
+
     def query(self, table: str, statement: str = "FROM trips ORDER BY ALL") -> list[Any]:
         """What a stranger finds who reads a table's folder with DuckDB, under the name ``trips``."""
         with duckdb.connect() as connection:
@@ -69,15 +89,19 @@ class LakeProject(Project):
         ((rows, total),) = self.query(table, statement)
         return rows, int(total)
 
-    def files(self, table: str = "") -> list[str]:
-        """All files that a reader may come across who looks for a table, or for anything, in the lake."""
-        folder = self.root / table
-        found = (path.relative_to(self.root) for path in folder.rglob("*") if path.is_file())
-        return sorted(path.as_posix() for path in found if path.suffix != ".lock")
+    def files(self, *tables: str) -> list[str]:
+        """All that a reader may come across who looks for some tables, or for any, in the lake."""
+        names = tables or [folder.name for folder in self.root.glob("*") if folder.name != "versions"]
+        found = (file for name in names for file in (self.root / name).glob("**/*") if file.is_file())
+        return sorted(file.relative_to(self.root).as_posix() for file in found)
+
+    def months(self, table: str = "green_tripdata") -> list[str]:
+        """The folders of the months that a table has."""
+        return [Path(name).parent.name for name in self.files(table)]
 
     @override
     def everything(self) -> dict[str, Any]:
-        """All that is in the lake: each file with its content."""
+        """All that readers find in the lake: each file with its content."""
         return {name: (self.root / name).read_bytes() for name in self.files()}
 
     def run_zones(self) -> dg.ExecuteInProcessResult:
@@ -86,13 +110,3 @@ class LakeProject(Project):
         selection = dg.AssetSelection.assets(*keys)
         job = dg.define_asset_job("zones", selection).resolve(asset_graph=self.definitions().resolve_asset_graph())
         return job.execute_in_process(instance=self.instance, raise_on_error=False)
-
-
-def changes(
-    project: LakeProject, months: str = "2019-01", taxi: Taxi | None = None, **settings: Any
-) -> list[tuple[int, int, int]]:
-    """Run, and return the rows inserted, updated and deleted, as main's materializations say month by month."""
-    outcome = project.run(months, **({"taxi": taxi} if taxi else {}), **settings)
-    assert outcome.success, outcome.error
-    merged = outcome.materialized(f"lake/{(taxi.name if taxi else 'green')}_tripdata")
-    return [(merged[month]["inserted"], merged[month]["updated"], merged[month]["deleted"]) for month in sorted(merged)]

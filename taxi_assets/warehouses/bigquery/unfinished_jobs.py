@@ -13,29 +13,27 @@ from contextlib import suppress
 from typing import Final
 
 from google.api_core.exceptions import Forbidden
-from google.api_core.retry import Retry
 from google.cloud import bigquery
 from google.cloud.bigquery import DEFAULT_RETRY
 
 from taxi_assets.waiting import InUse, wait_for
+
+_Job = bigquery.QueryJob | bigquery.LoadJob
 
 _SECONDS_FOR_ONE: Final = 10.0
 _REQUEST_SECONDS: Final = 120.0
 _PAUSE_SECONDS: Final = 1.0
 
 
-def end_job(job: bigquery.QueryJob | bigquery.LoadJob) -> None:
+def end_job(job: _Job) -> None:
     """Cancel a job unless it is done, and wait some seconds until it is.
 
     A failure is not raised, because what ended the waiting for the job is the error to show.
     """
     deadline = time.monotonic() + _SECONDS_FOR_ONE
-    retry = DEFAULT_RETRY.with_timeout(_SECONDS_FOR_ONE)
     with suppress(Exception):
-        if job.state != "DONE":
-            # If it is done after all, this changes nothing, and the answer says so.
-            job.cancel(retry=retry, timeout=_SECONDS_FOR_ONE)
-        while not job.done(retry=retry, timeout=_SECONDS_FOR_ONE) and time.monotonic() < deadline:
+        while job.state != "DONE" and time.monotonic() < deadline:
+            _ask_to_end(job, _SECONDS_FOR_ONE)
             time.sleep(_PAUSE_SECONDS / 4)
 
 
@@ -64,8 +62,8 @@ def end_jobs(
         WarehouseBusyError: A job did not end in time.
         google.api_core.exceptions.GoogleAPICallError: BigQuery refused or failed to list or cancel a job.
     """
-    retry = DEFAULT_RETRY.with_timeout(min(wait_seconds, _REQUEST_SECONDS))
-    listing = _Listing(client, table, log, retry, all_accounts=all_accounts)
+    seconds = min(max(wait_seconds, 1.0), _REQUEST_SECONDS)
+    listing = _Listing(client, table, log, seconds, all_accounts=all_accounts)
     found: dict[str, bigquery.QueryJob] = {}
 
     def end() -> None:
@@ -73,12 +71,11 @@ def end_jobs(
             if job.job_id not in found and labels.items() <= job.labels.items() and _changes(job.query, dataset):
                 found[job.job_id] = job
                 log.info(f"Cancelling the job {job.job_id} for {table}, for which no load waits any more")
-                # Whoever may see the job of another account but not cancel it can still wait for it.
-                with suppress(Forbidden):
-                    job.cancel(retry=retry)
-        left = [job.job_id for job in found.values() if not job.done(retry=retry)]
+        left = [job for job in found.values() if job.state != "DONE"]
+        for job in left:
+            _ask_to_end(job, seconds)
         if left:
-            raise InUse(f"the job {left[0]} of a load that has ended")
+            raise InUse(f"the job {left[0].job_id} of a load that has ended")
 
     wait_for(
         end,
@@ -90,13 +87,23 @@ def end_jobs(
     )
 
 
+def _ask_to_end(job: _Job, seconds: float) -> None:
+    """Cancel a job, and learn its state. It can be done already, and whoever asks too early asks again."""
+    retry = DEFAULT_RETRY.with_timeout(seconds)
+    try:
+        job.cancel(retry=retry, timeout=seconds)
+    except Forbidden:
+        # Some may see the jobs of another account but not cancel them.
+        job.reload(retry=retry, timeout=seconds)
+
+
 class _Listing:
     """Lists the query jobs of the client's project that have not ended."""
 
     def __init__(
-        self, client: bigquery.Client, table: str, log: logging.Logger, retry: Retry, *, all_accounts: bool
+        self, client: bigquery.Client, table: str, log: logging.Logger, seconds: float, *, all_accounts: bool
     ) -> None:
-        self._client, self._table, self._log, self._retry = client, table, log, retry
+        self._client, self._table, self._log, self._seconds = client, table, log, seconds
         self._all_accounts = all_accounts
         self._has_warned = False
 
@@ -117,12 +124,14 @@ class _Listing:
         return [job for job in jobs if isinstance(job, bigquery.QueryJob)]
 
     def _jobs(self) -> Sequence[object]:
+        retry = DEFAULT_RETRY.with_timeout(self._seconds)
+        jobs: list[object] = []
         # In this order, a job that begins to run between the two requests is found by the second one.
-        return [
-            job
-            for state in ("pending", "running")
-            for job in self._client.list_jobs(state_filter=state, all_users=self._all_accounts, retry=self._retry)
-        ]
+        for state in ("pending", "running"):
+            jobs += self._client.list_jobs(
+                state_filter=state, all_users=self._all_accounts, retry=retry, timeout=self._seconds
+            )
+        return jobs
 
     def _warn(self) -> None:
         if not self._has_warned:

@@ -145,15 +145,9 @@ class BigQueryWarehouse(BigQueryConnection):
         with self._exclusive_month(taxi, month, f"load {table}", log) as client:
             start = time.monotonic()
             shown, *_ = [find_own(client, self.place, name) for name in names]
-            try:
-                with current.unchanged() as landed:
-                    job = self._type_month(client, taxi, month, current.file, landed)
-                self._publish(client, taxi, month, shown)
-            except BaseException:
-                # If this fails too, the next load does it, and the first error is the one to show.
-                with suppress(GoogleAPICallError, TaxiAssetsError):
-                    drop_own(client, self.place, staging)
-                raise
+            with current.unchanged() as landed:
+                job = self._type_month(client, taxi, month, current.file, landed)
+            self._publish(client, taxi, month, shown)
             drop_own(client, self.place, staging)
             facts = job_facts(job, is_emulated=self.is_emulated)
             return MonthLoad(landed.rows, seconds=time.monotonic() - start, facts=facts)
@@ -260,15 +254,22 @@ class BigQueryWarehouse(BigQueryConnection):
         with self.connection(action) as client:
             name = f"{self.place}.{taxi.month_table(month)}"
             labels = {key: value for key, value in self._labels(taxi, month).items() if key != "run"}
-            end_left_over = partial(end_jobs, client, self.place, labels, table=name, log=log)
+            end_all = partial(end_jobs, client, self.place, labels, table=name, log=log)
+
+            def clean_up() -> None:
+                end_all(all_accounts=False, wait_seconds=_PARTING_SECONDS)
+                # If this fails, the next load does it.
+                with suppress(GoogleAPICallError, TaxiAssetsError):
+                    drop_own(client, self.place, staging_table(taxi, month))
+
             held = lease(
                 self._bucket(),
                 name,
                 lasting_seconds=self.lease_seconds,
                 wait_seconds=self.lock_wait_seconds,
                 log=log,
-                after_dead_holder=partial(end_left_over, all_accounts=True, wait_seconds=self.lock_wait_seconds),
-                after_failure=partial(end_left_over, all_accounts=False, wait_seconds=_PARTING_SECONDS),
+                after_dead_holder=partial(end_all, all_accounts=True, wait_seconds=self.lock_wait_seconds),
+                after_failure=clean_up,
             )
             with held:
                 yield client

@@ -12,7 +12,7 @@ from taxi_assets.months import Month
 from taxi_assets.sql import identifier, render
 from taxi_assets.taxis import Taxi, taxi_of_main_table, taxi_of_month_asset
 from taxi_assets.warehouses.duckdb.dialect import DIALECT
-from taxi_assets.warehouses.lake.folder import LakeFolder
+from taxi_assets.warehouses.lake.folder import Files, LakeFolder
 from taxi_assets.warehouses.lake.parquet import write_parquet
 from taxi_assets.warehouses.rows import arrow_stream
 from taxi_assets.warehouses.trip_tables import month_not_loaded, months_are_needed, no_such_table, table_columns
@@ -25,7 +25,7 @@ def read_table(
 ) -> duckdb.DuckDBPyRelation:
     """A lazy relation over a table or those months of it; ``<taxi>_tripdata_month`` stands for monthly tables.
 
-    Each reading of it lists the files again.
+    It reads the version that is the latest now, whatever is written afterwards.
 
     Raises:
         WarehouseError: There is no such table, or monthly tables are asked for without months.
@@ -34,14 +34,15 @@ def read_table(
     if taxi is not None:
         if not months:
             raise months_are_needed(table)
-        files = [month_file(folder, taxi, month) for month in months]
-        return engine.sql(trips_query(engine, taxi, [as_pattern(file) for file in files]))
-    if not folder.exists(table):
+        return engine.sql(trips_query(engine, taxi, [month_file(folder, taxi, month) for month in months]))
+    latest = folder.latest(table)
+    if latest is None:
         raise no_such_table(f"The lake in {folder.path}", table)
+    wanted = [file for month, file in latest.files.items() if months is None or month is None or month in months]
+    # If it has none of these months, one that is left out below says what the columns are.
+    files = wanted or list(latest.files.values())[:1]
     main = taxi_of_main_table(table)
-    has_months = not folder.file(table).exists()
-    patterns = [_all_months(folder, table) if has_months else as_pattern(folder.file(table))]
-    query = trips_query(engine, main, patterns) if main else f"FROM {_files(patterns, has_months=has_months)}"
+    query = trips_query(engine, main, files) if main else f"FROM {_read(files, has_months=None not in latest.files)}"
     relation = engine.sql(query)
     return relation if months is None else relation.filter(_is_in(months))
 
@@ -53,22 +54,17 @@ def month_file(folder: LakeFolder, taxi: Taxi, month: Month) -> Path:
         WarehouseError: There is none.
     """
     for table in (taxi.month_asset, taxi.table):
-        file = folder.file(table, month, name=taxi.table)
-        if file.exists():
-            return file
+        latest = folder.latest(table)
+        if latest and month in latest.files:
+            return latest.files[month]
     raise month_not_loaded(f"The lake in {folder.path}", "lake", taxi, month)
 
 
-def _all_months(folder: LakeFolder, table: str) -> str:
-    """The pattern of the files of all months of a table."""
-    return f"{as_pattern(folder.table(table))}/file_month=*/*.parquet"
-
-
-def trips_query(engine: duckdb.DuckDBPyConnection, taxi: Taxi, patterns: Sequence[str]) -> str:
-    """The query for all trips in the files of these patterns, with the columns of today's definition."""
-    files = _files(patterns, has_months=True)
-    found = set(engine.sql(f"FROM {files}").columns)
-    return render(__package__, "trips.sql", columns=table_columns(taxi, DIALECT), found=found, files=files)
+def trips_query(engine: duckdb.DuckDBPyConnection, taxi: Taxi, files: Sequence[Path]) -> str:
+    """The query for all trips in these files, with the columns of today's definition."""
+    source = _read(files, has_months=True)
+    found = set(engine.sql(f"FROM {source}").columns)
+    return render(__package__, "trips.sql", columns=table_columns(taxi, DIALECT), found=found, files=source)
 
 
 def stage_rows(
@@ -79,11 +75,11 @@ def stage_rows(
     *,
     description: str,
     drafts: Path,
-) -> tuple[int, Mapping[Month | None, Path]]:
+) -> tuple[int, Files]:
     """Write what an asset returned to drafts.
 
     Returns:
-        The number of rows, and the draft of each month; the draft of None if the table has no months.
+        The number of rows, and the drafts.
 
     Raises:
         WarehouseError: The rows are not a table, or their months are not known, or not among those to be replaced.
@@ -97,9 +93,9 @@ def stage_rows(
     else:
         counts.update(dict.fromkeys(months, 0))
         counts.update(_rows_by_month(engine, table, months))
-    files = {}
+    files: dict[Month | None, Path] = {}
     for month, count in counts.items():
-        files[month] = drafts / f"{month}.parquet"
+        draft = drafts / (f"{table}.parquet" if month is None else f"{table}_{month}.parquet")
         query = f"FROM {identifier(table)}"
         if month is not None:
             # The month is in the name of the file's folder, where readers look for it.
@@ -107,7 +103,8 @@ def stage_rows(
                 f'SELECT * EXCLUDE ("file_month") FROM {identifier(table)} '
                 f'WHERE CAST("file_month" AS DATE) = {DIALECT.day(month.first_day)}'
             )
-        write_parquet(engine, query, files[month], rows=count, description=description)
+        write_parquet(engine, query, draft, rows=count, description=description)
+        files[month] = draft
     return sum(counts.values()), files
 
 
@@ -131,13 +128,10 @@ def _rows_by_month(
     return {first_days[day]: count for day, count in found.items()}
 
 
-def _files(patterns: Sequence[str], *, has_months: bool) -> str:
+def _read(files: Sequence[Path], *, has_months: bool) -> str:
+    """SQL for the rows of files, whose names DuckDB must not take for patterns."""
+    patterns = ["".join(f"[{letter}]" if letter in "*?[" else letter for letter in str(file)) for file in files]
     return render(__package__, "read_files.sql", patterns=patterns, has_months=has_months)
-
-
-def as_pattern(path: Path) -> str:
-    """The pattern that stands for one path, whose characters DuckDB must not take for wildcards."""
-    return "".join(f"[{character}]" if character in "*?[" else character for character in path.as_posix())
 
 
 def _is_in(months: Sequence[Month]) -> duckdb.Expression:
