@@ -42,11 +42,11 @@ def require_promised(results: Sequence[Result]) -> None:
 @pytest.mark.parametrize(
     ("family", "cases", "warehouses"),
     [
-        ("csv", 90, ("postgres",)),
-        ("parquet", 60, ("postgres",)),
+        ("csv", 60, ("postgres",)),
+        ("parquet", 30, ("postgres",)),
         ("source", 40, ()),
-        ("crash-duckdb", 16, ()),
-        ("crash-postgres", 10, ("postgres",)),
+        ("crash-duckdb", 10, ()),
+        ("crash-postgres", 8, ("postgres",)),
     ],
 )
 def test_faults_come_out_as_promised(family: str, cases: int, warehouses: tuple[str, ...], tmp_path: Path):

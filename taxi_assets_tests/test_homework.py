@@ -22,10 +22,11 @@ import pytest
 import sqlglot
 from typing_extensions import override
 
+from taxi_assets.build import build_definitions
 from taxi_assets.definitions import defs
 from taxi_assets.months import Month, parse_month_range
 from taxi_assets.source.raw_files import trip_file
-from taxi_assets.taxis import chosen_taxis, get_taxi
+from taxi_assets.taxis import all_taxis, chosen_taxis, get_taxi
 from taxi_assets_tests.csv_files import made_trips, put_sample, read_trips
 from taxi_assets_tests.feed.parquet_files import put_feed, table_of
 from taxi_assets_tests.feed.project import FedProject, PostgresFedProject
@@ -39,7 +40,7 @@ FOLDER = PROJECT / "docs" / "homework"
 PAGES = sorted(path.stem for path in FOLDER.glob("*.md"))
 
 LOAD = re.compile(
-    r"(?P<source>TAXI_SOURCE=auto )?dg launch "
+    r"(?:TAXI_TAXIS=(?P<taxis>\w+) )?(?P<source>TAXI_SOURCE=auto )?dg launch "
     r"--assets '(?P<select>[^']+)'(?: --partition(?:-range)? (?P<months>[\d.-]+))?"
 )
 """A command that loads months, in the one form that all pages use."""
@@ -161,7 +162,11 @@ def test_every_command_has_the_form_that_is_tested(page: str) -> None:
 def test_months_are_asked_for_as_dagster_s_command_wants_it(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
     match = LOAD.fullmatch(line)
     assert match
-    selected = dg.AssetSelection.from_string(match["select"]).resolve(defs.resolve_asset_graph())
+    definitions = defs
+    if match["taxis"]:
+        monkeypatch.setenv("TAXI_TAXIS", match["taxis"])
+        definitions = build_definitions()
+    selected = dg.AssetSelection.from_string(match["select"]).resolve(definitions.resolve_asset_graph())
     assert selected
     zones = {key for key in selected if key.path[-1] == "taxi_zones"}
     assert (selected == zones) is (match["months"] is None)
@@ -285,7 +290,7 @@ def files(match: re.Match[str], folder: Path) -> Iterator[Path]:
         yield folder / "source" / "misc" / "taxi_zone_lookup.csv"
         return
     for month in parse_month_range(match["months"]):
-        for taxi in (taxi for taxi in chosen_taxis().values() if taxi.table in match["select"]):
+        for taxi in (taxi for taxi in all_taxis().values() if taxi.table in match["select"]):
             of_feed = folder / "parquet" / f"{taxi.table}_{month}.parquet"
             yield of_feed if match["source"] else folder / "source" / taxi.file_path(month)
 
@@ -335,6 +340,7 @@ def test_the_answers_for_green_2025_10_are_computed(words: str, first: str, stat
 MADE: Mapping[str, Iterable[str]] = {
     "green": ("2019-04", "2019-10", "2020-04", "2020-05", "2025-10", "2025-11"),
     "yellow": ("2019-04", "2019-10", "2020-04", "2020-12", "2021-03", "2024-01", "2024-10", "2025-11"),
+    "fhv": ("2019-11",),
 }
 """Months that make every query find something."""
 
@@ -377,8 +383,9 @@ class PostgresHomeworkProject(HomeworkProject, PostgresFedProject):
 
 
 def _made_zones() -> str:
-    """A list of zones, of which one has the name that the queries ask for."""
-    names = {number: f"Zone {number}" for number in range(1, 266)} | {74: "East Harlem North"}
+    """A list of zones, of which some have the names that the queries ask for."""
+    names = {number: f"Zone {number}" for number in range(1, 266)}
+    names |= {56: "Newark Airport", 74: "East Harlem North", 168: "SoHo", 192: "Yorkville East"}
     lines = [f'{number},"Manhattan","{name}","Yellow Zone"' for number, name in names.items()]
     return "\r\n".join(['"LocationID","Borough","Zone","service_zone"', *lines, ""])
 
@@ -390,6 +397,7 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     with pytest.MonkeyPatch.context() as patch:
         # Partitions are those that TAXI_SOURCE=auto gives.
         patch.setenv("TAXI_SOURCE", "auto")
+        patch.setenv("TAXI_TAXIS", ",".join(MADE))
         if request.param == "duckdb":
             project = HomeworkProject(folder)
             project.load()

@@ -10,21 +10,6 @@
 {%- endmacro %}
 
 
-{# The meaning of a number of payment_type. #}
-{% macro payment_type_description(column) -%}
-    case {{ column }}
-        when 0 then 'Flex fare'
-        when 1 then 'Credit card'
-        when 2 then 'Cash'
-        when 3 then 'No charge'
-        when 4 then 'Dispute'
-        when 5 then 'Unknown'
-        when 6 then 'Voided trip'
-        else 'Not recorded'
-    end
-{%- endmacro %}
-
-
 {# First day of the calendar month of a time. #}
 {% macro month_of(column) -%}
     {%- if target.type == "bigquery" -%}

@@ -11,6 +11,7 @@ from taxi_assets.dbt import locations
 from taxi_assets.dbt.command import failure_of, install_packages, running_dbt
 from taxi_assets.dbt.git import GitSource
 from taxi_assets.dbt.manifest import find_manifest, is_kept_by_month
+from taxi_assets.dbt.tables import sources_used
 from taxi_assets.dbt.translator import ModelTranslator
 from taxi_assets.partitions import months_of_run, months_partitions, runs_of_a_range
 from taxi_assets.taxis import Taxi, taxi_of_main_table
@@ -137,20 +138,13 @@ def _after_main_tables(manifest: Manifest) -> Collection[str]:
 
 def _taxis_of(manifest: Manifest) -> Sequence[Taxi]:
     """The taxis whose main tables any model reads."""
-    found = (
-        taxi_of_main_table(source["identifier"])
-        for name, source in manifest["sources"].items()
-        if manifest["child_map"].get(name)
-    )
+    found = (taxi_of_main_table(source.table) for source in sources_used(manifest))
     return list(dict.fromkeys(taxi for taxi in found if taxi))
 
 
 def _reads_zones(manifest: Manifest) -> bool:
     """Whether any model reads the zones."""
-    return any(
-        source["identifier"] == ZONES_TABLE and manifest["child_map"].get(name)
-        for name, source in manifest["sources"].items()
-    )
+    return any(source.table == ZONES_TABLE for source in sources_used(manifest))
 
 
 def _is_asset(node: Mapping[str, Any]) -> bool:

@@ -26,6 +26,12 @@ def sources_used(manifest: Mapping[str, Any]) -> Sequence[SourceTable]:
             source["identifier"],
         )
         for name, source in manifest["sources"].items()
-        if manifest["child_map"].get(name)
+        if any(_is_enabled(manifest, child) for child in manifest["child_map"].get(name, ()))
         and (source["identifier"] == ZONES_TABLE or taxi_of_main_table(source["identifier"]))
     ]
+
+
+def _is_enabled(manifest: Mapping[str, Any], child: str) -> bool:
+    """Whether dbt runs a model or a test: the manifest also has tests of models that are left out."""
+    node = manifest["nodes"].get(child)
+    return node is not None and bool(node["config"].get("enabled", True))

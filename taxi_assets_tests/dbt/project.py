@@ -13,7 +13,20 @@ from taxi_assets.warehouses import duckdb, postgres
 from taxi_assets_tests.postgres.project import PostgresProject
 from taxi_assets_tests.project import Outcome, Project
 
-MODELS = ("stg_green_tripdata", "stg_yellow_tripdata", "dim_zones", "fct_trips", "dm_monthly_zone_revenue")
+BY_MONTH = (
+    "stg_green_tripdata",
+    "stg_yellow_tripdata",
+    "fct_trips",
+    "fct_distinct_trips",
+    "dm_monthly_zone_revenue",
+)
+"""The models downstream of the main tables of green and yellow taxis, each after those that it needs."""
+
+REFERENCES = ("payment_types", "dim_zones")
+"""The models that don't depend on trips."""
+
+MODELS = (*REFERENCES, *BY_MONTH)
+FHV_MODELS = ("stg_fhv_tripdata", "fct_fhv_trips")
 
 
 class DbtProject(PostgresProject):

@@ -7,18 +7,17 @@ import pytest
 
 from taxi_assets_tests.automation.following import WHOLE, Follower
 from taxi_assets_tests.csv_files import made_trips
-from taxi_assets_tests.dbt.project import MODELS, comparable, duckdb_rows, run_selected
+from taxi_assets_tests.dbt.project import BY_MONTH, MODELS, REFERENCES, comparable, duckdb_rows, run_selected
 from taxi_assets_tests.project import FEBRUARY, GREEN, JANUARY, YELLOW, Project
 
 pytestmark = pytest.mark.xdist_group("dbt following")
 
 ZONES = {"raw/taxi_zones": {WHOLE}, "duckdb/taxi_zones": {WHOLE}}
-BY_MONTH = [f"duckdb/{model}" for model in MODELS if model != "dim_zones"]
-OF_ZONES = {"duckdb/dim_zones": {WHOLE}}
+OF_ZONES = {f"duckdb/{model}": {WHOLE} for model in REFERENCES}
 
 
 def of_months(*months: str) -> dict[str, set[str]]:
-    return {key: set(months) for key in BY_MONTH}
+    return {f"duckdb/{model}": set(months) for model in BY_MONTH}
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +25,7 @@ def follower(home: None, tmp_path_factory: pytest.TempPathFactory) -> Follower:
     """A project of which no month is loaded."""
     project = Project(tmp_path_factory.mktemp("project"))
     project.put_zones()
-    return Follower(project, [*BY_MONTH, *OF_ZONES, *ZONES])
+    return Follower(project, [*of_months(), *OF_ZONES, *ZONES])
 
 
 def test_models_wait_for_the_zones_and_for_a_month_of_each_taxi(follower: Follower) -> None:

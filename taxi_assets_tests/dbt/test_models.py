@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 import dagster as dg
+import duckdb as engine
 import pytest
 
 from taxi_assets.dbt import locations
+from taxi_assets.taxis import get_taxi
 from taxi_assets_tests.csv_files import made_trips, put_sample
-from taxi_assets_tests.dbt.project import MODELS, DbtProject, duckdb_rows
+from taxi_assets_tests.dbt.project import BY_MONTH, FHV_MODELS, MODELS, DbtProject, duckdb_rows
+from taxi_assets_tests.postgres.server import connect
 from taxi_assets_tests.project import FEBRUARY, GREEN, JANUARY, YELLOW
 
 MONTHS = "2019-01...2019-02"
@@ -58,6 +62,57 @@ def test_no_trip_is_lost_on_the_way_and_those_without_a_vendor_are_flagged(built
     assert sum(trip["has_vendor"] == "False" for trip in trips) == len(without_vendor)
 
 
+def test_distinct_trips_are_those_with_a_vendor_once_each_whatever_file_they_are_in(built: DbtProject) -> None:
+    def key(trip: Mapping[str, str]) -> tuple[str, ...]:
+        return tuple(trip[name] for name in ("vendor_id", "pickup_datetime", "pickup_location_id", "service_type"))
+
+    keys = {key(trip) for row in built.results("duckdb", "fct_trips") if (trip := dict(row))["has_vendor"] == "True"}
+    distinct = [dict(row) for row in built.results("duckdb", "fct_distinct_trips")]
+    assert sorted(keys) == sorted(map(key, distinct))
+
+    again, count = "INSERT INTO fct_trips SELECT * FROM fct_trips", "SELECT count(*) FROM fct_distinct_trips"
+    with engine.connect(built.database) as connection:
+        connection.execute(f"BEGIN; {again}")
+        assert connection.execute(count).fetchall() == [(len(keys),)]
+        connection.execute("ROLLBACK")
+    with connect(built.url, built.schema) as connection, connection.transaction(force_rollback=True):
+        connection.execute(again)
+        assert connection.execute(count).fetchall() == [(len(keys),)]
+
+
+def test_payment_types_that_are_not_known_are_said_to_be_not_recorded(built: DbtProject) -> None:
+    known = {row["payment_type"]: row["payment_type_description"] for row in duckdb_rows(built, "payment_types")}
+    trips = duckdb_rows(built, "fct_trips")
+
+    assert None in {trip["payment_type"] for trip in trips}
+    assert known[2] == "Cash"
+    for trip in trips:
+        assert trip["payment_type_description"] == known.get(trip["payment_type"], "Not recorded")
+
+
+def test_for_hire_vehicles_have_models_of_their_own_where_they_are_chosen(
+    built: DbtProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fhv = get_taxi("fhv")
+    monkeypatch.setenv("TAXI_TAXIS", "fhv")
+    put_sample(built.source, fhv, JANUARY, 300)
+    keys = [["raw", fhv.table], *([w, fhv.table + part] for w in WAREHOUSES for part in ("_month", ""))]
+    selection = dg.AssetSelection.assets(*map(dg.AssetKey, keys)).without_checks()
+    outcome = built.run_selected(selection, "2019-01")
+    assert outcome.success, outcome.error
+    for warehouse in WAREHOUSES:
+        outcome = built.run_command("build --select stg_fhv_tripdata+", warehouse=warehouse, months="2019-01")
+        assert outcome.success, outcome.error
+
+    for model in FHV_MODELS:
+        assert built.results("duckdb", model) == built.results("postgres", model)
+    rows, trips = duckdb_rows(built, fhv.table), duckdb_rows(built, "fct_fhv_trips")
+    assert sorted(trip["unique_row_id"] for trip in trips) == sorted(row["unique_row_id"] for row in rows)
+    without_base = [row for row in rows if row["dispatching_base_num"] is None]
+    assert sum(not trip["has_dispatching_base"] for trip in trips) == len(without_base)
+    assert any(trip["pickup_zone"] for trip in trips)
+
+
 @pytest.mark.parametrize("warehouse", WAREHOUSES)
 def test_a_month_that_is_loaded_again_changes_that_month_only(built: DbtProject, warehouse: str) -> None:
     def of(month: str, table: str) -> list[tuple[tuple[str, str], ...]]:
@@ -66,7 +121,7 @@ def test_a_month_that_is_loaded_again_changes_that_month_only(built: DbtProject,
     before = {table: of("2019-02-01", table) for table in ("fct_trips", "dm_monthly_zone_revenue")}
     built.put(made_trips(GREEN, JANUARY, 7), JANUARY)
     keys = [["raw", "green_tripdata"], [warehouse, "green_tripdata_month"], [warehouse, "green_tripdata"]]
-    keys += [[warehouse, model] for model in MODELS if model != "dim_zones"]
+    keys += [[warehouse, model] for model in BY_MONTH]
     outcome = built.run_selected(dg.AssetSelection.assets(*map(dg.AssetKey, keys)).without_checks(), "2019-01")
 
     assert outcome.success, outcome.error

@@ -11,6 +11,7 @@ import pytest
 from taxi_assets import settings
 from taxi_assets.dbt import locations
 from taxi_assets.dbt.manifest import find_manifest
+from taxi_assets.dbt.tables import sources_used
 from taxi_assets.taxis import all_taxis
 from taxi_assets.warehouses.duckdb.dialect import DIALECT
 from taxi_assets.warehouses.trip_tables import table_columns
@@ -58,8 +59,8 @@ def test_without_dbt_the_graph_loads_without_its_models_and_nothing_of_it_is_imp
     ("value", "staging", "marts"),
     [
         (None, ["stg_green_tripdata", "stg_yellow_tripdata"], True),
-        ("yellow,fhv", ["stg_yellow_tripdata"], True),
-        ("fhv,fhvhv", [], False),
+        ("yellow,fhv", ["stg_fhv_tripdata", "stg_yellow_tripdata"], True),
+        ("fhv,fhvhv", ["stg_fhv_tripdata"], False),
     ],
 )
 def test_models_of_taxis_that_are_not_chosen_are_left_out(
@@ -76,10 +77,13 @@ def test_models_of_taxis_that_are_not_chosen_are_left_out(
         if node["resource_type"] == "model"
     }
     assert sorted(name for name in models if name.startswith("stg_")) == staging
-    assert ("fct_trips" in models) is ("dm_monthly_zone_revenue" in models) is marts
+    assert ("fct_fhv_trips" in models) is ("stg_fhv_tripdata" in staging)
+    assert ("fct_trips" in models) is ("fct_distinct_trips" in models) is ("dm_monthly_zone_revenue" in models) is marts
+    tables = {name.removeprefix("stg_") for name in staging}
+    assert {source.table for source in sources_used(manifest)} == {*tables, ZONES_TABLE}
     if marts:
         assert sorted(models["fct_trips"]) == sorted(
-            ["model.taxi.dim_zones", *(f"model.taxi.{name}" for name in staging)]
+            ["model.taxi.dim_zones", *(f"model.taxi.{name}" for name in staging if name != "stg_fhv_tripdata")]
         )
         tests = {node["name"] for node in manifest["nodes"].values() if node["resource_type"] == "test"}
         assert {"fct_trips_drops_nothing", "monthly_revenue_adds_up", "monthly_trips_add_up"} <= tests

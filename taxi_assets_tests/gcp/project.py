@@ -98,7 +98,7 @@ class GcpProject(Project):
         if embedded.WAREHOUSE in self.warehouses:
             resources["duckdb"] = self.warehouse()
             resources["duckdb_io_manager"] = DuckDBIOManager(warehouse=self.warehouse())
-        return build_definitions(warehouses=self.warehouses, resources=resources)
+        return build_definitions(warehouses=self.warehouses, resources=resources, retries=self.retries)
 
     @override
     def keys(self, taxi: Taxi) -> dict[str, dg.AssetKey]:

@@ -13,6 +13,7 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
+import dagster as dg
 import pytest
 import requests
 
@@ -168,6 +169,7 @@ def test_an_object_that_is_replaced_while_it_is_read_is_not_believed(
     project: GcpProject, monkeypatch: pytest.MonkeyPatch
 ):
     """Even if it is the right one again afterwards."""
+    project.retries = dg.RetryPolicy(max_retries=1)
     path = project.put(made_trips(GREEN, JANUARY, 30))
     right = path.read_bytes()
     assert project.run(stages=("raw", "object", "external"), checks=False).success

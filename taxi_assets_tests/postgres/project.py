@@ -79,10 +79,14 @@ class PostgresProject(Project):
 
     @override
     def everything(self) -> dict[str, Any]:
-        """All that is in the schema: names, comments, columns and rows of every table and view."""
+        """All that is in the schema: names, comments, columns and rows of every table and view.
+
+        The transaction by which a comment says that a table was filled is left out: each load has its own.
+        """
         comments = self.query(
             "SELECT relname, relkind, relispartition, attname, format_type(atttypid, atttypmod),"
-            " obj_description(oid, 'pg_class'), col_description(oid, attnum)"
+            " regexp_replace(obj_description(oid, 'pg_class'), 'by transaction [0-9]+ ', ''),"
+            " col_description(oid, attnum)"
             " FROM pg_class JOIN pg_attribute ON attrelid = oid AND attnum > 0 AND NOT attisdropped"
             " WHERE relnamespace = %s::regnamespace AND relkind <> 'i' AND relkind <> 'I' ORDER BY 1, attnum",
             f'"{self.schema}"',

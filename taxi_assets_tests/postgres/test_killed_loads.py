@@ -12,7 +12,7 @@ from taxi_assets_tests.postgres.project import PostgresProject
 from taxi_assets_tests.project import FEBRUARY, GREEN, JANUARY
 
 ROWS = 3_000
-MOMENTS = 20
+MOMENTS = 12
 PARTS = 2  # tests that share the moments, so that they can run in parallel
 TABLES = ["green_tripdata", "green_tripdata_2019_01", "green_tripdata_2019_02"]
 

@@ -11,10 +11,13 @@ import pytest
 from taxi_assets import settings
 from taxi_assets.months import Month
 from taxi_assets.taxis import all_taxis
-from taxi_assets_tests.dbt.project import MODELS
+from taxi_assets_tests.dbt.project import FHV_MODELS, MODELS
 from taxi_assets_tests.paths import PROJECT
 from taxi_assets_tests.zetasql.catalog import DATASET, tables_of
 from taxi_assets_tests.zetasql.running import ZetaSQL
+
+_SEED = "SELECT 1 AS payment_type, 'Credit card' AS payment_type_description"
+"""What dbt loads from a file."""
 
 pytestmark = pytest.mark.xdist_group("zetasql")
 
@@ -38,6 +41,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "TAXI_DBT_BIGQUERY_CLIENT_ID": "nobody",
         "DBT_ENV_SECRET_BIGQUERY_CLIENT_SECRET": "nothing",
         "DBT_ENV_SECRET_BIGQUERY_REFRESH_TOKEN": "nothing",
+        "TAXI_TAXIS": "green,yellow,fhv",
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
     }
     options = ["--no-introspect", "--no-populate-cache", "--target-path", folder / "target", "--log-path", folder]
@@ -59,8 +63,10 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def test_zetasql_accepts_all_models_and_tests_of_dbt(zetasql: ZetaSQL, compiled: dict[str, str]):
     month = Month(2019, 1)
     tables = {name: columns for taxi in all_taxis().values() for name, columns in tables_of(taxi, month, {}).items()}
-    models = ",\n".join(f"`{DATASET}.{name}` AS (\n{compiled[name]}\n)" for name in MODELS)
-    tests = compiled.keys() - set(MODELS)
+    queries = {"payment_types": _SEED, **compiled}
+    names = [*MODELS, *FHV_MODELS]
+    models = ",\n".join(f"`{DATASET}.{name}` AS (\n{queries[name]}\n)" for name in names)
+    tests = compiled.keys() - set(names)
     assert tests
     for name in sorted(tests):
         zetasql.analyze(f"WITH {models} SELECT * FROM (\n{compiled[name]}\n)", tables)

@@ -27,5 +27,6 @@ select
     congestion_surcharge,
     total_amount,
     payment_type,
-    {{ payment_type_description("payment_type") }} as payment_type_description
+    coalesce(payment_type_description, 'Not recorded') as payment_type_description
 from {{ source("warehouse", "yellow_tripdata") }}
+left join {{ ref("payment_types") }} using (payment_type)

@@ -42,23 +42,26 @@ def require_own_table(connection: duckdb.DuckDBPyConnection, name: str) -> None:
     Raises:
         WarehouseError: It belongs to another program.
     """
-    text = single_row(
-        connection.execute(
-            """
-            SELECT any_value("comment") FROM (
-                SELECT "database_name", "schema_name", "table_name", "comment" FROM duckdb_tables()
-                UNION ALL
-                SELECT "database_name", "schema_name", "view_name", "comment" FROM duckdb_views()
-            )
-            WHERE "database_name" = current_database() AND "schema_name" = current_schema() AND "table_name" = $name
-            """,
-            {"name": name},
-        )
-    )[0]
-    if not (text or "").startswith(COMMENT_PREFIX):
+    if not comment_on(connection, name).startswith(COMMENT_PREFIX):
         raise WarehouseError(
             f"There is a table {name} that this project did not create: nothing was changed; rename it, then run again."
         )
+
+
+def comment_on(connection: duckdb.DuckDBPyConnection, name: str) -> str:
+    """The comment on a table or view; empty if it has none."""
+    result = connection.execute(
+        """
+        SELECT coalesce(any_value("comment"), '') FROM (
+            SELECT "database_name", "schema_name", "table_name", "comment" FROM duckdb_tables()
+            UNION ALL
+            SELECT "database_name", "schema_name", "view_name", "comment" FROM duckdb_views()
+        )
+        WHERE "database_name" = current_database() AND "schema_name" = current_schema() AND "table_name" = $name
+        """,
+        {"name": name},
+    )
+    return str(single_row(result)[0])
 
 
 def comment(

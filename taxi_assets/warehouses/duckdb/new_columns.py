@@ -39,8 +39,8 @@ def add_new_columns(connection: duckdb.DuckDBPyConnection, taxi: Taxi) -> None:
                     _add_column(connection, table, column)
 
 
-def create_month_view(connection: duckdb.DuckDBPyConnection, taxi: Taxi, month: Month) -> None:
-    """Create the month's view of the main table."""
+def create_month_view(connection: duckdb.DuckDBPyConnection, taxi: Taxi, month: Month, *, note: str = ".") -> None:
+    """Create the month's view of the main table, with a note at the end of its comment."""
     view = taxi.month_table(month)
     statement = render(
         __package__,
@@ -51,7 +51,7 @@ def create_month_view(connection: duckdb.DuckDBPyConnection, taxi: Taxi, month: 
         first_day=DIALECT.day(month.first_day),
     )
     connection.execute(statement)
-    comment(connection, "VIEW", view, f"{taxi.title} trips of {month}, a part of {taxi.table}.")
+    comment(connection, "VIEW", view, f"{taxi.title} trips of {month}, a part of {taxi.table}{note}")
 
 
 def _missing_columns(connection: duckdb.DuckDBPyConnection, taxi: Taxi) -> dict[str, Sequence[Column]]:

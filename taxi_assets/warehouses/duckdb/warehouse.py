@@ -23,6 +23,7 @@ from taxi_assets.source.current_file import CurrentFile
 from taxi_assets.sql import identifier, render
 from taxi_assets.taxis import Taxi, taxi_of_main_table, taxi_of_month_asset
 from taxi_assets.transactions import transaction
+from taxi_assets.trips.made_from import made_from
 from taxi_assets.trips.staging import stage_month
 from taxi_assets.trips.zones import stage_zones
 from taxi_assets.warehouses.duckdb.catalog import (
@@ -41,6 +42,7 @@ from taxi_assets.warehouses.duckdb.connection import (
     translated_errors,
 )
 from taxi_assets.warehouses.duckdb.dialect import DIALECT
+from taxi_assets.warehouses.duckdb.loaded_months import is_as_loaded, note_of_load, note_of_merge
 from taxi_assets.warehouses.duckdb.new_columns import add_new_columns, create_month_view
 from taxi_assets.warehouses.duckdb.tables import read_table, write_table
 from taxi_assets.warehouses.kind import MonthLoad, MonthMerge, TableRole
@@ -135,11 +137,17 @@ class DuckDBWarehouse(DuckDBResource):
             # Only now, so that a load that waited for the file in vain does not wait for it again.
             stack.enter_context(self._dropped_after_failure(staging, log))
             with current.unchanged() as landed:
+                source = made_from(taxi, landed)
+                if is_as_loaded(connection, taxi, month, source):
+                    log.info(f"{table} was made from this file and is unchanged since: there is nothing to load")
+                    return MonthLoad(landed.rows, seconds=time.monotonic() - start, facts={"already loaded": True})
                 rows = stage_month(connection, taxi, month, landed, table=staging)
             with transaction(connection):
                 drop_own(connection, table)
                 connection.execute(f"ALTER TABLE {identifier(staging)} RENAME TO {identifier(table)}")
-                comment(connection, "TABLE", table, f"{taxi.title} trips of {month}, not merged yet.")
+                comment(
+                    connection, "TABLE", table, f"{taxi.title} trips of {month}, not merged yet{note_of_load(source)}"
+                )
             return MonthLoad(rows, seconds=time.monotonic() - start)
 
     def merge_month(self, taxi: Taxi, month: Month, log: logging.Logger) -> MonthMerge:
@@ -294,8 +302,9 @@ def _merge(connection: duckdb.DuckDBPyConnection, taxi: Taxi, month: Month) -> t
     deleted = 0 if is_new else changed_rows("delete_vanished_trips.sql")
     updated = 0 if is_new else changed_rows("update_changed_trips.sql")
     inserted = changed_rows("insert_new_trips.sql")
+    note = note_of_merge(connection, taxi, month)
     connection.execute(f"DROP TABLE {identifier(month_table)}")
-    create_month_view(connection, taxi, month)
+    create_month_view(connection, taxi, month, note=note)
     return inserted, updated, deleted
 
 

@@ -36,11 +36,7 @@ def require_own_table(connection: Connection, name: str) -> None:
     Raises:
         WarehouseError: It belongs to another program.
     """
-    row = connection.execute(
-        f"SELECT obj_description(oid, 'pg_class') FROM pg_class WHERE {_IN_OUR_SCHEMA} AND relname = %s",
-        (name,),
-    ).fetchone()
-    if row is not None and not (row[0] or "").startswith(COMMENT_PREFIX):
+    if kind_of(connection, name) and not comment_on(connection, name).startswith(COMMENT_PREFIX):
         raise WarehouseError(
             f"There is a table {name} that this project did not create: nothing was changed; rename it, or set "
             "TAXI_POSTGRES_SCHEMA to another schema, then run again."
@@ -56,6 +52,15 @@ def drop_own(connection: Connection, name: str) -> None:
     if kind_of(connection, name):
         require_own_table(connection, name)
         connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(name)))
+
+
+def comment_on(connection: Connection, name: str) -> str:
+    """The comment on the table of that name; empty if there is none."""
+    row = connection.execute(
+        f"SELECT obj_description(oid, 'pg_class') FROM pg_class WHERE {_IN_OUR_SCHEMA} AND relname = %s",
+        (name,),
+    ).fetchone()
+    return (row[0] or "") if row else ""
 
 
 def comment_on_table(connection: Connection, name: str, text: str) -> None:
@@ -79,6 +84,16 @@ def column_types(connection: Connection, table: str) -> dict[str, str]:
             (sql.Identifier(table).as_string(connection),),
         ).fetchall()
     )
+
+
+def columns_digest(connection: Connection, table: str) -> str:
+    """Digest of the names, types and numbers of a table's columns. A column that was added again has a new number."""
+    ((digest,),) = connection.execute(
+        "SELECT md5(string_agg(concat_ws(' ', attnum, attname, format_type(atttypid, atttypmod)), ',' ORDER BY attnum))"
+        " FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped",
+        (sql.Identifier(table).as_string(connection),),
+    ).fetchall()
+    return str(digest)
 
 
 def partition_comments(connection: Connection, table: str) -> dict[str, str]:

@@ -13,10 +13,12 @@ from taxi_assets.source.current_file import CurrentFile
 from taxi_assets.spill import spill_folder
 from taxi_assets.sql import render
 from taxi_assets.taxis import Taxi
+from taxi_assets.trips.made_from import made_from
 from taxi_assets.warehouses.postgres import catalog
 from taxi_assets.warehouses.postgres.catalog import Connection
 from taxi_assets.warehouses.postgres.copying import TripsReader, copy_batches
 from taxi_assets.warehouses.postgres.dialect import DIALECT
+from taxi_assets.warehouses.postgres.loaded_months import note_of_load
 from taxi_assets.warehouses.trip_tables import KEY, column_names, staging_table
 
 _NOTED_ROWS: Final = re.compile(r"([\d,]+) rows\.$")
@@ -75,8 +77,10 @@ def fill_month_table(
             with current.unchanged() as landed:
                 trips = TripsReader(source, taxi, landed, spill=spill)
                 rows = copy_batches(connection, filling, trips.schema, trips, options="FORMAT binary, FREEZE")
+                source_of_rows = made_from(taxi, landed)
             rows += _add_held_back(connection, taxi, filling, trips)
-            catalog.comment_on_table(connection, filling, f"{taxi.title} trips of {month}, {rows:,} rows.")
+            note = note_of_load(connection, filling, source_of_rows)
+            catalog.comment_on_table(connection, filling, f"{taxi.title} trips of {month}{note}, {rows:,} rows.")
             _index(connection, filling)
             catalog.drop_own(connection, name)
             rename(connection, filling, name)

@@ -19,6 +19,7 @@ from taxi_assets.months import Month
 from taxi_assets.source.current_file import CurrentFile
 from taxi_assets.sql import identifier, render
 from taxi_assets.taxis import Taxi, taxi_of_main_table, taxi_of_month_asset
+from taxi_assets.trips.made_from import made_from
 from taxi_assets.trips.zones import stage_zones
 from taxi_assets.warehouses.kind import MonthLoad, MonthMerge, TableRole
 from taxi_assets.warehouses.measures import MonthProfile, profile_statement, read_profile
@@ -26,6 +27,7 @@ from taxi_assets.warehouses.postgres import catalog
 from taxi_assets.warehouses.postgres.catalog import Connection
 from taxi_assets.warehouses.postgres.connection import PostgresResource
 from taxi_assets.warehouses.postgres.dialect import DIALECT
+from taxi_assets.warehouses.postgres.loaded_months import is_as_loaded
 from taxi_assets.warehouses.postgres.locks import ABANDONED_SECONDS, exclusive, in_short_transaction
 from taxi_assets.warehouses.postgres.month_table import (
     attach,
@@ -90,6 +92,10 @@ class PostgresWarehouse(PostgresResource):
             if catalog.kind_of(connection, table):
                 catalog.require_own_table(connection, table)
             drop_left_overs(connection, taxi, month)
+            with current.unchanged() as landed:
+                if is_as_loaded(connection, taxi, month, made_from(taxi, landed), landed.rows):
+                    log.info(f"{table} was made from this file and is unchanged since: there is nothing to load")
+                    return MonthLoad(landed.rows, seconds=time.monotonic() - start, facts={"already loaded": True})
             create_model_table(connection, taxi, month, current.file.filename)
             # The name is free only if the month is not in the main table yet.
             name = staging if catalog.kind_of(connection, table) == "partition" else table
