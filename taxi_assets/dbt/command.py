@@ -18,7 +18,7 @@ from packaging.version import Version
 from taxi_assets import settings
 from taxi_assets.dbt import locations
 from taxi_assets.dbt.tables import OWN_DATABASE, sources_used
-from taxi_assets.errors import DbtError
+from taxi_assets.errors import DbtError, SettingsError
 from taxi_assets.files import make_private_folder
 from taxi_assets.months import Month
 from taxi_assets.taxis import chosen_taxis
@@ -65,10 +65,17 @@ def running_dbt(
         The running command. Read its events before the block ends.
 
     Raises:
+        SettingsError: The arguments have variables where there are others already.
         TaxiAssetsError: The warehouse can't be reached, or dbt can't be started.
     """
     if warehouse.prepare_dbt is None or warehouse.show_to_dbt is None:
         raise DbtError(f"dbt can't work in {warehouse.title}: choose another warehouse.")
+    variables = _variables(months)
+    if variables and any(argument.partition("=")[0] == "--vars" for argument in arguments):
+        raise SettingsError(
+            f"dbt takes --vars only once, and {settings.DBT_VARS} or the months are passed by it: "
+            f"set {settings.DBT_VARS} to all variables, and leave --vars out of the command."
+        )
     project = locations.project_folder()
     target = locations.state_folder() / warehouse.name
     with _exclusive(target, warehouse.title, context.log), ExitStack() as stack:
@@ -88,7 +95,7 @@ def running_dbt(
             environment |= stack.enter_context(warehouse.show_to_dbt(resource, tables, target))
         (target / _RESULTS).unlink(missing_ok=True)
         invocation = DbtCliInvocation.run(
-            args=[str(settings.dbt_executable()), *arguments, *_variables(months)],
+            args=[str(settings.dbt_executable()), *arguments, *variables],
             env=environment,
             manifest=manifest,
             dagster_dbt_translator=translator,

@@ -22,7 +22,7 @@ from taxi_assets_tests.dbt.project import duckdb_rows, run_selected
 from taxi_assets_tests.dbt.test_git import git
 from taxi_assets_tests.postgres.conftest import schema  # noqa: F401 - a fixture
 from taxi_assets_tests.postgres.project import PostgresProject
-from taxi_assets_tests.project import FEBRUARY, GREEN, JANUARY, Project
+from taxi_assets_tests.project import FEBRUARY, GREEN, JANUARY, Outcome, Project
 
 FILES: Final[Mapping[str, str]] = {
     "project/dbt_project.yml": """
@@ -146,6 +146,19 @@ def test_variables_that_are_no_json_object_are_refused(monkeypatch: pytest.Monke
     monkeypatch.setenv("TAXI_DBT_VARS", "{is_test_run: false}")
     with pytest.raises(SettingsError, match=r"TAXI_DBT_VARS is “.*”: write it as a JSON object, such as"):
         dbt_definitions([duckdb.WAREHOUSE])
+
+
+@pytest.mark.xdist_group("dbt of the course")
+def test_variables_of_a_command_are_not_lost_without_a_word(course: Project) -> None:
+    job = course.definitions().resolve_job_def("dbt_command")
+    config = {"command": "build --vars '{\"rounded_to\": 2}'", "warehouse": "duckdb"}
+    outcome = Outcome(
+        job.execute_in_process(
+            run_config={"ops": {"dbt": {"config": config}}}, instance=course.instance, raise_on_error=False
+        ),
+        course.instance,
+    )
+    assert "set TAXI_DBT_VARS to all variables, and leave --vars out of the command" in outcome.failure
 
 
 # What a warehouse shows to dbt, without dbt
