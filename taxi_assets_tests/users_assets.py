@@ -27,6 +27,20 @@ def materialize(
     return dg.materialize([*specs, asset], selection=[asset], resources=resources, raise_on_error=False, **partition)
 
 
+def tips_by_month(warehouse: WarehouseKind) -> dg.AssetsDefinition:
+    """An asset of a row for each month of the run: how many of the month's green trips have a tip noted."""
+
+    @dg.asset(
+        partitions_def=months_partitions(),
+        backfill_policy=runs_of_a_range(),
+        ins={"trips": dg.AssetIn(warehouse.key(GREEN.table))},
+    )
+    def tips(trips: pd.DataFrame) -> pd.DataFrame:
+        return trips.groupby("file_month", as_index=False)["tip_amount"].count()
+
+    return tips
+
+
 def handed_out(
     managers: Managers, warehouse: WarehouseKind, name: str, wanted: type, **partition: Any
 ) -> tuple[Any, list[Any]]:

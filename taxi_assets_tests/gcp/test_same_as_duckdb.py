@@ -14,7 +14,6 @@ import pytest
 
 from emulators.running import Emulators
 from taxi_assets.months import Month
-from taxi_assets.partitions import months_partitions, runs_of_a_range
 from taxi_assets.report.summary import summarize
 from taxi_assets.warehouses import bigquery as cloud
 from taxi_assets.warehouses import duckdb as embedded
@@ -25,7 +24,7 @@ from taxi_assets_tests.gcp.project import GcpProject
 from taxi_assets_tests.paths import REAL_DATA, needs_real_data
 from taxi_assets_tests.postgres.test_same_as_duckdb import _ignore
 from taxi_assets_tests.project import FEBRUARY, GREEN, JANUARY, YELLOW, Outcome
-from taxi_assets_tests.users_assets import Managers, handed_out, materialize
+from taxi_assets_tests.users_assets import Managers, handed_out, materialize, tips_by_month
 
 BOTH = (embedded.WAREHOUSE, cloud.WAREHOUSE)
 RANGE = {"dagster/asset_partition_range_start": "2019-01", "dagster/asset_partition_range_end": "2019-02"}
@@ -124,13 +123,7 @@ def test_what_an_asset_returns_replaces_its_table(in_both: GcpProject, kind: typ
 
 
 def test_an_asset_replaces_its_months_one_by_one_and_leaves_nothing_else(in_both: GcpProject):
-    @dg.asset(
-        partitions_def=months_partitions(),
-        backfill_policy=runs_of_a_range(),
-        ins={"trips": dg.AssetIn(["bigquery", "green_tripdata"])},
-    )
-    def tips(trips: pd.DataFrame) -> pd.DataFrame:
-        return trips.groupby("file_month", as_index=False)["tip_amount"].count()
+    tips = tips_by_month(cloud.WAREHOUSE)
 
     for partition in ({"partition_key": "2019-01"}, {"tags": RANGE}, {"partition_key": "2019-02"}):
         assert materialize(managers(in_both), cloud.WAREHOUSE, tips, **partition).success

@@ -14,7 +14,6 @@ import pytest
 
 from taxi_assets.errors import WarehouseError
 from taxi_assets.months import Month
-from taxi_assets.partitions import months_partitions, runs_of_a_range
 from taxi_assets.report.summary import summarize
 from taxi_assets.source.raw_files import trip_file
 from taxi_assets.taxis import Taxi
@@ -26,7 +25,7 @@ from taxi_assets_tests.csv_files import made_trips, put_sample
 from taxi_assets_tests.lake.project import LOG, LakeProject
 from taxi_assets_tests.paths import REAL_DATA, needs_real_data
 from taxi_assets_tests.project import APRIL, FEBRUARY, GREEN, JANUARY, YELLOW, Outcome
-from taxi_assets_tests.users_assets import Managers, handed_out, materialize
+from taxi_assets_tests.users_assets import Managers, handed_out, materialize, tips_by_month
 
 BOTH = (embedded.WAREHOUSE, lake.WAREHOUSE)
 RANGE = {"dagster/asset_partition_range_start": "2019-01", "dagster/asset_partition_range_end": "2019-02"}
@@ -164,13 +163,7 @@ def test_what_an_asset_returns_replaces_its_table(project: LakeProject, kind: ty
 
 
 def test_an_asset_replaces_its_months_one_by_one(in_both: LakeProject) -> None:
-    @dg.asset(
-        partitions_def=months_partitions(),
-        backfill_policy=runs_of_a_range(),
-        ins={"trips": dg.AssetIn(["lake", "green_tripdata"])},
-    )
-    def tips(trips: pd.DataFrame) -> pd.DataFrame:
-        return trips.groupby("file_month", as_index=False)["tip_amount"].count()
+    tips = tips_by_month(lake.WAREHOUSE)
 
     for partition in ({"partition_key": "2019-01"}, {"tags": RANGE}, {"partition_key": "2019-02"}):
         assert materialize(managers(in_both), lake.WAREHOUSE, tips, **partition).success

@@ -13,7 +13,6 @@ import pyarrow as pa
 import pytest
 
 from taxi_assets.months import Month
-from taxi_assets.partitions import months_partitions, runs_of_a_range
 from taxi_assets.report.summary import summarize
 from taxi_assets.warehouses import duckdb as embedded
 from taxi_assets.warehouses import postgres
@@ -25,7 +24,7 @@ from taxi_assets_tests.paths import REAL_DATA, needs_real_data
 from taxi_assets_tests.postgres.conftest import schema_of_ones_own
 from taxi_assets_tests.postgres.project import PostgresProject
 from taxi_assets_tests.project import FEBRUARY, GREEN, JANUARY, YELLOW, Outcome
-from taxi_assets_tests.users_assets import Managers, handed_out, materialize
+from taxi_assets_tests.users_assets import Managers, handed_out, materialize, tips_by_month
 
 BOTH = (embedded.WAREHOUSE, postgres.WAREHOUSE)
 RANGE = {"dagster/asset_partition_range_start": "2019-01", "dagster/asset_partition_range_end": "2019-02"}
@@ -160,13 +159,7 @@ def test_an_asset_may_return_other_columns_than_before(in_both: PostgresProject)
 
 
 def test_an_asset_replaces_its_months_one_by_one(in_both: PostgresProject):
-    @dg.asset(
-        partitions_def=months_partitions(),
-        backfill_policy=runs_of_a_range(),
-        ins={"trips": dg.AssetIn(["postgres", "green_tripdata"])},
-    )
-    def tips(trips: pd.DataFrame) -> pd.DataFrame:
-        return trips.groupby("file_month", as_index=False)["tip_amount"].count()
+    tips = tips_by_month(postgres.WAREHOUSE)
 
     for partition in ({"partition_key": "2019-01"}, {"tags": RANGE}, {"partition_key": "2019-02"}):
         assert materialize(managers(in_both), postgres.WAREHOUSE, tips, **partition).success
