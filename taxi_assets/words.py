@@ -11,6 +11,11 @@ def listed(names: Sequence[str]) -> str:
     return f"{', '.join(most)} and {last}" if most else last
 
 
+def first_line(error: Exception) -> str:
+    """The first line of an error's text, as a part of a sentence: libraries add statements and options below it."""
+    return str(error).strip().partition("\n")[0].rstrip(".!:")
+
+
 def without_repetitions(failures: Iterable[str]) -> Sequence[str]:
     """Descriptions of failures, each once, without those that say of months only what another one says in general.
 

@@ -21,6 +21,7 @@ from taxi_assets.taxis import Taxi, chosen_taxis
 from taxi_assets.warehouses.duckdb.dialect import DIALECT
 from taxi_assets.warehouses.io_manager import Tables
 from taxi_assets.warehouses.measures import rules_of
+from taxi_assets.words import first_line
 from taxi_assets.zones import ZONES_TABLE
 
 
@@ -219,7 +220,7 @@ def _query(trips: duckdb.DuckDBPyRelation, table: str, statement: str) -> Iterat
             rows = result.fetchall()
         yield from (dict(zip(names, row, strict=True)) for row in rows)
     except duckdb.Error as error:
-        cause = str(error).strip().partition("\n")[0].rstrip(".!:")
+        cause = first_line(error)
         raise WarehouseError(f"The trips of {table} could not be read to their end ({cause}): run again.") from error
 
 

@@ -17,6 +17,7 @@ from taxi_assets.files import keep_new_files_private, make_private_folder
 from taxi_assets.interruptions import interruptions
 from taxi_assets.ownership import COMMENT_PREFIX
 from taxi_assets.waiting import InUse, wait_for
+from taxi_assets.words import first_line
 
 _HELD_BY = re.compile(r"Conflicting lock is held in (.*?)\. ")
 # If threads open the same file at once while another process has it, DuckDB loses track of its own instances.
@@ -101,7 +102,7 @@ def _holder(error: duckdb.Error) -> str | None:
 
 
 def _cannot_open(path: Path, error: duckdb.Error) -> WarehouseError:
-    cause = _first_line(error)
+    cause = first_line(error)
     if isinstance(error, duckdb.ConnectionException):
         return WarehouseError(
             f"{path} is open in this process with other settings ({cause}): close that connection, or give it the "
@@ -180,7 +181,7 @@ def translated_errors(path: Path, action: str) -> Iterator[None]:
     except TaxiAssetsError:
         raise
     except duckdb.Error as error:
-        cause, text = _first_line(error), str(error)
+        cause, text = first_line(error), str(error)
         problem = WarehouseError
         if isinstance(error, duckdb.OutOfMemoryException) or any(words in text for words in _NO_ROOM):
             remedy = "make room on that disk, or raise the DuckDB resource's memory_limit, then run again"
@@ -191,7 +192,3 @@ def translated_errors(path: Path, action: str) -> Iterator[None]:
         else:
             remedy = "the warehouse is unchanged; run again"
         raise problem(f"DuckDB could not {action} in {path} ({cause}): {remedy}.") from error
-
-
-def _first_line(error: duckdb.Error) -> str:
-    return str(error).strip().partition("\n")[0].rstrip(".!:")

@@ -15,6 +15,7 @@ import pyarrow as pa
 from taxi_assets.errors import TaxiAssetsError, WarehouseError
 from taxi_assets.interruptions import interruptions
 from taxi_assets.spill import spill_folder
+from taxi_assets.words import first_line
 
 _NO_ROOM: Final = ("No space left", "Disk quota exceeded", "File too large", "Out of Memory")
 
@@ -54,7 +55,7 @@ def translated_errors(folder: Path, action: str) -> Iterator[None]:
     except TaxiAssetsError:
         raise
     except (OSError, duckdb.Error, pa.ArrowException) as error:
-        cause = str(error).strip().partition("\n")[0].rstrip(".!:")
+        cause = first_line(error)
         remedy = "the lake is unchanged; check that it is a folder you may write to, then run again"
         if any(words in str(error) for words in _NO_ROOM):
             remedy = (
