@@ -39,6 +39,12 @@ class MonthLoad:
     seconds: float = field(compare=False)
     facts: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
+    @classmethod
+    def left_out(cls, table: str, rows: int, *, seconds: float, log: logging.Logger) -> MonthLoad:
+        """The result where a monthly table was made from the same file and is unchanged since."""
+        log.info(f"{table} was made from this file and is unchanged since: there is nothing to load")
+        return cls(rows, seconds=seconds, facts={"already loaded": True})
+
 
 @dataclass(frozen=True)
 class MonthMerge:

@@ -139,8 +139,7 @@ class DuckDBWarehouse(DuckDBResource):
             with current.unchanged() as landed:
                 source = made_from(taxi, landed)
                 if is_as_loaded(connection, taxi, month, source):
-                    log.info(f"{table} was made from this file and is unchanged since: there is nothing to load")
-                    return MonthLoad(landed.rows, seconds=time.monotonic() - start, facts={"already loaded": True})
+                    return MonthLoad.left_out(table, landed.rows, seconds=time.monotonic() - start, log=log)
                 rows = stage_month(connection, taxi, month, landed, table=staging)
             with transaction(connection):
                 drop_own(connection, table)

@@ -94,8 +94,7 @@ class PostgresWarehouse(PostgresResource):
             drop_left_overs(connection, taxi, month)
             with current.unchanged() as landed:
                 if is_as_loaded(connection, taxi, month, made_from(taxi, landed), landed.rows):
-                    log.info(f"{table} was made from this file and is unchanged since: there is nothing to load")
-                    return MonthLoad(landed.rows, seconds=time.monotonic() - start, facts={"already loaded": True})
+                    return MonthLoad.left_out(table, landed.rows, seconds=time.monotonic() - start, log=log)
             create_model_table(connection, taxi, month, current.file.filename)
             # The name is free only if the month is not in the main table yet.
             name = staging if catalog.kind_of(connection, table) == "partition" else table
